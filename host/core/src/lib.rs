@@ -1,0 +1,14 @@
+//! The pure domain of rosehip: what a write means, which flows it starts and what they do next.
+//!
+//! Nothing here reads a clock, a file, a socket or a source of randomness: time, keys and ids arrive as
+//! arguments, and what is to be done leaves as values. Modules stand in the order data flows.
+
+pub mod canonical;
+pub mod guest;
+pub mod ids;
+pub mod json;
+pub mod limits;
+pub mod log;
+pub mod ports;
+pub mod state;
+pub mod time;

@@ -1,0 +1,80 @@
+//! Every limit of the host, with its unit, in one place. DESIGN calls them defaults; what an operator may change
+//! is read from the configuration and falls back to these.
+
+/// Largest component module accepted, in bytes.
+pub const COMPONENT_BYTES: usize = 32 << 20;
+/// Guest memory, all linear memories of an instance together, in bytes.
+pub const GUEST_MEMORY_BYTES: usize = 64 << 20;
+/// Linear memories of an instance.
+pub const GUEST_MEMORIES: u32 = 4;
+/// Tables of an instance.
+pub const GUEST_TABLES: u32 = 4;
+/// Elements of a table.
+pub const GUEST_TABLE_ELEMENTS: usize = 32 << 10;
+/// Core instances of a component.
+pub const GUEST_CORE_INSTANCES: u32 = 128;
+/// Wasm stack of a call, in bytes.
+pub const GUEST_STACK_BYTES: usize = 1 << 20;
+/// Stack of a thread that calls guests, in bytes.
+pub const GUEST_THREAD_STACK_BYTES: usize = 4 << 20;
+/// The epoch fuse: wall time after which a call is interrupted, in milliseconds.
+pub const GUEST_EPOCH_FUSE_MS: u64 = 2_000;
+/// Fuel of a call, before its input is counted.
+pub const GUEST_FUEL_BASE: u64 = 100_000_000;
+/// Fuel added for each byte of input.
+pub const GUEST_FUEL_PER_INPUT_BYTE: u64 = 4_000;
+/// Fuel of a call at most.
+pub const GUEST_FUEL_MAX: u64 = 5_000_000_000;
+/// Fuel that `memory.grow` and `table.grow` cost.
+pub const GUEST_GROW_FUEL: u8 = 255;
+/// Input of a call (the Call document), in bytes.
+pub const GUEST_INPUT_BYTES: usize = 2 << 20;
+/// Output of a call (Manifest or Outcome), in bytes.
+pub const GUEST_OUTPUT_BYTES: usize = 1 << 20;
+/// What a call may log before it is cut, in bytes.
+pub const GUEST_LOG_BYTES: usize = 64 << 10;
+/// Effects one call may return.
+pub const CALL_EFFECTS: usize = 1_000;
+
+/// Nodes of a DAG.
+pub const DAG_NODES: usize = 1_000;
+/// Edges of a DAG.
+pub const DAG_EDGES: usize = 4_000;
+/// Effects of a flow.
+pub const FLOW_EFFECTS: usize = 10_000;
+/// Depth of a chain of flows that start one another.
+pub const FLOW_DEPTH: u32 = 8;
+/// Characters of a label, a description or another human text of a manifest.
+pub const MANIFEST_TEXT_CHARS: usize = 500;
+/// Triggers of a manifest.
+pub const MANIFEST_TRIGGERS: usize = 100;
+/// Bytes of one CEL filter.
+pub const FILTER_BYTES: usize = 4 << 10;
+
+/// Entries one append may hold.
+pub const APPEND_ENTRIES: usize = 2_000;
+/// Headers of one frame, in bytes.
+pub const FRAME_HEADER_BYTES: usize = 512 << 10;
+/// Appends waiting for the writer.
+pub const WRITER_QUEUE_APPENDS: usize = 10_000;
+/// Bytes waiting for the writer.
+pub const WRITER_QUEUE_BYTES: usize = 64 << 20;
+/// Activities without a `matched` entry; beyond, writes are refused before they are acknowledged.
+pub const UNMATCHED_ACTIVITIES: usize = 100_000;
+/// The signed head is written at least this often, in entries.
+pub const HEAD_EVERY_ENTRIES: u64 = 10_000;
+/// The signed head is written at least this often, in milliseconds.
+pub const HEAD_EVERY_MS: u64 = 60_000;
+
+/// Body of an HTTP request, in bytes.
+pub const HTTP_BODY_BYTES: usize = 1 << 20;
+/// Nesting of a JSON document.
+pub const JSON_DEPTH: usize = 64;
+/// Time a request may take, in milliseconds.
+pub const REQUEST_MS: u64 = 30_000;
+/// `Prefer: wait` at most, in seconds (RFC 7240 §4.3).
+pub const PREFER_WAIT_SECONDS: u64 = 30;
+/// Flows on one page of a list, and at most.
+pub const PAGE_DEFAULT: usize = 50;
+/// Flows on one page of a list at most.
+pub const PAGE_MAX: usize = 200;

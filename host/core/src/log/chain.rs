@@ -1,0 +1,168 @@
+//! Checking the chain: every header hashes onto the one before, every body onto its header.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Entry, EntryHash, StoredEntry};
+
+/// The end of a log: its last entry's `seq` and hash; 0 and zeros while it is empty.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Head {
+    /// `seq` of the last entry.
+    pub seq: u64,
+    /// Its hash.
+    pub hash: EntryHash,
+}
+
+/// Where a log is not what was written.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[serde(tag = "rule", rename_all = "kebab-case")]
+pub enum ChainError {
+    /// An entry is missing or out of place.
+    #[error("entry {found} stands where entry {wanted} belongs")]
+    Gap {
+        /// The `seq` that belongs there.
+        wanted: u64,
+        /// The `seq` that stands there.
+        found: u64,
+    },
+    /// A header or the stored hash was changed.
+    #[error("entry {seq}: its header does not hash to what is stored")]
+    Header {
+        /// The entry.
+        seq: u64,
+    },
+    /// A body was changed.
+    #[error("entry {seq}: its body does not hash to what its header says")]
+    Body {
+        /// The entry.
+        seq: u64,
+    },
+    /// A body is missing and no `erased` entry names it.
+    #[error("entry {seq}: its body is missing and no erasure names it")]
+    Missing {
+        /// The entry.
+        seq: u64,
+    },
+}
+
+/// Walks a log from its first entry and checks all of it. Missing bodies are collected and held against the
+/// erasures found by the end.
+#[derive(Debug, Default)]
+pub struct ChainVerifier {
+    head: Head,
+    missing: BTreeSet<u64>,
+    erased: BTreeSet<u64>,
+}
+
+impl ChainVerifier {
+    /// Checks the next entry. `erased` are the `seq`s that it names, if it is an erasure.
+    pub fn check(&mut self, entry: &StoredEntry, erased: &[u64]) -> Result<(), ChainError> {
+        let (seq, wanted) = (entry.header.seq, self.head.seq + 1);
+        if seq != wanted {
+            return Err(ChainError::Gap { wanted, found: seq });
+        }
+        if entry.header.hash_after(self.head.hash) != entry.hash {
+            return Err(ChainError::Header { seq });
+        }
+        match &entry.body {
+            Some((salt, body)) if Entry::hash_body(salt, body) != entry.header.body_hash => {
+                return Err(ChainError::Body { seq });
+            }
+            Some(_) => {}
+            None => {
+                self.missing.insert(seq);
+            }
+        }
+        self.erased.extend(erased);
+        self.head = Head { seq, hash: entry.hash };
+        Ok(())
+    }
+
+    /// The head so far.
+    pub fn head(&self) -> Head {
+        self.head
+    }
+
+    /// Ends the walk: every missing body must have been erased by name.
+    pub fn finish(self) -> Result<Head, ChainError> {
+        match self.missing.difference(&self.erased).next() {
+            Some(&seq) => Err(ChainError::Missing { seq }),
+            None => Ok(self.head),
+        }
+    }
+}
+
+impl Serialize for EntryHash {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        log::{Draft, Frame, Stream},
+        time::Timestamp,
+    };
+
+    fn log(length: u8) -> Vec<StoredEntry> {
+        let mut frame = Frame::after(Head::default());
+        for n in 0..length {
+            let body = format!("{{\"n\":{n}}}").into_bytes().into();
+            let draft = Draft {
+                stream: Stream("object:Article/a".into()),
+                time: Timestamp::from_millis(i64::from(n)),
+                kind: "object.revised".into(),
+                dedup: None,
+                body,
+            };
+            frame.push(draft, [n; 32]);
+        }
+        frame.entries.into_iter().map(StoredEntry::from).collect()
+    }
+
+    fn verify(entries: &[StoredEntry], erased: &[u64]) -> Result<Head, ChainError> {
+        let mut verifier = ChainVerifier::default();
+        for entry in entries {
+            verifier.check(entry, if entry.header.seq == 3 { erased } else { &[] })?;
+        }
+        verifier.finish()
+    }
+
+    #[test]
+    fn an_untouched_log_verifies() {
+        assert_eq!(verify(&log(3), &[]).map(|head| head.seq), Ok(3));
+    }
+
+    /// The bytes that are chained are a contract with every log ever written.
+    #[test]
+    fn the_chain_does_not_change_between_releases() {
+        insta::assert_snapshot!(verify(&log(3), &[]).expect("verifies").hash, @"139ccb43375a2fb80d1a21619d76e268879c28ad7dda9667dab76f7cad00c96a");
+    }
+
+    #[test]
+    fn every_change_is_found_where_it_was_made() {
+        let mut changed = log(3);
+        changed[1].header.time = Timestamp::from_millis(7);
+        assert_eq!(verify(&changed, &[]), Err(ChainError::Header { seq: 2 }));
+
+        let mut changed = log(3);
+        changed[1].body = Some(([1; 32], (*b"{}").into()));
+        assert_eq!(verify(&changed, &[]), Err(ChainError::Body { seq: 2 }));
+
+        let mut changed = log(3);
+        changed.remove(1);
+        assert_eq!(verify(&changed, &[]), Err(ChainError::Gap { wanted: 2, found: 3 }));
+    }
+
+    #[test]
+    fn a_missing_body_is_accepted_only_when_an_erasure_names_it() {
+        let mut erased = log(3);
+        erased[0].body = None;
+        assert_eq!(verify(&erased, &[]), Err(ChainError::Missing { seq: 1 }));
+        assert_eq!(verify(&erased, &[1]).map(|head| head.seq), Ok(3));
+    }
+}

@@ -1,0 +1,56 @@
+//! What the core needs of the world, each port documented by what survives a crash.
+
+use crate::{
+    ids::DedupKey,
+    log::{Frame, Head, StoredEntry, Stream},
+};
+
+/// How a store failed.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Someone else appended: the log's head is not the one the frame was chained to. Nothing was written.
+    #[error("the log's head is entry {found}, not entry {expected}: a second writer is at work")]
+    Conflict {
+        /// The head the frame follows.
+        expected: u64,
+        /// The head that was found.
+        found: u64,
+    },
+    /// The disk is full. Nothing was written; reads go on.
+    #[error("the disk is full")]
+    Full,
+    /// It is not known whether the frame was written; read the head again.
+    #[error("the outcome of the commit is unknown: {0}")]
+    Unknown(String),
+    /// Stored bytes are not what was written, or cannot be read.
+    #[error("the log cannot be read: {0}")]
+    Unreadable(String),
+}
+
+/// The durable log. A frame is committed whole or not at all; once `append` returned `Ok` it survives `kill -9`
+/// and power loss.
+pub trait LogStore: Send {
+    /// Commits a frame that follows the current head.
+    fn append(&mut self, frame: &Frame) -> Result<(), StoreError>;
+
+    /// The log's end.
+    fn head(&self) -> Result<Head, StoreError>;
+
+    /// Removes salt and body of entries; an `erased` entry that names them must already be committed.
+    fn erase(&mut self, seqs: &[u64]) -> Result<(), StoreError>;
+}
+
+/// Reading a log while its writer goes on. Readers see committed frames only.
+pub trait LogReader: Send {
+    /// At most `limit` entries from `seq` on, in order.
+    fn read(&self, from: u64, limit: usize) -> Result<Vec<StoredEntry>, StoreError>;
+
+    /// All entries of a stream after `seq`, in order.
+    fn stream(&self, stream: &Stream, after: u64) -> Result<Vec<StoredEntry>, StoreError>;
+
+    /// The `seq` of a stream's last entry.
+    fn stream_head(&self, stream: &Stream) -> Result<Option<u64>, StoreError>;
+
+    /// The `seq` of the entry recorded under a key.
+    fn recorded(&self, key: &DedupKey) -> Result<Option<u64>, StoreError>;
+}
