@@ -116,7 +116,6 @@ macro_rules! text_id {
     };
 }
 
-
 /// An id derived with `H`: a newtype over [`Derived`] with a text form.
 macro_rules! derived_id {
     ($(#[$doc:meta])* $name:ident, $what:literal) => {
@@ -139,6 +138,11 @@ macro_rules! derived_id {
         }
 
         impl $name {
+            /// The id whose raw sha-256 this is, as a store kept it.
+            pub fn from_bytes(bytes: [u8; 32]) -> Self {
+                Self(Derived(bytes))
+            }
+
             /// The raw sha-256.
             pub fn as_bytes(&self) -> &[u8; 32] {
                 &self.0.0

@@ -3,12 +3,20 @@
 //! Nothing here reads a clock, a file, a socket or a source of randomness: time, keys and ids arrive as
 //! arguments, and what is to be done leaves as values. Modules stand in the order data flows.
 
+pub mod activity;
+pub mod behavior;
+pub mod call;
 pub mod canonical;
+pub mod effect;
+pub mod event;
+pub mod flow;
 pub mod guest;
 pub mod ids;
 pub mod json;
 pub mod limits;
 pub mod log;
+pub mod object;
+pub mod pipeline;
 pub mod ports;
 pub mod state;
 pub mod time;

@@ -3,6 +3,22 @@
 
 /// Largest component module accepted, in bytes.
 pub const COMPONENT_BYTES: usize = 32 << 20;
+/// Functions of a component, in all its core modules together.
+pub const COMPONENT_FUNCTIONS: u64 = 60_000;
+/// Body of one function, in bytes.
+pub const COMPONENT_FUNCTION_BODY_BYTES: usize = 1 << 20;
+/// Targets of one `br_table`.
+pub const COMPONENT_BR_TABLE_TARGETS: u32 = 16 << 10;
+/// Core modules and components inside a component, at any depth.
+pub const COMPONENT_NESTED: u64 = 128;
+/// Imports of a component's core modules.
+pub const COMPONENT_CORE_IMPORTS: u64 = 8_000;
+/// Exports of a component and of what is inside it.
+pub const COMPONENT_EXPORTS: u64 = 16_000;
+/// Types of a component and of what is inside it.
+pub const COMPONENT_TYPES: u64 = 8_000;
+/// Data segments of a component's core modules.
+pub const COMPONENT_DATA_SEGMENTS: u64 = 100_000;
 /// Guest memory, all linear memories of an instance together, in bytes.
 pub const GUEST_MEMORY_BYTES: usize = 64 << 20;
 /// Linear memories of an instance.
@@ -25,7 +41,7 @@ pub const GUEST_FUEL_BASE: u64 = 100_000_000;
 pub const GUEST_FUEL_PER_INPUT_BYTE: u64 = 4_000;
 /// Fuel of a call at most.
 pub const GUEST_FUEL_MAX: u64 = 5_000_000_000;
-/// Fuel that `memory.grow` and `table.grow` cost.
+/// Fuel that `memory.grow` and `table.grow` cost: wasmtime's table of costs holds a byte, so this is its most.
 pub const GUEST_GROW_FUEL: u8 = 255;
 /// Input of a call (the Call document), in bytes.
 pub const GUEST_INPUT_BYTES: usize = 2 << 20;
@@ -33,6 +49,12 @@ pub const GUEST_INPUT_BYTES: usize = 2 << 20;
 pub const GUEST_OUTPUT_BYTES: usize = 1 << 20;
 /// What a call may log before it is cut, in bytes.
 pub const GUEST_LOG_BYTES: usize = 64 << 10;
+/// Text that says why a module was refused or a call stopped, in bytes.
+pub const GUEST_MESSAGE_BYTES: usize = 4 << 10;
+/// Modules kept compiled in memory.
+pub const GUEST_LOADED_MODULES: usize = 256;
+/// Machine code kept in memory, all modules together, in bytes.
+pub const GUEST_LOADED_BYTES: usize = 1 << 30;
 /// Effects one call may return.
 pub const CALL_EFFECTS: usize = 1_000;
 

@@ -22,6 +22,10 @@ pub enum StoreError {
     /// It is not known whether the frame was written; read the head again.
     #[error("the outcome of the commit is unknown: {0}")]
     Unknown(String),
+    /// An fsync failed. What the operating system holds of the log can no longer be trusted: the process must end
+    /// and read it anew.
+    #[error("the disk did not confirm the commit: {0}")]
+    SyncFailed(String),
     /// Stored bytes are not what was written, or cannot be read.
     #[error("the log cannot be read: {0}")]
     Unreadable(String),

@@ -1,0 +1,181 @@
+//! Activities: records that something happened, in ActivityStreams 2.0 terms.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use crate::{
+    canonical::Cid,
+    ids::{ActivityId, ActorName, BoxName, EffectId, FlowId, ObjectKey, TypeName},
+    object::{Object, Transition},
+    time::Timestamp,
+};
+
+/// The collection that makes an activity public (ActivityPub §5.6).
+pub const PUBLIC: &str = "https://www.w3.org/ns/activitystreams#Public";
+
+/// An activity as it stands in a box.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Activity {
+    /// Its identity.
+    pub id: ActivityId,
+    /// Its content's name.
+    pub cid: Cid,
+    /// The local actor whose box it is in.
+    pub owner: ActorName,
+    /// The box.
+    pub r#box: BoxName,
+    /// Its type, such as `Create`.
+    pub kind: TypeName,
+    /// The type of its object; of a deleted object, what it was.
+    pub object_type: TypeName,
+    /// The object of this host that it is about.
+    pub object: Option<ObjectKey>,
+    /// That object's revision.
+    pub revision: Option<u64>,
+    /// What made it, if a flow of this host did.
+    pub cause: Option<Cause>,
+    /// How many flows led to it, one through the other.
+    pub depth: u32,
+    /// The activity that began it all; itself where depth is 0.
+    pub root: ActivityId,
+    /// The activity as JSON-LD, compacted.
+    pub document: Map<String, Value>,
+}
+
+/// The effect that made an activity.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cause {
+    /// The flow that recorded it.
+    pub flow: FlowId,
+    /// The effect.
+    pub effect: EffectId,
+}
+
+impl Activity {
+    /// What changed, as the activity tells it.
+    pub fn transitions(&self) -> impl Iterator<Item = (&str, &Value, &Value)> {
+        let list = self.document.get("transitions").and_then(Value::as_array);
+        list.into_iter().flatten().filter_map(|change| {
+            let null = &Value::Null;
+            let field = change.get("field")?.as_str()?;
+            Some((field, change.get("from").unwrap_or(null), change.get("to").unwrap_or(null)))
+        })
+    }
+
+    /// The object as it stands in the activity.
+    pub fn object_document(&self) -> &Value {
+        self.document.get("object").unwrap_or(&Value::Null)
+    }
+}
+
+/// What an activity about an object of this host is made from.
+#[derive(Debug, Clone)]
+pub struct Announcement<'a> {
+    /// The origin of ids, without a slash at its end.
+    pub base_url: &'a str,
+    /// The activity's type.
+    pub kind: TypeName,
+    /// The object after the change.
+    pub object: &'a Object,
+    /// What changed.
+    pub transitions: &'a [Transition],
+    /// When it happened.
+    pub now: Timestamp,
+    /// What made it, with the depth and root of that.
+    pub cause: Option<(Cause, u32, ActivityId)>,
+}
+
+impl Announcement<'_> {
+    /// The activity in the owner's outbox.
+    pub fn compose(self) -> Activity {
+        let object = self.object;
+        let id = ActivityId::of_revision(self.base_url, &object.key, object.revision, &self.kind);
+        let actor = actor_url(self.base_url, &object.owner);
+        let body = if self.kind.as_str() == "Delete" {
+            tombstone(self.base_url, object, self.now)
+        } else {
+            object_document(self.base_url, object)
+        };
+        let (to, cc) = audience(&actor, object);
+        let document = json!({
+            "@context": ["https://www.w3.org/ns/activitystreams", {"rosehip": "urn:rosehip:", "transitions": "rosehip:transitions"}],
+            "id": id,
+            "type": self.kind,
+            "actor": actor,
+            "published": self.now,
+            "to": to,
+            "cc": cc,
+            "object": body,
+            "transitions": self.transitions,
+        });
+        let Value::Object(document) = document else { unreachable!("the literal above is an object") };
+        let (cause, depth, root) = match self.cause {
+            Some((cause, depth, root)) => (Some(cause), depth, root),
+            None => (None, 0, id.clone()),
+        };
+        Activity {
+            cid: Cid::of_document(&document),
+            id,
+            owner: object.owner.clone(),
+            r#box: BoxName::Outbox,
+            kind: self.kind,
+            object_type: object.key.kind.clone(),
+            object: Some(object.key.clone()),
+            revision: Some(object.revision),
+            cause,
+            depth,
+            root,
+            document,
+        }
+    }
+}
+
+/// The URL of an actor of this host.
+pub fn actor_url(base_url: &str, actor: &ActorName) -> String {
+    format!("{base_url}/actors/{actor}")
+}
+
+/// The federated id of an object: it names the publication, because a tombstoned id never comes back.
+pub fn object_url(base_url: &str, object: &Object) -> String {
+    let url = format!("{base_url}/objects/{}", object.key);
+    if object.publications > 1 { format!("{url}?publication={}", object.publications) } else { url }
+}
+
+/// An object as others see it: its members and those that the host derives.
+pub fn object_document(base_url: &str, object: &Object) -> Value {
+    let mut document = object.content.clone().unwrap_or_default();
+    let mut derive = |name: &str, value: Value| document.insert(name.to_owned(), value);
+    derive("id", object_url(base_url, object).into());
+    derive("type", object.key.kind.as_str().into());
+    derive("attributedTo", actor_url(base_url, &object.owner).into());
+    derive("updated", json!(object.updated_at));
+    derive("revision", object.revision.into());
+    if let Some(published) = object.published_at {
+        derive("published", json!(published));
+    }
+    if let Some(slug) = object.slug() {
+        derive("url", format!("{base_url}/{slug}/").into());
+    }
+    Value::Object(document)
+}
+
+fn tombstone(base_url: &str, object: &Object, now: Timestamp) -> Value {
+    json!({
+        "type": "Tombstone",
+        "id": object_url(base_url, object),
+        "formerType": object.key.kind,
+        "deleted": now,
+    })
+}
+
+/// An article is for everyone and the actor's followers; any other object for whom it names itself.
+fn audience(actor: &str, object: &Object) -> (Value, Value) {
+    if object.key.kind.as_str() == "Article" {
+        return (json!([PUBLIC]), json!([format!("{actor}/followers")]));
+    }
+    let named = |field: &str| {
+        let content = object.content.as_ref();
+        content.and_then(|content| content.get(field)).cloned().unwrap_or_else(|| json!([]))
+    };
+    (named("to"), named("cc"))
+}

@@ -1,0 +1,209 @@
+//! Triggers: patterns over activities, and why one did not match.
+
+use cel::{Context, Program};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::ManifestError;
+use crate::{
+    activity::Activity,
+    ids::{BoxName, TypeName},
+    limits::FILTER_BYTES,
+};
+
+/// A trigger as the manifest writes it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TriggerDocument {
+    /// Where the activity was recorded: `outbox` (the default), `inbox` or `any`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub r#box: Option<TriggerBox>,
+    /// The activity's type, such as `Create`.
+    pub on: String,
+    /// The object's type, such as `Article`.
+    pub object: String,
+    /// What must have changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transition: Option<TransitionDocument>,
+    /// A CEL expression over `activity`, `object` and `transitions` that must be true.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filter: Option<String>,
+}
+
+/// A change that a trigger asks for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TransitionDocument {
+    /// The field that changed.
+    pub field: String,
+    /// What it was; anything, where it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub from: Option<Value>,
+    /// What it is; anything, where it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub to: Option<Value>,
+}
+
+/// Reads a member that is there, even as null, as `Some`: `from: null` asks for a field that was absent.
+fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
+}
+
+/// The boxes a trigger looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum TriggerBox {
+    /// What others sent to the actor.
+    Inbox,
+    /// What the actor did.
+    #[default]
+    Outbox,
+    /// Both.
+    Any,
+}
+
+impl TriggerBox {
+    fn covers(self, name: BoxName) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Inbox => name == BoxName::Inbox,
+            Self::Outbox => name == BoxName::Outbox,
+        }
+    }
+}
+
+/// Why a trigger did not match an activity.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WhyNot {
+    /// `box`, `on`, `object`, `transition`, `filter` or `filter-error`.
+    pub rule: String,
+    /// What was wanted and what was found.
+    pub message: String,
+}
+
+impl WhyNot {
+    /// A reason.
+    pub fn new(rule: &str, message: impl Into<String>) -> Self {
+        Self { rule: rule.to_owned(), message: message.into() }
+    }
+}
+
+/// A checked trigger.
+#[derive(Debug)]
+pub struct Trigger {
+    r#box: TriggerBox,
+    on: TypeName,
+    object: TypeName,
+    transition: Option<TransitionDocument>,
+    filter: Option<Filter>,
+}
+
+impl Trigger {
+    /// Checks the trigger at `index` of a manifest.
+    pub(super) fn check(index: usize, document: &TriggerDocument) -> Result<Self, ManifestError> {
+        let refuse =
+            |rule, message: &dyn std::fmt::Display| ManifestError::new(rule, format!("triggers/{index}/{message}"));
+        Ok(Self {
+            r#box: document.r#box.unwrap_or_default(),
+            on: document.on.parse().map_err(|error| refuse("trigger-type", &format!("on: {error}")))?,
+            object: document.object.parse().map_err(|error| refuse("trigger-type", &format!("object: {error}")))?,
+            transition: document.transition.clone(),
+            filter: document
+                .filter
+                .as_deref()
+                .map(Filter::compile)
+                .transpose()
+                .map_err(|error| refuse("filter", &format!("filter: {error}")))?,
+        })
+    }
+
+    /// Whether the activity matches; else the first reason why it does not.
+    pub fn matches(&self, activity: &Activity) -> Result<(), WhyNot> {
+        if !self.r#box.covers(activity.r#box) {
+            return Err(WhyNot::new("box", format!("wants {:?}, found {}", self.r#box, activity.r#box).to_lowercase()));
+        }
+        if activity.kind != self.on {
+            return Err(WhyNot::new("on", format!("wants {}, found {}", self.on, activity.kind)));
+        }
+        if activity.object_type != self.object {
+            return Err(WhyNot::new("object", format!("wants {}, found {}", self.object, activity.object_type)));
+        }
+        if let Some(wanted) = &self.transition {
+            wanted.found_in(activity)?;
+        }
+        match &self.filter {
+            Some(filter) => filter.holds(activity),
+            None => Ok(()),
+        }
+    }
+}
+
+impl TransitionDocument {
+    fn found_in(&self, activity: &Activity) -> Result<(), WhyNot> {
+        let wanted = |side: &Option<Value>, value: &Value| side.as_ref().is_none_or(|side| side == value);
+        let mut changes = activity.transitions().filter(|(field, _, _)| *field == self.field).peekable();
+        if changes.peek().is_none() {
+            return Err(WhyNot::new("transition", format!("{} did not change", self.field)));
+        }
+        if changes.any(|(_, from, to)| wanted(&self.from, from) && wanted(&self.to, to)) {
+            return Ok(());
+        }
+        let side = |side: &Option<Value>| side.as_ref().map_or_else(|| "any".to_owned(), Value::to_string);
+        let message = format!("{} changed otherwise than {} to {}", self.field, side(&self.from), side(&self.to));
+        Err(WhyNot::new("transition", message))
+    }
+}
+
+/// A compiled CEL expression. It has no clock and sees nothing but the activity.
+#[derive(Debug)]
+pub struct Filter {
+    source: String,
+    program: Program,
+}
+
+impl Filter {
+    /// Compiles an expression of at most [`FILTER_BYTES`] bytes.
+    pub fn compile(source: &str) -> Result<Self, String> {
+        if source.len() > FILTER_BYTES {
+            return Err(format!("{} bytes, at most {FILTER_BYTES}", source.len()));
+        }
+        let program = Program::compile(source).map_err(|error| error.to_string())?;
+        Ok(Self { source: source.to_owned(), program })
+    }
+
+    fn holds(&self, activity: &Activity) -> Result<(), WhyNot> {
+        let mut context = Context::default();
+        let document = Value::Object(activity.document.clone());
+        let changes = document.get("transitions").cloned().unwrap_or(Value::Null);
+        context.add_variable_from_value("object", to_cel(activity.object_document()));
+        context.add_variable_from_value("transitions", to_cel(&changes));
+        context.add_variable_from_value("activity", to_cel(&document));
+        let quoted: String = self.source.chars().take(200).collect();
+        match self.program.execute(&context) {
+            Ok(cel::Value::Bool(true)) => Ok(()),
+            Ok(cel::Value::Bool(false)) => Err(WhyNot::new("filter", format!("{quoted} is false"))),
+            Ok(other) => Err(WhyNot::new("filter-error", format!("{quoted} is {:?}, not a bool", other.type_of()))),
+            Err(error) => Err(WhyNot::new("filter-error", format!("{quoted}: {error}"))),
+        }
+    }
+}
+
+/// JSON as CEL sees it: every integer is an `int`, so that `object.price > 100` needs no suffix.
+fn to_cel(value: &Value) -> cel::Value {
+    match value {
+        Value::Null => cel::Value::Null,
+        Value::Bool(value) => (*value).into(),
+        Value::Number(number) => match number.as_i64() {
+            Some(integer) => integer.into(),
+            None => number.as_f64().unwrap_or(f64::MAX).into(),
+        },
+        Value::String(text) => text.as_str().into(),
+        Value::Array(items) => items.iter().map(to_cel).collect::<Vec<_>>().into(),
+        Value::Object(members) => {
+            let members: std::collections::HashMap<String, cel::Value> =
+                members.iter().map(|(name, value)| (name.clone(), to_cel(value))).collect();
+            members.into()
+        }
+    }
+}

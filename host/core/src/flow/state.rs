@@ -1,0 +1,396 @@
+//! The fold of a flow's entries.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use serde_json::{Value, json};
+
+use super::FlowSummary;
+use crate::{
+    behavior::{Dag, Node, NodeIndex, NodeWork, Wait},
+    effect::EffectState,
+    event::{Current, EffectChanged, Event, FiredBy, FlowStarted, NodeDone, NodeError, NodeFired, Timer},
+    ids::{EffectId, FlowId, NodeId},
+    state::{EffectStatus, FlowEvent, FlowStatus, Illegal, NodeEvent, NodeStatus},
+    time::Timestamp,
+};
+
+/// An entry that does not follow from the ones before.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FlowError {
+    /// Its state machine has no such transition.
+    #[error("flow {flow}, entry {seq}: {illegal}")]
+    Illegal {
+        /// The flow.
+        flow: FlowId,
+        /// The entry.
+        seq: u64,
+        /// What was tried.
+        illegal: Illegal,
+    },
+    /// It names a node or an effect that the flow does not have, or is no entry of a flow.
+    #[error("flow {flow}, entry {seq}: {what} is not part of it")]
+    Foreign {
+        /// The flow.
+        flow: FlowId,
+        /// The entry.
+        seq: u64,
+        /// What it names.
+        what: String,
+    },
+}
+
+/// What a suspended node waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Waiting {
+    /// Its time or its signal.
+    Wait {
+        /// When it ends by itself.
+        timer: Option<Timer>,
+        /// The signal that ends it.
+        signal: Option<String>,
+    },
+    /// The end of its effects.
+    Effects,
+}
+
+/// A node with what happened to it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NodeState {
+    /// Where it stands.
+    pub status: NodeStatus,
+    /// When all that leads to it was settled: the `now` its calls see.
+    pub ready_at: Option<Timestamp>,
+    /// Calls that failed since it became ready or was retried.
+    pub failed_calls: u32,
+    /// All calls made.
+    pub attempts: u32,
+    /// When the next call is due after a failed one.
+    pub retry_at: Option<Timestamp>,
+    /// What it waits for while it is suspended.
+    pub waiting: Option<Waiting>,
+    /// What it returned.
+    pub output: Value,
+    /// The branch it took.
+    pub branch: Option<String>,
+    /// Places of its effects in [`FlowState::effects`].
+    pub effects: Vec<usize>,
+    /// When it was first called or its wait began.
+    pub started_at: Option<Timestamp>,
+    /// When it was settled.
+    pub finished_at: Option<Timestamp>,
+    /// Fuel its last call used.
+    pub fuel: Option<u64>,
+    /// How it failed last.
+    pub error: Option<NodeError>,
+}
+
+impl NodeState {
+    fn new() -> Self {
+        Self {
+            status: NodeStatus::Pending,
+            ready_at: None,
+            failed_calls: 0,
+            attempts: 0,
+            retry_at: None,
+            waiting: None,
+            output: Value::Null,
+            branch: None,
+            effects: Vec::new(),
+            started_at: None,
+            finished_at: None,
+            fuel: None,
+            error: None,
+        }
+    }
+}
+
+/// A flow as its entries left it.
+#[derive(Debug, Clone)]
+pub struct FlowState {
+    /// What it is pinned to.
+    pub started: Arc<FlowStarted>,
+    /// Its steps.
+    pub dag: Arc<Dag>,
+    /// Its list item; holds its status.
+    pub summary: FlowSummary,
+    /// Its nodes, by their index in the DAG.
+    nodes: Vec<NodeState>,
+    /// Its effects in the order they were recorded.
+    pub effects: Vec<EffectState>,
+    effect_places: BTreeMap<EffectId, usize>,
+    /// Signals that came, by name; the first of each.
+    pub signals: BTreeMap<String, (Timestamp, Value)>,
+    /// The object's standing when the flow last began or went on.
+    pub current: Option<Current>,
+    /// `seq` of its last entry that was applied.
+    pub seq: u64,
+}
+
+impl FlowState {
+    /// The flow that a `flow.started` entry begins.
+    pub fn begin(seq: u64, time: Timestamp, started: Arc<FlowStarted>, dag: Arc<Dag>) -> Self {
+        let mut flow = Self {
+            summary: FlowSummary::begin(time, &started),
+            nodes: vec![NodeState::new(); dag.len()],
+            effects: Vec::new(),
+            effect_places: BTreeMap::new(),
+            signals: BTreeMap::new(),
+            current: started.current.clone(),
+            started,
+            dag,
+            seq,
+        };
+        flow.settle(time);
+        flow
+    }
+
+    /// Where the flow stands.
+    pub fn status(&self) -> FlowStatus {
+        self.summary.status
+    }
+
+    /// The flow's id.
+    pub fn id(&self) -> FlowId {
+        self.started.flow
+    }
+
+    /// A node with what happened to it.
+    pub fn node(&self, index: NodeIndex) -> &NodeState {
+        &self.nodes[index.index()]
+    }
+
+    /// All nodes in the manifest's order.
+    pub fn nodes(&self) -> impl Iterator<Item = (&Node, &NodeState)> {
+        self.dag.nodes().zip(&self.nodes)
+    }
+
+    /// An effect of the flow.
+    pub fn effect(&self, id: EffectId) -> Option<&EffectState> {
+        self.effect_places.get(&id).map(|place| &self.effects[*place])
+    }
+
+    /// Takes in the flow's next entry. On an error nothing has changed that matters: the fold is given up.
+    pub fn apply(&mut self, seq: u64, time: Timestamp, event: &Event) -> Result<(), FlowError> {
+        let illegal = |illegal| FlowError::Illegal { flow: self.started.flow, seq, illegal };
+        let event_of_flow = match event {
+            Event::FlowSuspended(_) => Some(FlowEvent::Suspend),
+            Event::FlowResumed(_) => Some(FlowEvent::Resume),
+            Event::FlowCompleted(_) => Some(FlowEvent::Complete),
+            Event::FlowFailed(_) => Some(FlowEvent::Fail),
+            Event::FlowCancelled(_) => Some(FlowEvent::Cancel),
+            Event::FlowRetried(_) => Some(FlowEvent::Retry),
+            _ => None,
+        };
+        if let Some(event) = event_of_flow {
+            self.status().on(event).map_err(illegal)?;
+        }
+        match event {
+            Event::NodeDone(done) => self.node_done(seq, time, done)?,
+            Event::NodeRetrying(retrying) => {
+                let node = self.find(seq, &retrying.node)?;
+                let state = &mut self.nodes[node.index()];
+                state.started_at.get_or_insert(time);
+                state.attempts = retrying.attempt;
+                state.failed_calls += 1;
+                state.retry_at = Some(time.plus_millis(retrying.delay_ms));
+                state.error = Some(retrying.error.clone());
+            }
+            Event::NodeFailed(failed) => {
+                let node = self.turn(seq, &failed.node, NodeEvent::Fail)?;
+                let state = &mut self.nodes[node.index()];
+                state.attempts = state.attempts.max(failed.attempt);
+                state.started_at.get_or_insert(failed.started_at);
+                state.finished_at = Some(time);
+                state.fuel = Some(failed.fuel);
+                state.error = Some(failed.error.clone());
+                state.retry_at = None;
+            }
+            Event::NodeSuspended(suspended) => {
+                let node = self.turn(seq, &suspended.node, NodeEvent::Suspend)?;
+                let state = &mut self.nodes[node.index()];
+                state.started_at = Some(time);
+                state.waiting = Some(Waiting::Wait { timer: suspended.timer, signal: suspended.signal.clone() });
+            }
+            Event::NodeFired(fired) => self.node_fired(seq, time, fired)?,
+            Event::SignalReceived(signal) if !signal.ignored => {
+                self.signals.entry(signal.name.clone()).or_insert_with(|| (time, signal.payload.clone()));
+            }
+            Event::FlowResumed(resumed) => self.current.clone_from(&resumed.current),
+            Event::FlowRetried(retried) => self.retried(seq, time, retried.current.clone())?,
+            Event::EffectChanged(change) => self.effect_changed(seq, time, change)?,
+            Event::SignalReceived(_)
+            | Event::FlowSuspended(_)
+            | Event::FlowCompleted(_)
+            | Event::FlowFailed(_)
+            | Event::FlowCancelled(_) => {}
+            other => return Err(self.foreign(seq, other.kind().to_owned())),
+        }
+        self.summary.apply(time, event);
+        self.seq = seq;
+        Ok(())
+    }
+
+    fn node_done(&mut self, seq: u64, time: Timestamp, done: &NodeDone) -> Result<(), FlowError> {
+        let node = self.find(seq, &done.node)?;
+        let mut places = Vec::with_capacity(done.effects.len());
+        for effect in &done.effects {
+            self.effect_places.insert(effect.id, self.effects.len());
+            places.push(self.effects.len());
+            self.effects.push(EffectState::new(effect.clone()));
+        }
+        let awaits = self.dag.node(node).await_effects && done.effects.iter().any(|effect| effect.status.is_open());
+        self.turn(seq, &done.node, if awaits { NodeEvent::Suspend } else { NodeEvent::Finish })?;
+        let state = &mut self.nodes[node.index()];
+        state.attempts = done.attempt;
+        state.started_at.get_or_insert(done.started_at);
+        state.finished_at = (!awaits).then_some(time);
+        state.waiting = awaits.then_some(Waiting::Effects);
+        state.fuel = Some(done.fuel);
+        state.output = done.output.clone();
+        state.branch.clone_from(&done.branch);
+        state.effects = places;
+        state.error = None;
+        state.retry_at = None;
+        self.settle(time);
+        Ok(())
+    }
+
+    fn node_fired(&mut self, seq: u64, time: Timestamp, fired: &NodeFired) -> Result<(), FlowError> {
+        let node = self.turn(seq, &fired.node, NodeEvent::Finish)?;
+        let mut output = json!({ "at": fired.at, "by": fired.by });
+        if let Some(payload) = &fired.payload {
+            output["payload"] = payload.clone();
+        }
+        let branch = match fired.by {
+            FiredBy::Timer | FiredBy::Signal => crate::behavior::FIRED,
+            FiredBy::Timeout => crate::behavior::TIMEOUT,
+        };
+        let state = &mut self.nodes[node.index()];
+        state.output = output;
+        state.branch = Some(branch.to_owned());
+        state.finished_at = Some(time);
+        state.waiting = None;
+        self.settle(time);
+        Ok(())
+    }
+
+    fn retried(&mut self, seq: u64, time: Timestamp, current: Option<Current>) -> Result<(), FlowError> {
+        self.current = current;
+        for index in self.dag.order().to_vec() {
+            if self.node(index).status == NodeStatus::Failed {
+                let id = self.dag.node(index).id.clone();
+                self.turn(seq, &id, NodeEvent::Retry)?;
+                let state = &mut self.nodes[index.index()];
+                state.ready_at = Some(time);
+                state.finished_at = None;
+                state.failed_calls = 0;
+            }
+        }
+        Ok(())
+    }
+
+    fn effect_changed(&mut self, seq: u64, time: Timestamp, change: &EffectChanged) -> Result<(), FlowError> {
+        let Some(place) = self.effect_places.get(&change.effect).copied() else {
+            return Err(self.foreign(seq, format!("effect {}", change.effect)));
+        };
+        let effect = &mut self.effects[place];
+        effect.status = change.to;
+        effect.attempts = effect.attempts.max(change.attempt);
+        effect.next_retry_at = change.delay_ms.map(|delay| time.plus_millis(delay));
+        if change.error.is_some() {
+            effect.last_error.clone_from(&change.error);
+        }
+        if change.receipt.is_some() {
+            effect.receipt.clone_from(&change.receipt);
+        }
+        let node = effect.effect.node.clone();
+        self.end_awaiting(seq, time, &node)
+    }
+
+    /// A node that awaits its effects is done once none of them is open.
+    fn end_awaiting(&mut self, seq: u64, time: Timestamp, node: &NodeId) -> Result<(), FlowError> {
+        let index = self.find(seq, node)?;
+        let state = self.node(index);
+        let open = state.effects.iter().any(|place| self.effects[*place].status.is_open());
+        if state.waiting != Some(Waiting::Effects) || open {
+            return Ok(());
+        }
+        self.turn(seq, node, NodeEvent::Finish)?;
+        let state = &mut self.nodes[index.index()];
+        state.waiting = None;
+        state.finished_at = Some(time);
+        self.settle(time);
+        Ok(())
+    }
+
+    /// Follows from what is settled which nodes became ready and which no path reaches any more.
+    fn settle(&mut self, time: Timestamp) {
+        let dag = Arc::clone(&self.dag);
+        for &index in dag.order() {
+            let state = &self.nodes[index.index()];
+            if state.status != NodeStatus::Pending || state.ready_at.is_some() {
+                continue;
+            }
+            let mut edges = dag.incoming(index).peekable();
+            let is_root = edges.peek().is_none();
+            let (mut is_settled, mut is_live) = (true, is_root);
+            for (from, edge) in edges {
+                let before = &self.nodes[from.index()];
+                is_settled &= matches!(before.status, NodeStatus::Done | NodeStatus::Skipped);
+                let on_branch = edge.when.is_none() || edge.when == before.branch;
+                is_live |= before.status == NodeStatus::Done && on_branch;
+            }
+            let state = &mut self.nodes[index.index()];
+            match (is_settled, is_live) {
+                (false, _) => {}
+                (true, true) => state.ready_at = Some(time),
+                (true, false) => {
+                    state.status = NodeStatus::Skipped;
+                    state.finished_at = Some(time);
+                }
+            }
+        }
+    }
+
+    fn turn(&mut self, seq: u64, id: &NodeId, event: NodeEvent) -> Result<NodeIndex, FlowError> {
+        let index = self.find(seq, id)?;
+        let state = &mut self.nodes[index.index()];
+        state.status =
+            state.status.on(event).map_err(|illegal| FlowError::Illegal { flow: self.started.flow, seq, illegal })?;
+        Ok(index)
+    }
+
+    fn find(&self, seq: u64, id: &NodeId) -> Result<NodeIndex, FlowError> {
+        self.dag.find(id).ok_or_else(|| self.foreign(seq, format!("node {id}")))
+    }
+
+    fn foreign(&self, seq: u64, what: String) -> FlowError {
+        FlowError::Foreign { flow: self.started.flow, seq, what }
+    }
+
+    /// The waits that end by themselves, with their moment seen from `now`.
+    pub fn timers(&self, now: Timestamp) -> impl Iterator<Item = (NodeIndex, Timestamp)> {
+        self.dag.order().iter().filter_map(move |&index| match &self.node(index).waiting {
+            Some(Waiting::Wait { timer: Some(timer), .. }) => Some((index, timer.due(now))),
+            _ => None,
+        })
+    }
+
+    /// Whether a `wait` node waits for a signal of its own.
+    pub fn waits_for_signal(&self, index: NodeIndex) -> Option<&str> {
+        match &self.dag.node(index).work {
+            NodeWork::Wait(Wait::Signal { name, .. }) => Some(name),
+            NodeWork::Wait(Wait::For(_) | Wait::Until(_)) | NodeWork::Step | NodeWork::Each(_) => None,
+        }
+    }
+
+    /// Effects the host still has something to do for.
+    pub fn open_effects(&self) -> impl Iterator<Item = &EffectState> {
+        self.effects.iter().filter(|effect| effect.status.is_open())
+    }
+
+    /// Whether an effect that awaits its first attempt was recorded.
+    pub fn has_recorded_effects(&self) -> bool {
+        self.effects.iter().any(|effect| effect.status == EffectStatus::Recorded)
+    }
+}

@@ -1,0 +1,87 @@
+//! An activity is held against every trigger, once: the flows it starts, or why none.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use crate::{
+    activity::Activity,
+    behavior::{Installed, Standing, WhyNot},
+    event::{ActivityMatched, Current, FlowStarted},
+    ids::FlowId,
+    limits::FLOW_DEPTH,
+};
+
+/// What an activity starts.
+#[derive(Debug)]
+pub struct Matched {
+    /// The entry that says so.
+    pub matched: ActivityMatched,
+    /// A flow for each behavior that matches.
+    pub flows: Vec<Arc<FlowStarted>>,
+}
+
+/// Holds the activity at entry `seq` against the behaviors as they stood there. `current` is the object's standing.
+pub fn matching(seq: u64, activity: &Activity, standing: &Standing, current: Option<&Current>) -> Matched {
+    let mut flows = Vec::new();
+    let mut not = BTreeMap::new();
+    for installed in standing.values() {
+        match why_not(activity, installed) {
+            None => flows.push(Arc::new(start(seq, activity, installed, 1, current.cloned()))),
+            Some(reasons) => {
+                not.insert(installed.name.clone(), reasons);
+            }
+        }
+    }
+    let matched = ActivityMatched {
+        activity: activity.id.clone(),
+        seq,
+        owner: activity.owner.clone(),
+        r#box: activity.r#box,
+        flows: flows.iter().map(|flow| flow.flow).collect(),
+        not,
+    };
+    Matched { matched, flows }
+}
+
+/// Why a behavior does not start for an activity: a reason for each of its triggers, in order.
+pub fn why_not(activity: &Activity, installed: &Installed) -> Option<Vec<WhyNot>> {
+    if !installed.enabled {
+        return Some(vec![WhyNot::new("disabled", "the behavior is disabled")]);
+    }
+    if activity.depth >= FLOW_DEPTH {
+        let message = format!("{} flows led to this activity, one through the other", activity.depth);
+        return Some(vec![WhyNot::new("depth", message)]);
+    }
+    let mut reasons = Vec::new();
+    for trigger in &installed.behavior.triggers {
+        match trigger.matches(activity) {
+            Ok(()) => return None,
+            Err(reason) => reasons.push(reason),
+        }
+    }
+    Some(reasons)
+}
+
+/// The start of a flow, pinned to what the behavior is bound to.
+pub fn start(seq: u64, activity: &Activity, installed: &Installed, run: u32, current: Option<Current>) -> FlowStarted {
+    let slug = activity.object_document().get("slug").and_then(serde_json::Value::as_str);
+    FlowStarted {
+        flow: FlowId::derive(&activity.id, &activity.owner, activity.r#box, &installed.name, run),
+        behavior: installed.name.clone(),
+        digest: installed.digest,
+        version: installed.behavior.version.to_string(),
+        config: installed.effective_config.clone(),
+        grant: installed.grant.clone(),
+        grant_version: installed.grant_version,
+        run,
+        owner: activity.owner.clone(),
+        r#box: activity.r#box,
+        activity: activity.id.clone(),
+        activity_seq: seq,
+        object: activity.object.clone(),
+        slug: slug.map(str::to_owned),
+        cause: activity.cause.clone(),
+        depth: activity.depth,
+        root: activity.root.clone(),
+        current,
+    }
+}

@@ -1,0 +1,8 @@
+//! The path of data, a stage a file: a write becomes a revision and an activity ([`ingest`]); an activity is held
+//! against every trigger ([`matching`]); a flow walks its DAG ([`walk`]); its effects are attempted ([`dispatch`]).
+//! Each stage reads values and returns the events it wants in the log.
+
+pub mod dispatch;
+pub mod ingest;
+pub mod matching;
+pub mod walk;

@@ -1,0 +1,212 @@
+//! A flow walks its DAG: what a step means as events, given what the guest answered.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::{
+    activity::Activity,
+    behavior::{Grant, NodeIndex, NodeWork, Wait},
+    call::{Call, Outcome, RequestedEffect},
+    effect::{Effect, check_payload, is_carried_out_by_recording},
+    event::{Event, FiredBy, NodeDone, NodeError, NodeFailed, NodeFired, NodeRetrying, NodeSuspended, Timer},
+    flow::FlowState,
+    guest::{GuestFailure, GuestReport},
+    ids::EffectId,
+    json,
+    limits::{CALL_EFFECTS, FLOW_EFFECTS, GUEST_INPUT_BYTES},
+    state::EffectStatus,
+    time::{Timestamp, Until},
+};
+
+/// What limits a behavior's effects.
+#[derive(Debug, Clone, Copy)]
+pub struct Allowed<'a> {
+    /// The kinds its manifest declares.
+    pub declared: &'a BTreeSet<String>,
+    /// What the operator grants now.
+    pub grant: &'a Grant,
+}
+
+/// A call that is about to be made, or was.
+#[derive(Debug, Clone, Copy)]
+pub struct Attempt {
+    /// The node.
+    pub node: NodeIndex,
+    /// Which call of it this is, from 1.
+    pub attempt: u32,
+    /// When it is made.
+    pub started_at: Timestamp,
+}
+
+/// The Call document of a node that is ready; an error where it is too long to be one.
+pub fn call(flow: &FlowState, activity: &Activity, attempt: Attempt) -> Result<String, NodeError> {
+    let text = Call::compose(flow, activity, attempt.node, attempt.attempt).to_json();
+    if text.len() > GUEST_INPUT_BYTES {
+        let message = format!("the Call is {} bytes long, at most {GUEST_INPUT_BYTES}", text.len());
+        return Err(NodeError { rule: "input-bytes".to_owned(), message });
+    }
+    Ok(text)
+}
+
+/// What a guest's answer means for its node at `now`.
+pub fn conclude(
+    flow: &FlowState,
+    attempt: Attempt,
+    report: GuestReport,
+    allowed: Allowed<'_>,
+    now: Timestamp,
+) -> Event {
+    let (error, may_retry) = match report.result {
+        Ok(text) => match accept(flow, attempt.node, &text, allowed, now) {
+            Ok((outcome, effects)) => {
+                return NodeDone {
+                    flow: flow.id(),
+                    node: flow.dag.node(attempt.node).id.clone(),
+                    attempt: attempt.attempt,
+                    output: outcome.output,
+                    branch: outcome.branch,
+                    effects,
+                    fuel: report.fuel,
+                    started_at: attempt.started_at,
+                    log: report.log,
+                }
+                .into();
+            }
+            Err(error) => (error, false),
+        },
+        Err(GuestFailure::Retry(message)) => (NodeError { rule: "retry".to_owned(), message }, true),
+        Err(GuestFailure::Fatal(message)) => (NodeError { rule: "fatal".to_owned(), message }, false),
+        Err(GuestFailure::Stopped { rule, message }) => (NodeError { rule: rule.to_owned(), message }, false),
+        Err(GuestFailure::Host { rule, message }) => (NodeError { rule: rule.to_owned(), message }, true),
+    };
+    let node = flow.dag.node(attempt.node);
+    let failed_calls = flow.node(attempt.node).failed_calls + 1;
+    match node.retry.delay_after(failed_calls).filter(|_| may_retry) {
+        Some(delay_ms) => NodeRetrying {
+            flow: flow.id(),
+            node: node.id.clone(),
+            attempt: attempt.attempt,
+            error,
+            delay_ms,
+            log: report.log,
+        }
+        .into(),
+        None => failed(flow, attempt, error, report.fuel, report.log),
+    }
+}
+
+/// The failure of a node.
+pub fn failed(
+    flow: &FlowState,
+    attempt: Attempt,
+    error: NodeError,
+    fuel: u64,
+    log: Vec<crate::guest::GuestLogLine>,
+) -> Event {
+    NodeFailed {
+        flow: flow.id(),
+        node: flow.dag.node(attempt.node).id.clone(),
+        attempt: attempt.attempt,
+        error,
+        fuel,
+        started_at: attempt.started_at,
+        log,
+    }
+    .into()
+}
+
+/// Reads an Outcome and gives its effects their ids; all of it holds or none.
+fn accept(
+    flow: &FlowState,
+    node: NodeIndex,
+    text: &str,
+    allowed: Allowed<'_>,
+    now: Timestamp,
+) -> Result<(Outcome, Vec<Effect>), NodeError> {
+    let refuse = |rule: &str, message: String| NodeError { rule: rule.to_owned(), message };
+    let value =
+        json::parse(text.as_bytes()).map_err(|error| refuse(error.rule, format!("outcome: {}", error.message)))?;
+    let mut outcome: Outcome =
+        serde_json::from_value(value).map_err(|error| refuse("outcome", format!("outcome: {error}")))?;
+    if outcome.v != 1 {
+        return Err(refuse("outcome", format!("outcome: v is {}, this host reads 1", outcome.v)));
+    }
+    let node = flow.dag.node(node);
+    if let Some(branch) = &outcome.branch
+        && !node.branches.contains(branch)
+    {
+        return Err(refuse("undeclared-branch", format!("outcome: node {} has no branch {branch:?}", node.id)));
+    }
+    if outcome.effects.len() > CALL_EFFECTS {
+        let message = format!("outcome: {} effects, at most {CALL_EFFECTS} a call", outcome.effects.len());
+        return Err(refuse("effects-per-call", message));
+    }
+    if flow.effects.len() + outcome.effects.len() > FLOW_EFFECTS {
+        return Err(refuse("effects-per-flow", format!("outcome: over {FLOW_EFFECTS} effects in this flow")));
+    }
+    let mut effects = Vec::with_capacity(outcome.effects.len());
+    for (ordinal, requested) in (0..).zip(std::mem::take(&mut outcome.effects)) {
+        check_payload(&requested.kind, &requested.payload)
+            .map_err(|error| refuse("effect-payload", format!("effects/{ordinal}/{error}")))?;
+        let id = EffectId::derive(flow.id(), &node.id, None, ordinal);
+        effects.push(record(id, node.id.clone(), ordinal, requested, allowed, now));
+    }
+    Ok((outcome, effects))
+}
+
+/// An effect as it is recorded: denied where manifest or grant forbid it, carried out where recording does that.
+fn record(
+    id: EffectId,
+    node: crate::ids::NodeId,
+    ordinal: u32,
+    requested: RequestedEffect,
+    allowed: Allowed<'_>,
+    now: Timestamp,
+) -> Effect {
+    let RequestedEffect { kind, payload } = requested;
+    let (status, receipt) = match allowed.grant.permits(allowed.declared, &kind, &payload) {
+        Err(rule) => (EffectStatus::Denied, Some(json!({ "rule": rule }))),
+        Ok(()) if is_carried_out_by_recording(&kind) => (EffectStatus::Dispatched, Some(json!({ "at": now }))),
+        Ok(()) => (EffectStatus::Recorded, None),
+    };
+    Effect { id, node, item: None, ordinal, kind, payload, status, receipt }
+}
+
+/// The beginning of a node's wait at `now`, or its failure where its pointer finds no time.
+pub fn begin_wait(flow: &FlowState, activity: &Activity, node: NodeIndex, now: Timestamp) -> Event {
+    let NodeWork::Wait(wait) = &flow.dag.node(node).work else { unreachable!("only wait nodes wait") };
+    let after = |length_ms: u64| Timer::After { set_at: now, length_ms };
+    let (timer, signal) = match wait {
+        Wait::For(length_ms) => (Some(after(*length_ms)), None),
+        Wait::Signal { name, timeout } => (timeout.map(after), Some(name.clone())),
+        Wait::Until(pointer) => match find_time(flow, activity, node, pointer, now) {
+            Ok(moment) => (Some(Timer::At(moment)), None),
+            Err(error) => {
+                return failed(flow, Attempt { node, attempt: 0, started_at: now }, error, 0, Vec::new());
+            }
+        },
+    };
+    NodeSuspended { flow: flow.id(), node: flow.dag.node(node).id.clone(), timer, signal }.into()
+}
+
+fn find_time(
+    flow: &FlowState,
+    activity: &Activity,
+    node: NodeIndex,
+    pointer: &str,
+    now: Timestamp,
+) -> Result<Timestamp, NodeError> {
+    let refuse = |message: String| NodeError { rule: "wait-until".to_owned(), message };
+    let call = serde_json::to_value(Call::compose(flow, activity, node, 0)).unwrap_or(Value::Null);
+    let found = call.pointer(pointer).ok_or_else(|| refuse(format!("wait.until: nothing stands at {pointer}")))?;
+    let until = Until::from_json(found).map_err(|error| refuse(format!("wait.until: {pointer}: {error}")))?;
+    Ok(until.resolve(now))
+}
+
+/// The end of a node's wait.
+pub fn fire(flow: &FlowState, node: NodeIndex, at: Timestamp, by: FiredBy) -> Event {
+    let signal = flow.waits_for_signal(node).filter(|_| by == FiredBy::Signal);
+    let payload = signal.and_then(|name| flow.signals.get(name)).map(|(_, payload)| payload.clone());
+    NodeFired { flow: flow.id(), node: flow.dag.node(node).id.clone(), at, by, payload }.into()
+}
