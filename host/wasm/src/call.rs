@@ -1,0 +1,74 @@
+//! One call: a store of its own with its budget and log, and the report of what happened in it.
+
+use rosehip_core::{
+    guest::{GuestFailure, GuestReport},
+    limits,
+};
+use wasmtime::{Engine, Store};
+
+use crate::{
+    budget::{SpaceBudget, fuel_for},
+    component::{ComponentGuest, Failure},
+    failure::{Ended, classify, stopped},
+    log::CallLog,
+    ticker::Ticker,
+};
+
+/// Which export to call, with what.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Call<'a> {
+    /// `describe`.
+    Describe,
+    /// `run` with a Call document.
+    Run(&'a str),
+}
+
+/// What a store keeps beside the guest.
+#[derive(Debug, Default)]
+pub(crate) struct CallState {
+    pub(crate) space: SpaceBudget,
+    pub(crate) log: CallLog,
+}
+
+/// Calls `guest` in a fresh store and a fresh instance.
+pub(crate) fn report(engine: &Engine, guest: &ComponentGuest, call: Call<'_>) -> GuestReport {
+    let fuel = match call {
+        Call::Describe => fuel_for(0),
+        Call::Run(input) => fuel_for(input.len()),
+    };
+    let mut store = open(engine, fuel);
+    let answer = match call {
+        Call::Describe => guest.describe(&mut store).map(Ok),
+        Call::Run(input) => guest.run(&mut store, input),
+    };
+    let left = store.get_fuel().expect("the engine is configured to consume fuel");
+    let state = store.into_data();
+    GuestReport { result: judge(answer, &state), fuel: fuel.saturating_sub(left), log: state.log.into_lines() }
+}
+
+fn open(engine: &Engine, fuel: u64) -> Store<CallState> {
+    let mut store = Store::new(engine, CallState::default());
+    store.limiter(|state| &mut state.space);
+    store.set_fuel(fuel).expect("the engine is configured to consume fuel");
+    store.set_epoch_deadline(Ticker::deadline());
+    // Twice, because a guest's string may be UTF-16.
+    store.set_hostcall_fuel(2 * limits::GUEST_OUTPUT_BYTES);
+    store
+}
+
+fn judge(answer: Result<Result<String, Failure>, Ended>, state: &CallState) -> Result<String, GuestFailure> {
+    let answer = answer.map_err(|ended| classify(&ended, state.space.denied()))?;
+    let text = match &answer {
+        Ok(text) | Err(Failure::Retry(text) | Failure::Fatal(text)) => text,
+    };
+    if text.len() > limits::GUEST_OUTPUT_BYTES {
+        return Err(stopped(
+            "output-bytes",
+            format!("the guest returned {} bytes, the limit is {}", text.len(), limits::GUEST_OUTPUT_BYTES),
+        ));
+    }
+    answer.map_err(|failure| match failure {
+        Failure::Retry(message) => GuestFailure::Retry(message),
+        Failure::Fatal(message) => GuestFailure::Fatal(message),
+    })
+}
