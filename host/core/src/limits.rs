@@ -64,6 +64,8 @@ pub const DAG_NODES: usize = 1_000;
 pub const DAG_EDGES: usize = 4_000;
 /// Effects of a flow.
 pub const FLOW_EFFECTS: usize = 10_000;
+/// Signals a flow keeps.
+pub const FLOW_SIGNALS: usize = 100;
 /// Depth of a chain of flows that start one another.
 pub const FLOW_DEPTH: u32 = 8;
 /// Characters of a label, a description or another human text of a manifest.

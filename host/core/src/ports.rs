@@ -1,8 +1,12 @@
 //! What the core needs of the world, each port documented by what survives a crash.
 
+use std::pin::Pin;
+
 use crate::{
-    ids::DedupKey,
+    effect::Effect,
+    ids::{ActorName, BehaviorName, DedupKey, FlowId},
     log::{Frame, Head, StoredEntry, Stream},
+    pipeline::dispatch::AttemptEnd,
 };
 
 /// How a store failed.
@@ -57,4 +61,27 @@ pub trait LogReader: Send {
 
     /// The `seq` of the entry recorded under a key.
     fn recorded(&self, key: &DedupKey) -> Result<Option<u64>, StoreError>;
+}
+
+/// An effect on its way out.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outgoing {
+    /// The flow that recorded it.
+    pub flow: FlowId,
+    /// The behavior of that flow.
+    pub behavior: BehaviorName,
+    /// The actor it runs as.
+    pub owner: ActorName,
+    /// The effect; its id is what a receiver drops duplicates by.
+    pub effect: Effect,
+}
+
+/// Carries out one kind of effect. An attempt is durable before it is called, and it may be called again with the
+/// same effect ids after a crash, so what it sends carries them.
+pub trait Sink: Send + Sync {
+    /// The kind of effect it carries out.
+    fn kind(&self) -> &'static str;
+
+    /// Carries out effects of one batch, or a single one, together: the end is the same for all of them.
+    fn send<'a>(&'a self, batch: &'a [Outgoing]) -> Pin<Box<dyn Future<Output = AttemptEnd> + Send + 'a>>;
 }

@@ -144,6 +144,11 @@ impl Registry {
         })
     }
 
+    /// Whether nothing was ever installed.
+    pub fn is_new(&self) -> bool {
+        self.standings.is_empty()
+    }
+
     /// The behaviors as they stand.
     pub fn now(&self) -> Standing {
         self.standings.last().map(|(_, standing)| Arc::clone(standing)).unwrap_or_default()

@@ -24,8 +24,18 @@ use crate::{
 pub struct Allowed<'a> {
     /// The kinds its manifest declares.
     pub declared: &'a BTreeSet<String>,
-    /// What the operator grants now.
-    pub grant: &'a Grant,
+    /// What the operator granted when the flow began.
+    pub pinned: &'a Grant,
+    /// What the operator grants now, where the behavior still stands.
+    pub now: Option<&'a Grant>,
+}
+
+impl Allowed<'_> {
+    /// Whether an effect may be carried out; else the rule that denies it. The narrower grant wins.
+    pub fn permits(&self, kind: &str, payload: &Value) -> Result<(), String> {
+        self.pinned.permits(self.declared, kind, payload)?;
+        self.now.map_or(Ok(()), |grant| grant.permits(self.declared, kind, payload))
+    }
 }
 
 /// A call that is about to be made, or was.
@@ -165,7 +175,7 @@ fn record(
     now: Timestamp,
 ) -> Effect {
     let RequestedEffect { kind, payload } = requested;
-    let (status, receipt) = match allowed.grant.permits(allowed.declared, &kind, &payload) {
+    let (status, receipt) = match allowed.permits(&kind, &payload) {
         Err(rule) => (EffectStatus::Denied, Some(json!({ "rule": rule }))),
         Ok(()) if is_carried_out_by_recording(&kind) => (EffectStatus::Dispatched, Some(json!({ "at": now }))),
         Ok(()) => (EffectStatus::Recorded, None),

@@ -1,0 +1,153 @@
+//! A data directory, opened by its one host or by a command line while no host runs.
+//!
+//! ```text
+//! lock             held while it is open
+//! log.db           the log; log.db-wal and log.db-shm beside it
+//! head.json        the signed head of the log
+//! keys/            host.key, actor-{name}.key
+//! modules/         {digest}.wasm
+//! accounts.db      users, tokens and sessions, which are not in the log
+//! ```
+
+use std::{
+    fs::DirBuilder,
+    io,
+    os::unix::fs::DirBuilderExt as _,
+    path::{Path, PathBuf},
+};
+
+use rosehip_core::{
+    log::Head,
+    ports::{LogStore as _, StoreError},
+};
+
+use crate::{
+    accounts::{AccountError, Accounts},
+    durable,
+    head::{self, HeadError, HeadFile, HeadSigner},
+    keys::{KeyError, Keys},
+    lock::{DirLock, LockError},
+    modules::{ModuleFileError, ModuleFiles},
+    store::{SchemaError, SqliteLog, SqliteOptions, SqliteReader},
+};
+
+/// How a data directory is opened.
+#[derive(Debug, Clone, Default)]
+pub struct DataDirOptions {
+    /// How the log's file is kept.
+    pub store: SqliteOptions,
+    /// The operator's word that the log may be shorter than its signed head, or end in other entries. The head is
+    /// then signed anew.
+    pub accept_truncation: bool,
+}
+
+/// Why a data directory was not opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The directory cannot be made or reached.
+    #[error("{path}: {source}")]
+    Directory {
+        /// The directory.
+        path: PathBuf,
+        /// The system's words.
+        source: io::Error,
+    },
+    /// Another process has it open, or the lock cannot be taken.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The log's or the accounts' file is of a newer release, or cannot be opened.
+    #[error(transparent)]
+    Schema(#[from] SchemaError),
+    /// The log cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The log is not what its signed head says, or that cannot be told.
+    #[error(transparent)]
+    Head(#[from] HeadError),
+    /// A key cannot be read or made.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The directory of modules cannot be made.
+    #[error(transparent)]
+    Modules(#[from] ModuleFileError),
+    /// The accounts cannot be read.
+    #[error(transparent)]
+    Accounts(#[from] AccountError),
+}
+
+/// What an open data directory holds. Its parts go their own ways in a host.
+#[derive(Debug)]
+pub struct DataDir {
+    /// The directory.
+    pub path: PathBuf,
+    /// Keeps others out. It is dropped last, after the writer has stopped.
+    pub lock: DirLock,
+    /// The log's writing side.
+    pub log: SqliteLog,
+    /// The log's end as it was opened.
+    pub head: Head,
+    /// Signs the log's head from here on.
+    pub signer: HeadSigner,
+    /// The private keys.
+    pub keys: Keys,
+    /// The bytes of the modules.
+    pub modules: ModuleFiles,
+    /// Users, tokens and sessions.
+    pub accounts: Accounts,
+}
+
+impl DataDir {
+    /// Opens `path`, making it on the first start (0700): takes the lock, migrates the files of an older release
+    /// after copying them, makes the host's key, and holds the log against its signed head.
+    ///
+    /// A log that is shorter than its signed head is refused as truncated, and nothing is changed, until the
+    /// operator accepts it. A log without a head file is accepted: a host that ended before it first signed leaves
+    /// none.
+    pub fn open(path: &Path, options: &DataDirOptions) -> Result<Self, OpenError> {
+        let directory = |source| OpenError::Directory { path: path.to_owned(), source };
+        DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(directory)?;
+        let lock = DirLock::take(path)?;
+        let keys = Keys::open(path)?;
+        let log = SqliteLog::open(&log_path(path), &options.store)?;
+        let head = log.head()?;
+        let file = HeadFile::of(path);
+        let signed = signed_head(&file, &keys, &log, head, options)?;
+        let modules = ModuleFiles::open(path)?;
+        let accounts = Accounts::open(&path.join("accounts.db"))?;
+        durable::sync_dir(path).map_err(directory)?;
+        let signer = HeadSigner::new(file, keys.host().clone(), signed);
+        Ok(Self { path: path.to_owned(), lock, log, head, signer, keys, modules, accounts })
+    }
+
+    /// Another reader of the log.
+    pub fn reader(&self) -> Result<SqliteReader, SchemaError> {
+        SqliteReader::open(&log_path(&self.path))
+    }
+}
+
+/// The log's file in a data directory, for readers.
+pub fn log_path(data_dir: &Path) -> PathBuf {
+    data_dir.join("log.db")
+}
+
+/// `seq` of the signed head, which the log was held against.
+fn signed_head(
+    file: &HeadFile,
+    keys: &Keys,
+    log: &SqliteLog,
+    found: Head,
+    options: &DataDirOptions,
+) -> Result<u64, OpenError> {
+    let Some(signed) = file.read(&keys.host().verifying_key())? else {
+        return Ok(0);
+    };
+    match head::check(signed, log) {
+        Ok(()) => Ok(signed.seq),
+        Err(error @ (HeadError::Truncated { .. } | HeadError::Replaced { .. })) if options.accept_truncation => {
+            tracing::warn!(%error, "the operator accepts the log as it stands");
+            file.write(found, keys.host())?;
+            Ok(found.seq)
+        }
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,249 @@
+//! What happens to flows from outside, and taking a flow that exists further.
+
+use std::sync::Arc;
+
+use rosehip_core::{
+    event::{Current, Event, FlowCancelled, FlowRetried, SignalReceived, append_of},
+    flow::{FlowState, FlowSummary},
+    ids::{ActivityId, EffectId, FlowId},
+    log::Append,
+    pipeline::{dispatch, matching},
+    state::{EffectStatus, FlowEvent, Illegal},
+};
+use serde_json::Value;
+
+use super::{
+    Engine, Waiting, activity_at,
+    jobs::Job,
+    shared::{EngineError, Shared},
+    slots::Slot,
+    walker::{Budget, Walk},
+};
+use crate::{clock::SystemClock, writer::AppendError};
+
+/// Why an action was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum ActionError {
+    /// There is no such flow or effect.
+    #[error("there is no such flow or effect")]
+    NotFound,
+    /// Its state does not allow it.
+    #[error(transparent)]
+    Illegal(#[from] Illegal),
+    /// It cannot be done, for a reason of its own.
+    #[error("{0}")]
+    Refused(String),
+    /// The log could not be read or appended to.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+}
+
+/// An append that lost against another one of the same flow is decided again this often.
+const TRIES: usize = 5;
+
+/// Acts on flows; it may outlive a borrow of the engine.
+#[derive(Clone)]
+pub struct EngineActions {
+    shared: Arc<Shared>,
+}
+
+impl Engine {
+    /// What happens to flows from outside.
+    pub fn actions(&self) -> EngineActions {
+        EngineActions { shared: Arc::clone(self.shared()) }
+    }
+
+    /// Waits for the flows of an activity to finish or suspend; call it before the activity is committed.
+    pub fn wait_for(&self, activity: ActivityId) -> Waiting {
+        self.shared().waiters.wait(activity)
+    }
+
+    /// Forgets waiters of an activity that have gone.
+    pub fn forget(&self, activity: &ActivityId) {
+        self.shared().waiters.forget(activity);
+    }
+
+    /// A flow as the log has it.
+    pub fn flow(&self, flow: FlowId) -> Result<Option<FlowState>, EngineError> {
+        Ok(self.shared().load(flow)?.map(|slot| slot.state))
+    }
+}
+
+impl EngineActions {
+    /// Has a failed flow's failed nodes called again.
+    pub async fn retry(&self, flow: FlowId, by: Option<String>) -> Result<FlowSummary, ActionError> {
+        self.act(flow, |state, current| {
+            state.status().on(FlowEvent::Retry)?;
+            Ok(vec![FlowRetried { flow, by: by.clone(), current: current()? }.into()])
+        })
+        .await
+    }
+
+    /// Ends a flow and calls off its open effects.
+    pub async fn cancel(
+        &self,
+        flow: FlowId,
+        by: Option<String>,
+        reason: Option<String>,
+    ) -> Result<FlowSummary, ActionError> {
+        self.act(flow, |state, _| {
+            state.status().on(FlowEvent::Cancel)?;
+            let mut events = vec![FlowCancelled { flow, by: by.clone(), reason: reason.clone() }.into()];
+            // What is being attempted may still succeed; it is not attempted again.
+            for effect in state.open_effects().filter(|effect| effect.status != EffectStatus::Attempting) {
+                events.push(dispatch::cancelled(flow, effect, by.clone())?);
+            }
+            Ok(events)
+        })
+        .await
+    }
+
+    /// Sends a flow a signal; `false` where it is recorded as ignored.
+    pub async fn signal(
+        &self,
+        flow: FlowId,
+        name: &str,
+        payload: Value,
+        by: Option<String>,
+    ) -> Result<bool, ActionError> {
+        let mut counts = false;
+        self.act(flow, |state, _| {
+            if state.signals.len() >= rosehip_core::limits::FLOW_SIGNALS {
+                return Err(ActionError::Refused(format!("the flow has {} signals already", state.signals.len())));
+            }
+            counts = !state.status().is_final() && !state.signals.contains_key(name);
+            let (name, payload, by) = (name.to_owned(), payload.clone(), by.clone());
+            Ok(vec![SignalReceived { flow, name, payload, by, ignored: !counts }.into()])
+        })
+        .await?;
+        Ok(counts)
+    }
+
+    /// Has a dead or unhandled effect tried again.
+    pub async fn redrive(
+        &self,
+        flow: FlowId,
+        effect: EffectId,
+        by: Option<String>,
+    ) -> Result<FlowSummary, ActionError> {
+        self.act(flow, |state, _| {
+            let effect = state.effect(effect).ok_or(ActionError::NotFound)?;
+            Ok(vec![dispatch::redriven(flow, effect, by.clone())?])
+        })
+        .await
+    }
+
+    /// Runs a flow's activity through its behavior as it stands now, as run `run`.
+    pub async fn rerun(&self, flow: FlowId, run: u32) -> Result<FlowSummary, ActionError> {
+        let shared = &self.shared;
+        let slot = shared.load(flow)?.ok_or(ActionError::NotFound)?;
+        let behavior = &slot.state.started.behavior;
+        let installed = shared.registry().now().get(behavior).cloned();
+        let gone = || ActionError::Refused(format!("behavior {behavior} is not installed any more"));
+        let installed = installed.ok_or_else(gone)?;
+        let seq = slot.state.started.activity_seq;
+        let activity = shared.log.with(|log| activity_at(log, seq))?;
+        let current = shared.current(activity.object.as_ref(), None)?;
+        let started = Arc::new(matching::start(seq, &activity, &installed, run, current));
+        let now = SystemClock::now();
+        let append = append_of(now, &[Event::from(Arc::clone(&started))]);
+        shared.writer().append(append).await.map_err(EngineError::from)?;
+        shared.jobs.push(Job::Advance(started.flow));
+        Ok(FlowSummary::begin(now, &started))
+    }
+
+    /// Decides on a flow's state, records what was decided and takes the flow on from there.
+    async fn act(
+        &self,
+        flow: FlowId,
+        mut decide: impl FnMut(
+            &FlowState,
+            &dyn Fn() -> Result<Option<Current>, EngineError>,
+        ) -> Result<Vec<Event>, ActionError>,
+    ) -> Result<FlowSummary, ActionError> {
+        let shared = &self.shared;
+        let lock = shared.slots.of(flow);
+        let mut held = lock.lock().await;
+        for _ in 0..TRIES {
+            let slot = filled(shared, &mut held, flow)?.ok_or(ActionError::NotFound)?;
+            let object = slot.state.started.object.clone();
+            let events = decide(&slot.state, &|| shared.current(object.as_ref(), None))?;
+            match shared.record(slot, &events).await {
+                Ok(_) => {
+                    let summary = slot.state.summary.clone();
+                    drop(held);
+                    shared.timers.clear(flow);
+                    shared.waiters.changed(&summary);
+                    shared.jobs.push(Job::Advance(flow));
+                    return Ok(summary);
+                }
+                Err(EngineError::Append(AppendError::Stale { .. })) => *held = None,
+                Err(error) => {
+                    *held = None;
+                    return Err(error.into());
+                }
+            }
+        }
+        Err(ActionError::Refused("the flow changes too quickly; try again".to_owned()))
+    }
+}
+
+/// The flow in a slot, read from the log where the slot is empty.
+pub(super) fn filled<'a>(
+    shared: &Shared,
+    held: &'a mut Option<Slot>,
+    flow: FlowId,
+) -> Result<Option<&'a mut Slot>, EngineError> {
+    if held.is_none() {
+        *held = shared.load(flow)?;
+    }
+    Ok(held.as_mut())
+}
+
+impl Shared {
+    /// Takes a flow as far as it goes. Blocks this thread until its entries are committed.
+    pub(super) fn advance(self: &Arc<Self>, flow: FlowId) -> Result<(), EngineError> {
+        let lock = self.slots.of(flow);
+        let mut held = lock.blocking_lock();
+        loop {
+            let Some(slot) = filled(self, &mut held, flow)? else { return Ok(()) };
+            let head = slot.state.seq;
+            let walked = self.walk(&mut slot.state, &slot.activity, &mut Budget::new());
+            let Walk { drafts, wakes_at, goes_on } = match walked {
+                Ok(walk) => walk,
+                Err(error) => {
+                    *held = None;
+                    return Err(error);
+                }
+            };
+            if !drafts.is_empty() {
+                let append = Self::append_to(&slot.state, head, Append::unconditional(drafts));
+                match self.runtime.block_on(self.writer().append(append)) {
+                    Ok(appended) => slot.state.seq = appended.last,
+                    Err(AppendError::Stale { .. }) => {
+                        *held = None;
+                        continue;
+                    }
+                    Err(error) => {
+                        *held = None;
+                        return Err(error.into());
+                    }
+                }
+            }
+            if goes_on {
+                continue;
+            }
+            let retries = slot.state.open_effects().filter_map(|effect| effect.next_retry_at).min();
+            if let Some(due) = [wakes_at, retries].into_iter().flatten().min() {
+                self.timers.set(flow, due);
+            }
+            self.waiters.changed(&slot.state.summary);
+            let has_open_effects = slot.state.open_effects().next().is_some();
+            drop(held);
+            if has_open_effects {
+                self.drive(flow, lock);
+            }
+            return Ok(());
+        }
+    }
+}

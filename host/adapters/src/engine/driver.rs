@@ -1,0 +1,244 @@
+//! The driver: takes recorded effects to their sinks. An attempt is durable before anything leaves the machine; its
+//! end is recorded after. One task a flow works its effects off in order; effects of a batch wait for the others of
+//! it and leave together.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use rosehip_core::{
+    behavior::channel,
+    effect::EffectState,
+    event::Event,
+    flow::FlowState,
+    ids::{EffectId, FlowId},
+    pipeline::{
+        dispatch::{self, AttemptEnd},
+        walk::Allowed,
+    },
+    ports::Outgoing,
+    state::{EffectStatus, FlowStatus, Illegal},
+    time::Timestamp,
+};
+
+use super::{
+    actions::filled,
+    jobs::Job,
+    shared::{EngineError, Shared},
+    slots::SlotLock,
+};
+use crate::clock::SystemClock;
+
+/// How long a batch waits for flows that are still at work.
+const BATCH_PATIENCE: Duration = Duration::from_secs(5);
+
+/// What belongs together: kind, channel and batch.
+type BatchKey = (String, String, String);
+
+/// Which flows and batches are being worked off.
+#[derive(Default)]
+pub(super) struct Driver {
+    driving: Mutex<HashSet<FlowId>>,
+    batches: Mutex<HashMap<BatchKey, Vec<Member>>>,
+}
+
+/// An effect of a flow.
+struct Member {
+    flow: FlowId,
+    slot: SlotLock,
+    effect: EffectId,
+}
+
+/// What is to be done for an effect first.
+enum Todo {
+    /// Record this, then look again.
+    Record(Event),
+    /// Attempt it.
+    Attempt,
+    /// Attempt it together with others.
+    Batch(BatchKey),
+    /// Nothing before this moment.
+    Later(Timestamp),
+}
+
+impl Shared {
+    /// Works a flow's open effects off, unless that is being done.
+    pub(super) fn drive(self: &Arc<Self>, flow: FlowId, slot: SlotLock) {
+        if !self.driver.driving.lock().unwrap_or_else(PoisonError::into_inner).insert(flow) {
+            return;
+        }
+        let shared = Arc::clone(self);
+        self.runtime.spawn(async move {
+            let result = shared.work_off(flow, &slot).await;
+            shared.driver.driving.lock().unwrap_or_else(PoisonError::into_inner).remove(&flow);
+            match result {
+                Ok(Some(due)) => shared.timers.set(flow, due),
+                Ok(None) => {}
+                Err(error) => {
+                    *slot.lock().await = None;
+                    shared.try_later(&error, Job::Advance(flow));
+                }
+            }
+        });
+    }
+
+    /// Returns when the flow's effects are to be looked at again.
+    async fn work_off(self: &Arc<Self>, flow: FlowId, lock: &SlotLock) -> Result<Option<Timestamp>, EngineError> {
+        let mut batched = HashSet::new();
+        loop {
+            let mut held = lock.lock().await;
+            let Some(slot) = filled(self, &mut held, flow)? else { return Ok(None) };
+            let mut due: Option<Timestamp> = None;
+            let mut next = None;
+            let ids: Vec<EffectId> = slot.state.open_effects().map(|effect| effect.effect.id).collect();
+            for id in ids.into_iter().filter(|id| !batched.contains(id)) {
+                let Some(effect) = slot.state.effect(id) else { continue };
+                match self.todo(&slot.state, effect) {
+                    Ok(Todo::Later(at)) => due = Some(due.map_or(at, |due| due.min(at))),
+                    Ok(todo) => {
+                        next = Some((id, todo));
+                        break;
+                    }
+                    Err(illegal) => tracing::error!(%flow, effect = %id, %illegal, "an effect was left alone"),
+                }
+            }
+            match next {
+                None => return Ok(due),
+                Some((_, Todo::Record(event))) => {
+                    self.record(slot, &[event]).await?;
+                    self.after_change(&slot.state);
+                }
+                Some((id, Todo::Batch(key))) => {
+                    batched.insert(id);
+                    self.join_batch(key, Member { flow, slot: Arc::clone(lock), effect: id });
+                }
+                Some((id, Todo::Attempt)) => {
+                    drop(held);
+                    self.attempt(&[Member { flow, slot: Arc::clone(lock), effect: id }]).await?;
+                }
+                Some((_, Todo::Later(_))) => unreachable!("later effects are passed over above"),
+            }
+        }
+    }
+
+    fn todo(&self, state: &FlowState, effect: &EffectState) -> Result<Todo, Illegal> {
+        let flow = state.id();
+        if effect.status == EffectStatus::Attempting {
+            // Nobody else attempts this flow's effects: the host stopped during that attempt.
+            return conclude(state, effect, AttemptEnd::Unknown).map(Todo::Record);
+        }
+        if let Some(at) = effect.next_retry_at.filter(|at| *at > SystemClock::now()) {
+            return Ok(Todo::Later(at));
+        }
+        let Some(module) = self.module(state.started.digest) else { return Ok(Todo::Attempt) };
+        let installed = self.registry().now().get(&state.started.behavior).cloned();
+        let now = installed.as_deref().map(|installed| &installed.grant);
+        let allowed = Allowed { declared: &module.effects, pinned: &state.started.grant, now };
+        let (kind, payload) = (&effect.effect.kind, &effect.effect.payload);
+        if let Err(rule) = allowed.permits(kind, payload) {
+            return dispatch::denied(flow, effect, rule).map(Todo::Record);
+        }
+        if self.sink(kind).is_none() && effect.status == EffectStatus::Recorded {
+            return dispatch::unhandled(flow, effect).map(Todo::Record);
+        }
+        let batch = payload.get("batch").and_then(serde_json::Value::as_str);
+        Ok(batch
+            .map_or(Todo::Attempt, |batch| Todo::Batch((kind.clone(), channel(payload).to_owned(), batch.to_owned()))))
+    }
+
+    fn join_batch(self: &Arc<Self>, key: BatchKey, member: Member) {
+        let mut batches = self.driver.batches.lock().unwrap_or_else(PoisonError::into_inner);
+        let members = batches.entry(key.clone()).or_default();
+        if members.iter().any(|known| known.effect == member.effect) {
+            return;
+        }
+        members.push(member);
+        if members.len() > 1 {
+            return;
+        }
+        let shared = Arc::clone(self);
+        self.runtime.spawn(async move {
+            // Flows that end their wait at the same time are at work; what they add belongs to the same message.
+            let _ = tokio::time::timeout(BATCH_PATIENCE, shared.jobs.idle()).await;
+            let members = shared.driver.batches.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
+            let members = members.unwrap_or_default();
+            if let Err(error) = shared.attempt(&members).await {
+                for member in &members {
+                    *member.slot.lock().await = None;
+                    shared.try_later(&error, Job::Advance(member.flow));
+                }
+            }
+        });
+    }
+
+    /// Attempts effects together: each attempt is durable, then the sink is called once, then each end is recorded.
+    async fn attempt(self: &Arc<Self>, members: &[Member]) -> Result<(), EngineError> {
+        let mut outgoing = Vec::with_capacity(members.len());
+        let mut attempted = Vec::with_capacity(members.len());
+        for member in members {
+            let mut held = member.slot.lock().await;
+            let Some(slot) = filled(self, &mut held, member.flow)? else { continue };
+            let Some(effect) = slot.state.effect(member.effect) else { continue };
+            // It may have been cancelled since it was queued.
+            let Ok(event) = dispatch::attempt(member.flow, effect) else { continue };
+            outgoing.push(Outgoing {
+                flow: member.flow,
+                behavior: slot.state.started.behavior.clone(),
+                owner: slot.state.started.owner.clone(),
+                effect: effect.effect.clone(),
+            });
+            self.record(slot, &[event]).await?;
+            attempted.push(member);
+        }
+        let Some(first) = outgoing.first() else { return Ok(()) };
+        let end = match self.sink(&first.effect.kind) {
+            Some(sink) => sink.send(&outgoing).await,
+            None => AttemptEnd::Refused(format!("no sink of this host carries out {}", first.effect.kind)),
+        };
+        for member in attempted {
+            let mut held = member.slot.lock().await;
+            let Some(slot) = filled(self, &mut held, member.flow)? else { continue };
+            let Some(effect) = slot.state.effect(member.effect) else { continue };
+            match conclude(&slot.state, effect, end.clone()) {
+                Ok(event) => {
+                    self.record(slot, &[event]).await?;
+                    self.after_change(&slot.state);
+                }
+                Err(illegal) => tracing::warn!(flow = %member.flow, %illegal, "the end of an attempt came too late"),
+            }
+        }
+        Ok(())
+    }
+
+    /// A node may have waited for the end of its effects.
+    fn after_change(&self, state: &FlowState) {
+        self.waiters.changed(&state.summary);
+        let now = SystemClock::now();
+        let rests =
+            rosehip_core::flow::next(state, now).iter().all(|step| matches!(step, rosehip_core::flow::Step::Sleep(_)));
+        if !rests || state.open_effects().any(|effect| effect.next_retry_at.is_some()) {
+            self.jobs.push(Job::Advance(state.id()));
+        }
+    }
+}
+
+/// The end of an attempt. Where the flow was cancelled meanwhile, a success counts and anything else is the last.
+fn conclude(state: &FlowState, effect: &EffectState, end: AttemptEnd) -> Result<Event, Illegal> {
+    let is_called_off = state.status() == FlowStatus::Cancelled && !matches!(end, AttemptEnd::Done(_));
+    if is_called_off {
+        return dispatch::cancelled(state.id(), effect, None);
+    }
+    dispatch::conclude(state.id(), effect, end, jitter())
+}
+
+/// A number from 0 to 1 that spreads retries.
+fn jitter() -> f64 {
+    let mut bytes = [0; 4];
+    // Without randomness every retry takes the longest delay, which is safe.
+    match getrandom::fill(&mut bytes) {
+        Ok(()) => f64::from(u32::from_be_bytes(bytes)) / f64::from(u32::MAX),
+        Err(_) => 1.0,
+    }
+}

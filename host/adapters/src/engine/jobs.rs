@@ -1,0 +1,97 @@
+//! The queue that guest threads take jobs from.
+
+use std::{
+    collections::{HashSet, VecDeque},
+    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+};
+
+use rosehip_core::{ids::FlowId, log::StoredEntry};
+use tokio::sync::watch;
+
+/// Something for a guest thread to do.
+#[derive(Debug)]
+pub(super) enum Job {
+    /// Match the activity of this entry and walk the flows it starts.
+    Match(Box<StoredEntry>),
+    /// Take a flow as far as it goes.
+    Advance(FlowId),
+}
+
+#[derive(Default)]
+struct State {
+    jobs: VecDeque<Job>,
+    /// Flows with an `Advance` in the queue: one is enough.
+    advancing: HashSet<FlowId>,
+    is_stopped: bool,
+}
+
+/// Jobs in the order they came.
+pub(super) struct Jobs {
+    state: Mutex<State>,
+    arrived: Condvar,
+    unfinished: watch::Sender<usize>,
+}
+
+impl Jobs {
+    pub(super) fn new() -> Self {
+        Self { state: Mutex::default(), arrived: Condvar::new(), unfinished: watch::Sender::new(0) }
+    }
+
+    /// Queues a job, unless it is an `Advance` of a flow that has one queued.
+    pub(super) fn push(&self, job: Job) {
+        let mut state = self.lock();
+        if let Job::Advance(flow) = &job
+            && !state.advancing.insert(*flow)
+        {
+            return;
+        }
+        state.jobs.push_back(job);
+        self.unfinished.send_modify(|count| *count += 1);
+        drop(state);
+        self.arrived.notify_one();
+    }
+
+    /// Waits for a job; none once the queue is stopped.
+    pub(super) fn take(&self) -> Option<Job> {
+        let mut state = self.lock();
+        loop {
+            if state.is_stopped {
+                return None;
+            }
+            if let Some(job) = state.jobs.pop_front() {
+                if let Job::Advance(flow) = &job {
+                    state.advancing.remove(flow);
+                }
+                return Some(job);
+            }
+            state = self.arrived.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// A job that was taken is done, its commits included.
+    pub(super) fn finish(&self) {
+        self.unfinished.send_modify(|count| *count = count.saturating_sub(1));
+    }
+
+    /// Jobs that are queued or at work.
+    pub(super) fn unfinished(&self) -> usize {
+        *self.unfinished.borrow()
+    }
+
+    /// Waits until no job is queued or at work.
+    pub(super) async fn idle(&self) {
+        let mut unfinished = self.unfinished.subscribe();
+        // The sender lives as long as `self`.
+        let _ = unfinished.wait_for(|count| *count == 0).await;
+    }
+
+    /// Lets every `take` end.
+    pub(super) fn stop(&self) {
+        self.lock().is_stopped = true;
+        self.arrived.notify_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,123 @@
+//! From a committed activity to flows: matched, started and walked in one append.
+
+use std::sync::Arc;
+
+use rosehip_core::{
+    activity::Activity,
+    event::{Event, Record},
+    flow::FlowState,
+    log::{Append, StoredEntry},
+    pipeline::matching::matching,
+    time::Timestamp,
+};
+
+use super::{
+    jobs::Job,
+    shared::{EngineError, Shared},
+    slots::Slot,
+    walker::{Budget, Walk},
+};
+use crate::{
+    clock::SystemClock,
+    writer::{AppendError, Appended},
+};
+
+/// A flow that was walked and is about to be committed.
+struct Walked {
+    state: FlowState,
+    wakes_at: Option<Timestamp>,
+    goes_on: bool,
+    /// Its last entry's place in the append.
+    last: u64,
+}
+
+impl Shared {
+    /// Matches the activity of an entry. Returns once the append is queued; what follows happens when it is
+    /// committed.
+    pub(super) fn match_activity(self: &Arc<Self>, entry: StoredEntry) {
+        match self.decide_match(&entry) {
+            Ok((activity, append, walked)) => {
+                let shared = Arc::clone(self);
+                let on_done = Box::new(move |answer| {
+                    shared.matched(entry, &activity, walked, answer);
+                    shared.jobs.finish();
+                });
+                self.writer().append_with(append, on_done);
+            }
+            Err(error) => {
+                self.try_later(&error, Job::Match(Box::new(entry)));
+                self.jobs.finish();
+            }
+        }
+    }
+
+    fn decide_match(&self, entry: &StoredEntry) -> Result<(Arc<Activity>, Append, Vec<Walked>), EngineError> {
+        let seq = entry.header.seq;
+        let Some(Event::ActivityAppended(appended)) = Record::read(entry)?.event else {
+            return Err(EngineError::Missing { what: "activity", seq });
+        };
+        let activity = appended.activity;
+        let standing = self.registry().at(seq);
+        let current = self.current(activity.object.as_ref(), Some((seq, &activity)))?;
+        let decided = matching(seq, &activity, &standing, current.as_ref());
+        let now = SystemClock::now();
+        let mut drafts = vec![Event::from(decided.matched).draft(now)];
+        let mut walked = Vec::with_capacity(decided.flows.len());
+        let mut budget = Budget::new();
+        for started in decided.flows {
+            let installed = standing.get(&started.behavior);
+            let missing = EngineError::Missing { what: "behavior that stands", seq };
+            let dag = Arc::clone(&installed.ok_or(missing)?.behavior.dag);
+            let now = SystemClock::now();
+            drafts.push(Event::from(Arc::clone(&started)).draft(now));
+            let mut state = FlowState::begin(0, now, started, dag);
+            let Walk { drafts: more, wakes_at, goes_on } = self.walk(&mut state, &activity, &mut budget)?;
+            drafts.extend(more);
+            let last = u64::try_from(drafts.len()).unwrap_or(u64::MAX) - 1;
+            walked.push(Walked { state, wakes_at, goes_on, last });
+        }
+        Ok((activity, Append::unconditional(drafts), walked))
+    }
+
+    /// The append of a match was answered.
+    fn matched(
+        self: &Arc<Self>,
+        entry: StoredEntry,
+        activity: &Arc<Activity>,
+        walked: Vec<Walked>,
+        answer: Result<Appended, AppendError>,
+    ) {
+        let appended = match answer {
+            Ok(appended) => appended,
+            // It was matched before this host started and the views had not heard of it.
+            Err(AppendError::Duplicate { .. }) => return,
+            Err(error) => return self.try_later(&error.into(), Job::Match(Box::new(entry))),
+        };
+        let summaries: Vec<_> = walked.iter().map(|flow| flow.state.summary.clone()).collect();
+        for flow in walked {
+            let mut state = flow.state;
+            state.seq = appended.first + flow.last;
+            self.settle(Slot { state, activity: Arc::clone(activity) }, flow.wakes_at, flow.goes_on);
+        }
+        self.waiters.matched(&activity.id, &summaries);
+    }
+
+    /// What has to follow once a new flow's entries are committed.
+    fn settle(self: &Arc<Self>, slot: Slot, wakes_at: Option<Timestamp>, goes_on: bool) {
+        let flow = slot.state.id();
+        if let Some(due) = wakes_at {
+            self.timers.set(flow, due);
+        }
+        let has_effects = slot.state.has_recorded_effects();
+        if !goes_on && !has_effects {
+            return;
+        }
+        let slot = self.slots.fill(slot);
+        if goes_on {
+            self.jobs.push(Job::Advance(flow));
+        }
+        if has_effects {
+            self.drive(flow, slot);
+        }
+    }
+}

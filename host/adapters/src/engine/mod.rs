@@ -1,0 +1,161 @@
+//! The engine: takes committed activities to flows, flows through their DAGs and effects to their sinks.
+//!
+//! It reads the log's activities and behaviors and appends every `activity.matched`, `flow.*`, `node.*`,
+//! `signal.*` and `effect.*` entry. Work to do is a fold of the log: what is queued here is rebuilt at every start
+//! from activities without a match, flows that have not ended and effects that are open.
+//!
+//! Guest threads take jobs from one queue. Matching an activity and walking its flows is decided without waiting
+//! for the commit, so that a thread goes on to the next activity; everything that touches a flow that exists holds
+//! that flow's slot until its entries are committed.
+
+mod actions;
+mod driver;
+mod jobs;
+mod matcher;
+mod shared;
+mod slots;
+mod timers;
+mod waiters;
+mod walker;
+
+use std::{
+    sync::{Arc, Weak},
+    thread::JoinHandle,
+};
+
+use rosehip_core::{
+    behavior::{Capability, RunnerKind},
+    event::{Event, Record},
+    limits::GUEST_THREAD_STACK_BYTES,
+    log::{Entry, StoredEntry},
+    ports::{LogReader, Sink},
+};
+
+pub use actions::{ActionError, EngineActions};
+pub use shared::{EngineError, EngineParts};
+pub use waiters::Waiting;
+
+use self::{jobs::Job, shared::Shared};
+use crate::writer::Writer;
+
+/// The runners of this host, cheapest first.
+pub fn runners() -> Vec<RunnerKind> {
+    let capabilities =
+        [Capability::Effect, Capability::Branch, Capability::Suspend, Capability::Parallel, Capability::Retry];
+    vec![RunnerKind { name: "durable", capabilities: capabilities.into() }]
+}
+
+/// Sees every commit before whoever appended it is answered, and queues what it means for the engine. It exists
+/// before the writer, which shows it the commits.
+pub struct Intake {
+    shared: Arc<Shared>,
+}
+
+impl Intake {
+    /// Takes in a commit.
+    pub fn observe(&self, entries: &[Entry]) {
+        for entry in entries {
+            match &*entry.header.kind {
+                "activity.appended" => self.shared.jobs.push(Job::Match(Box::new(entry.clone().into()))),
+                kind if kind.starts_with("behavior.") => self.shared.take_in_behavior(&entry.clone().into()),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// A handle to the engine.
+pub struct Engine {
+    shared: Arc<Shared>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Engine {
+    /// Prepares an engine whose registry holds the behaviors of the log so far. Show its intake every commit from
+    /// now on, and then start it.
+    pub fn prepare(parts: EngineParts) -> Result<(Intake, Prepared), EngineError> {
+        let shared = Arc::new(Shared::new(parts)?);
+        Ok((Intake { shared: Arc::clone(&shared) }, Prepared { shared }))
+    }
+
+    fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// The behaviors, now and at every earlier entry.
+    pub fn registry(&self) -> std::sync::RwLockReadGuard<'_, rosehip_core::behavior::Registry> {
+        self.shared.registry()
+    }
+
+    /// Jobs that are queued or at work.
+    pub fn jobs(&self) -> usize {
+        self.shared.jobs.unfinished()
+    }
+
+    /// Timers that are set.
+    pub fn timers(&self) -> usize {
+        self.shared.timers.len()
+    }
+
+    /// Ends the threads once the jobs at work are done. What is queued is found again at the next start.
+    pub fn stop(&mut self) {
+        self.shared.jobs.stop();
+        self.shared.timers.stop();
+        for thread in self.threads.drain(..) {
+            if thread.join().is_err() {
+                tracing::error!("a thread of the engine panicked");
+            }
+        }
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// An engine that has not started: it takes commits in and does nothing about them yet.
+pub struct Prepared {
+    shared: Arc<Shared>,
+}
+
+impl Prepared {
+    /// Starts the threads with what the log has left to do. `sinks` carry out effects; with `runs` unset nothing is
+    /// run: activities stay unmatched and waits unended until a host runs them.
+    pub fn start(self, writer: Writer, sinks: Vec<Box<dyn Sink>>, runs: bool) -> Result<Engine, EngineError> {
+        let Self { shared } = self;
+        shared.connect(writer, sinks);
+        if !runs {
+            return Ok(Engine { shared, threads: Vec::new() });
+        }
+        shared.take_up()?;
+        let mut threads = Vec::new();
+        for number in 0..shared.concurrency {
+            let shared = Arc::clone(&shared);
+            let thread = std::thread::Builder::new()
+                .name(format!("guest-{number}"))
+                .stack_size(GUEST_THREAD_STACK_BYTES)
+                .spawn(move || shared.work())?;
+            threads.push(thread);
+        }
+        let weak: Weak<Shared> = Arc::downgrade(&shared);
+        let timers = Arc::clone(&shared.timers);
+        threads.push(std::thread::Builder::new().name("timers".to_owned()).spawn(move || timers::run(&timers, &weak))?);
+        Ok(Engine { shared, threads })
+    }
+}
+
+/// Reads the entry at `seq`.
+fn record_at(log: &impl LogReader, seq: u64) -> Result<Option<Record>, EngineError> {
+    let entry: Option<StoredEntry> = log.read(seq, 1)?.into_iter().next().filter(|entry| entry.header.seq == seq);
+    Ok(entry.as_ref().map(Record::read).transpose()?)
+}
+
+/// Reads the activity at `seq`.
+fn activity_at(log: &impl LogReader, seq: u64) -> Result<Arc<rosehip_core::activity::Activity>, EngineError> {
+    match record_at(log, seq)?.and_then(|record| record.event) {
+        Some(Event::ActivityAppended(appended)) => Ok(appended.activity),
+        _ => Err(EngineError::Missing { what: "activity", seq }),
+    }
+}

@@ -1,0 +1,316 @@
+//! What the engine's threads and tasks share.
+
+use std::{
+    io,
+    sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard},
+    time::Duration,
+};
+
+use rosehip_core::{
+    activity::Activity,
+    behavior::{Behavior, ManifestError, Registry},
+    event::{Current, Event, Record, UnreadableEvent, append_of, flow_stream, object_stream},
+    flow::{FlowError, FlowState},
+    guest::{GuestEngine, GuestFailure, GuestReport},
+    ids::{Digest, FlowId, ObjectKey},
+    log::{Append, Expected, StoredEntry},
+    ports::{LogReader, Sink, StoreError},
+};
+use tokio::runtime::Handle;
+
+use super::{
+    activity_at,
+    driver::Driver,
+    jobs::{Job, Jobs},
+    record_at,
+    slots::{Slot, Slots},
+    timers::Timers,
+    waiters::Waiters,
+};
+use crate::{
+    clock::SystemClock,
+    modules::ModuleFiles,
+    pool::Pool,
+    store::{SchemaError, SqliteReader},
+    views::{ViewError, ViewReader},
+    writer::{AppendError, Appended, Writer},
+};
+
+/// Why the engine could not go on with something.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The log cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The log cannot be opened.
+    #[error(transparent)]
+    Schema(#[from] SchemaError),
+    /// The views cannot be read.
+    #[error(transparent)]
+    View(#[from] ViewError),
+    /// An entry cannot be read.
+    #[error(transparent)]
+    Event(#[from] UnreadableEvent),
+    /// A flow's entries do not follow from one another.
+    #[error(transparent)]
+    Flow(#[from] FlowError),
+    /// A manifest that was installed is not valid any more.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    /// The log was not appended to.
+    #[error(transparent)]
+    Append(#[from] AppendError),
+    /// An entry is not what another one says it is.
+    #[error("entry {seq} is no {what} that can be read")]
+    Missing {
+        /// What it should be.
+        what: &'static str,
+        /// The entry.
+        seq: u64,
+    },
+    /// A thread could not be started.
+    #[error("a thread of the engine cannot be started: {0}")]
+    Thread(#[from] io::Error),
+}
+
+/// What an engine is made of.
+pub struct EngineParts {
+    /// Reads the log.
+    pub log: Pool<SqliteReader, SchemaError>,
+    /// Reads the views.
+    pub views: Arc<Pool<ViewReader, ViewError>>,
+    /// Calls guests.
+    pub guests: Arc<dyn GuestEngine>,
+    /// Keeps the modules' bytes.
+    pub modules: ModuleFiles,
+    /// Guest threads.
+    pub concurrency: usize,
+    /// Where effects are attempted.
+    pub runtime: Handle,
+}
+
+pub(crate) struct Shared {
+    pub(super) log: Pool<SqliteReader, SchemaError>,
+    pub(super) views: Arc<Pool<ViewReader, ViewError>>,
+    pub(super) guests: Arc<dyn GuestEngine>,
+    pub(super) modules: ModuleFiles,
+    pub(super) concurrency: usize,
+    pub(super) runtime: Handle,
+    pub(super) jobs: Jobs,
+    pub(super) slots: Slots,
+    pub(super) timers: Arc<Timers>,
+    pub(super) waiters: Waiters,
+    pub(super) driver: Driver,
+    registry: RwLock<Registry>,
+    writer: OnceLock<Writer>,
+    sinks: OnceLock<Vec<Box<dyn Sink>>>,
+}
+
+impl Shared {
+    pub(super) fn new(parts: EngineParts) -> Result<Self, EngineError> {
+        let mut registry = Registry::default();
+        let seqs = parts.views.with::<_, EngineError>(|views| Ok(views.behavior_entries()?))?;
+        parts.log.with::<_, EngineError>(|log| {
+            for seq in seqs {
+                if let Some(record) = record_at(log, seq)? {
+                    registry.apply(&record)?;
+                }
+            }
+            Ok(())
+        })?;
+        Ok(Self {
+            log: parts.log,
+            views: parts.views,
+            guests: parts.guests,
+            modules: parts.modules,
+            concurrency: parts.concurrency.max(1),
+            runtime: parts.runtime,
+            jobs: Jobs::new(),
+            slots: Slots::default(),
+            timers: Arc::default(),
+            waiters: Waiters::default(),
+            driver: Driver::default(),
+            registry: RwLock::new(registry),
+            writer: OnceLock::new(),
+            sinks: OnceLock::new(),
+        })
+    }
+
+    /// Gives the engine its way out, once.
+    pub(super) fn connect(&self, writer: Writer, sinks: Vec<Box<dyn Sink>>) {
+        // A prepared engine is started once, which consumes it.
+        let _ = (self.writer.set(writer), self.sinks.set(sinks));
+    }
+
+    pub(super) fn writer(&self) -> &Writer {
+        self.writer.get().expect("work is queued only after the engine is connected")
+    }
+
+    /// The sink of a kind of effect.
+    pub(super) fn sink(&self, kind: &str) -> Option<&dyn Sink> {
+        self.sinks.get()?.iter().find(|sink| sink.kind() == kind).map(|sink| &**sink)
+    }
+
+    pub(super) fn registry(&self) -> RwLockReadGuard<'_, Registry> {
+        self.registry.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What a module says it is.
+    pub(super) fn module(&self, digest: Digest) -> Option<Arc<Behavior>> {
+        self.registry().module(digest).cloned()
+    }
+
+    pub(super) fn take_in_behavior(&self, entry: &StoredEntry) {
+        let applied = Record::read(entry).map_err(EngineError::from).and_then(|record| {
+            let mut registry = self.registry.write().unwrap_or_else(PoisonError::into_inner);
+            Ok(registry.apply(&record)?)
+        });
+        if let Err(error) = applied {
+            tracing::error!(seq = entry.header.seq, %error, "an entry about a behavior was not taken in");
+        }
+    }
+
+    /// Queues what the log has left to do.
+    pub(super) fn take_up(self: &Arc<Self>) -> Result<(), EngineError> {
+        let (unmatched, open) =
+            self.views.with::<_, EngineError>(|views| Ok((views.unmatched()?, views.open_flows()?)))?;
+        for seq in unmatched {
+            let entry = self.log.with::<_, EngineError>(|log| Ok(log.read(seq, 1)?.into_iter().next()))?;
+            self.jobs.push(Job::Match(Box::new(entry.ok_or(EngineError::Missing { what: "activity", seq })?)));
+        }
+        let now = SystemClock::now();
+        for flow in open {
+            let summary = &flow.summary;
+            let only_waits = summary.effects.open() == 0 && now >= summary.started_at;
+            match summary.next_due.filter(|_| only_waits) {
+                Some(due) => self.timers.set(summary.id, due),
+                // A wait for a signal alone needs nothing either, but looking costs little and happens once.
+                None => self.jobs.push(Job::Advance(summary.id)),
+            }
+        }
+        Ok(())
+    }
+
+    /// The loop of a guest thread.
+    pub(super) fn work(self: Arc<Self>) {
+        while let Some(job) = self.jobs.take() {
+            match job {
+                Job::Match(entry) => self.match_activity(*entry),
+                Job::Advance(flow) => {
+                    if let Err(error) = self.advance(flow) {
+                        self.try_later(&error, Job::Advance(flow));
+                    }
+                    self.jobs.finish();
+                }
+            }
+        }
+    }
+
+    /// Queues a job again in a second where trying again can help: the disk or a queue was full.
+    pub(super) fn try_later(self: &Arc<Self>, error: &EngineError, job: Job) {
+        match error {
+            EngineError::Append(AppendError::Stopped) => {}
+            EngineError::Append(_) | EngineError::Store(_) | EngineError::View(_) => {
+                tracing::warn!(%error, "work is tried again in a second");
+                let shared = Arc::downgrade(self);
+                self.runtime.spawn(async move {
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                    if let Some(shared) = shared.upgrade() {
+                        shared.jobs.push(job);
+                    }
+                });
+            }
+            error => tracing::error!(%error, "work was given up until the next start"),
+        }
+    }
+
+    /// Calls a guest, loading its module first where it is not in memory.
+    pub(super) fn call(&self, digest: Digest, call: &str) -> GuestReport {
+        let host = |rule, message: String| GuestReport {
+            result: Err(GuestFailure::Host { rule, message }),
+            fuel: 0,
+            log: Vec::new(),
+        };
+        for _ in 0..2 {
+            if let Ok(report) = self.guests.run(digest, call) {
+                return report;
+            }
+            let wasm = match self.modules.get(digest) {
+                Ok(Some(wasm)) => wasm,
+                Ok(None) => return host("module-missing", format!("the bytes of module {digest} are gone")),
+                Err(error) => return host("module-unreadable", error.to_string()),
+            };
+            if let Err(refused) = self.guests.load(digest, &wasm) {
+                return host("module-refused", refused.to_string());
+            }
+        }
+        host("module-evicted", format!("module {digest} does not stay in memory"))
+    }
+
+    /// A flow as the log has it.
+    pub(super) fn load(&self, flow: FlowId) -> Result<Option<Slot>, EngineError> {
+        self.log.with(|log| {
+            let entries = log.stream(&flow_stream(flow), 0)?;
+            let mut records = entries.iter().map(Record::read);
+            let Some(first) = records.next().transpose()? else { return Ok(None) };
+            let Some(Event::FlowStarted(started)) = first.event else {
+                return Err(EngineError::Missing { what: "start of a flow", seq: first.seq });
+            };
+            let missing = EngineError::Missing { what: "flow of a known module", seq: first.seq };
+            let module = self.module(started.digest).ok_or(missing)?;
+            let activity = activity_at(log, started.activity_seq)?;
+            let mut state = FlowState::begin(first.seq, first.time, started, Arc::clone(&module.dag));
+            for record in records {
+                let record = record?;
+                if let Some(event) = &record.event {
+                    state.apply(record.seq, record.time, event)?;
+                }
+            }
+            Ok(Some(Slot { state, activity }))
+        })
+    }
+
+    /// The standing of an object. `known` is an activity about it and the `seq` of its entry: where the object's
+    /// last revision is the one before that entry, nothing more is read.
+    pub(super) fn current(
+        &self,
+        key: Option<&ObjectKey>,
+        known: Option<(u64, &Activity)>,
+    ) -> Result<Option<Current>, EngineError> {
+        let Some(key) = key else { return Ok(None) };
+        self.log.with(|log| {
+            let Some(head) = log.stream_head(&object_stream(key))? else { return Ok(None) };
+            if let Some((seq, activity)) = known
+                && head < seq
+                && activity.kind.as_str() != "Delete"
+                && let Some(revision) = activity.revision
+            {
+                let status = activity.object_document().get("status").and_then(serde_json::Value::as_str);
+                return Ok(Some(Current { revision, status: status.map(str::to_owned) }));
+            }
+            let Some(Event::ObjectRevised(revised)) = record_at(log, head)?.and_then(|record| record.event) else {
+                return Ok(None);
+            };
+            let object = revised.object;
+            let status = object.status().map(str::to_owned);
+            Ok(object.exists().then_some(Current { revision: object.revision, status }))
+        })
+    }
+
+    /// An append of a flow's events that rests on the flow's head.
+    pub(super) fn append_to(state: &FlowState, head: u64, mut append: Append) -> Append {
+        append.expected.push(Expected { stream: flow_stream(state.id()), head: Some(head) });
+        append
+    }
+
+    /// Records events of one flow, whose slot the caller holds, and takes them in.
+    pub(super) async fn record(&self, slot: &mut Slot, events: &[Event]) -> Result<Appended, EngineError> {
+        let now = SystemClock::now();
+        let append = Self::append_to(&slot.state, slot.state.seq, append_of(now, events));
+        let appended = self.writer().append(append).await?;
+        for (seq, event) in (appended.first..).zip(events) {
+            slot.state.apply(seq, now, event)?;
+        }
+        Ok(appended)
+    }
+}

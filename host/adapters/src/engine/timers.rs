@@ -1,0 +1,99 @@
+//! Timers: which flow is due when. A fold of suspended flows, rebuilt at every start.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::{Condvar, Mutex, MutexGuard, PoisonError, Weak},
+    time::Duration,
+};
+
+use rosehip_core::{ids::FlowId, time::Timestamp};
+
+use super::{jobs::Job, shared::Shared};
+use crate::clock::SystemClock;
+
+/// The clock of the machine may be set while a timer runs, so it is looked at this often.
+const LOOK: Duration = Duration::from_secs(1);
+
+#[derive(Default)]
+struct State {
+    due: BTreeSet<(Timestamp, FlowId)>,
+    by_flow: HashMap<FlowId, Timestamp>,
+    is_stopped: bool,
+}
+
+/// One timer a flow: the earliest thing it waits for.
+#[derive(Default)]
+pub(super) struct Timers {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+impl Timers {
+    /// Sets a flow's timer, in place of the one it has.
+    pub(super) fn set(&self, flow: FlowId, due: Timestamp) {
+        let mut state = self.lock();
+        if let Some(before) = state.by_flow.insert(flow, due) {
+            state.due.remove(&(before, flow));
+        }
+        let is_first = state.due.first().is_none_or(|(first, _)| due < *first);
+        state.due.insert((due, flow));
+        drop(state);
+        if is_first {
+            self.changed.notify_one();
+        }
+    }
+
+    /// Takes a flow's timer away.
+    pub(super) fn clear(&self, flow: FlowId) {
+        let mut state = self.lock();
+        if let Some(before) = state.by_flow.remove(&flow) {
+            state.due.remove(&(before, flow));
+        }
+    }
+
+    /// How many are set.
+    pub(super) fn len(&self) -> usize {
+        self.lock().due.len()
+    }
+
+    pub(super) fn stop(&self) {
+        self.lock().is_stopped = true;
+        self.changed.notify_all();
+    }
+
+    /// Waits for the next flow that is due; none once stopped.
+    fn next_due(&self) -> Option<FlowId> {
+        let mut state = self.lock();
+        loop {
+            if state.is_stopped {
+                return None;
+            }
+            let now = SystemClock::now();
+            match state.due.first().copied() {
+                Some((due, flow)) if due <= now => {
+                    state.due.remove(&(due, flow));
+                    state.by_flow.remove(&flow);
+                    return Some(flow);
+                }
+                Some((due, _)) => {
+                    let left = u64::try_from(due.as_millis() - now.as_millis()).unwrap_or(0);
+                    let patience = Duration::from_millis(left).min(LOOK);
+                    state = self.changed.wait_timeout(state, patience).unwrap_or_else(PoisonError::into_inner).0;
+                }
+                None => state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The timers' thread: queues every flow that is due.
+pub(super) fn run(timers: &Timers, shared: &Weak<Shared>) {
+    while let Some(flow) = timers.next_due() {
+        let Some(shared) = shared.upgrade() else { return };
+        shared.jobs.push(Job::Advance(flow));
+    }
+}

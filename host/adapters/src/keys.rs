@@ -1,0 +1,150 @@
+//! Private keys: the host's own, and one for each local actor. Each is a file of its own under `keys/`, an ed25519
+//! key in PKCS#8 PEM (RFC 8410) that only its owner may read, made when it is first asked for.
+
+use std::{
+    fs::DirBuilder,
+    io,
+    os::unix::fs::DirBuilderExt as _,
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+};
+
+use ed25519_dalek::{
+    SigningKey,
+    pkcs8::{DecodePrivateKey as _, EncodePrivateKey as _, spki::der::pem::LineEnding},
+};
+use rosehip_core::ids::ActorName;
+
+use crate::durable;
+
+/// Why there is no key.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// The file is there and holds no ed25519 key. It was left as it is.
+    #[error("{path} is not an ed25519 key in PKCS#8 PEM: {reason}")]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The file cannot be read or written.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The system's words.
+        source: io::Error,
+    },
+}
+
+/// The keys of a data directory.
+#[derive(Debug)]
+pub struct Keys {
+    dir: PathBuf,
+    host: SigningKey,
+    /// Held while a key is made, so that two threads that ask for the same one get the same one.
+    making: Mutex<()>,
+}
+
+impl Keys {
+    /// The keys under `data_dir`. The host's is made on the first start; it then survives power loss.
+    pub fn open(data_dir: &Path) -> Result<Self, KeyError> {
+        let dir = data_dir.join("keys");
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&dir)
+            .map_err(|source| KeyError::Io { path: dir.clone(), source })?;
+        let host = read_or_make(&dir.join("host.key"))?;
+        Ok(Self { dir, host, making: Mutex::new(()) })
+    }
+
+    /// The host's key, which signs the log's head.
+    pub fn host(&self) -> &SigningKey {
+        &self.host
+    }
+
+    /// An actor's key, which signs its activities. Made when it is first asked for; it then survives power loss.
+    pub fn actor(&self, name: &ActorName) -> Result<SigningKey, KeyError> {
+        let _making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
+        read_or_make(&self.dir.join(format!("actor-{name}.key")))
+    }
+}
+
+/// The host's key of a data directory, without making one.
+pub(crate) fn read_host(data_dir: &Path) -> Result<Option<SigningKey>, KeyError> {
+    read(&data_dir.join("keys/host.key"))
+}
+
+fn read_or_make(path: &Path) -> Result<SigningKey, KeyError> {
+    if let Some(key) = read(path)? {
+        return Ok(key);
+    }
+    let io = |source| KeyError::Io { path: path.to_owned(), source };
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).map_err(|error| io(io::Error::other(error)))?;
+    let key = SigningKey::from_bytes(&seed);
+    let pem = key.to_pkcs8_pem(LineEnding::LF).expect("an ed25519 key is always PKCS#8");
+    if durable::create_new(path, pem.as_bytes(), 0o600).map_err(io)? {
+        return Ok(key);
+    }
+    read(path)?.ok_or_else(|| io(io::ErrorKind::NotFound.into()))
+}
+
+fn read(path: &Path) -> Result<Option<SigningKey>, KeyError> {
+    let malformed = |reason: String| KeyError::Malformed { path: path.to_owned(), reason };
+    let bytes = durable::read_if_there(path).map_err(|source| KeyError::Io { path: path.to_owned(), source })?;
+    let Some(bytes) = bytes else { return Ok(None) };
+    let pem = str::from_utf8(&bytes).map_err(|error| malformed(error.to_string()))?;
+    SigningKey::from_pkcs8_pem(pem).map(Some).map_err(|error| malformed(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    fn site() -> ActorName {
+        "site".parse().expect("a name")
+    }
+
+    #[test]
+    fn keys_are_made_once_and_only_their_owner_reads_them() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let first = Keys::open(dir.path()).expect("opened");
+        let actor = first.actor(&site()).expect("made");
+        assert_ne!(first.host().to_bytes(), actor.to_bytes());
+
+        let second = Keys::open(dir.path()).expect("opened again");
+        assert_eq!(second.host().to_bytes(), first.host().to_bytes());
+        assert_eq!(second.actor(&site()).expect("read").to_bytes(), actor.to_bytes());
+        for (name, mode) in [("keys", 0o700), ("keys/host.key", 0o600), ("keys/actor-site.key", 0o600)] {
+            let found = std::fs::metadata(dir.path().join(name)).expect("there").permissions().mode() & 0o777;
+            assert_eq!(found, mode, "{name}");
+        }
+    }
+
+    #[test]
+    fn threads_that_ask_at_once_get_one_key() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let keys = Keys::open(dir.path()).expect("opened");
+        let made: Vec<_> = std::thread::scope(|scope| {
+            let asking: Vec<_> =
+                (0..4).map(|_| scope.spawn(|| keys.actor(&site()).expect("made").to_bytes())).collect();
+            asking.into_iter().map(|thread| thread.join().expect("no panic")).collect()
+        });
+        assert!(made.iter().all(|key| *key == made[0]));
+    }
+
+    #[test]
+    fn a_broken_key_is_refused_and_kept() {
+        let dir = tempfile::tempdir().expect("a directory");
+        drop(Keys::open(dir.path()).expect("opened"));
+        let path = dir.path().join("keys/host.key");
+        std::fs::write(&path, "not a key").expect("written");
+        assert!(matches!(Keys::open(dir.path()), Err(KeyError::Malformed { .. })));
+        assert_eq!(std::fs::read(&path).expect("read"), b"not a key");
+    }
+}

@@ -1,0 +1,18 @@
+//! I/O behind the ports of rosehip-core: the SQLite log, sinks, clock and keys.
+
+pub mod accounts;
+pub mod clock;
+pub mod data_dir;
+mod durable;
+pub mod engine;
+pub mod head;
+pub mod keys;
+pub mod lock;
+pub mod modules;
+pub mod pool;
+pub mod sinks;
+mod sqlite;
+pub mod store;
+pub mod verify;
+pub mod views;
+pub mod writer;

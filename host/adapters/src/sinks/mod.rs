@@ -1,0 +1,5 @@
+//! Sinks: each carries out one kind of effect.
+
+mod notify;
+
+pub use notify::NotifySink;

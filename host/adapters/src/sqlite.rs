@@ -1,0 +1,190 @@
+//! What the SQLite files of a data directory have in common: how they are opened, and numbered migrations.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use rusqlite::{Connection, OpenFlags};
+
+use crate::durable;
+
+/// How long a statement waits for another connection's lock.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Why a SQLite file was not opened.
+#[derive(Debug, thiserror::Error)]
+pub enum SchemaError {
+    /// A newer release wrote the file. It was left as it is.
+    #[error("{path} has schema version {found}, this release knows versions up to {known}: use a newer release")]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        found: u32,
+        /// The version this release writes.
+        known: u32,
+    },
+    /// An older release wrote the file and whoever reads it may not change it.
+    #[error("{path} has schema version {found}, this release reads version {known}: start the host once to migrate it")]
+    Older {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        found: u32,
+        /// The version this release reads.
+        known: u32,
+    },
+    /// The copy that is made before a migration failed. Nothing was migrated.
+    #[error("{path} was not migrated, because its backup {backup} could not be written: {reason}")]
+    Backup {
+        /// The file.
+        path: PathBuf,
+        /// The copy that was to be written.
+        backup: PathBuf,
+        /// What went wrong.
+        reason: String,
+    },
+    /// SQLite refused.
+    #[error("{path} cannot be opened: {source}")]
+    Sqlite {
+        /// The file.
+        path: PathBuf,
+        /// SQLite's own words.
+        source: rusqlite::Error,
+    },
+}
+
+/// Opens a file for its one writer: WAL, an fsync before each commit returns, migrated to the newest version.
+/// `migrations[n]` takes a file from version `n` to `n + 1`.
+pub(crate) fn open(path: &Path, migrations: &[&str]) -> Result<Connection, SchemaError> {
+    let refused = |source| SchemaError::Sqlite { path: path.to_owned(), source };
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).map_err(refused)?;
+    connection.busy_timeout(BUSY_TIMEOUT).map_err(refused)?;
+    // Before anything else is set: a file of a newer release is left exactly as it is.
+    let version = version_of(&connection).map_err(refused)?;
+    let known = known_version(migrations);
+    if version > known {
+        return Err(SchemaError::Newer { path: path.to_owned(), found: version, known });
+    }
+    connection
+        .execute_batch(
+            "PRAGMA journal_mode = WAL;
+             PRAGMA synchronous = FULL;
+             PRAGMA foreign_keys = ON;",
+        )
+        .map_err(refused)?;
+    if version > 0 && version < known {
+        back_up_before_migration(&connection, path, version)?;
+    }
+    for number in version..known {
+        let sql = migrations[number as usize];
+        let migration = format!("BEGIN IMMEDIATE; {sql}; PRAGMA user_version = {}; COMMIT;", number + 1);
+        connection.execute_batch(&migration).map_err(refused)?;
+    }
+    Ok(connection)
+}
+
+/// Opens a file of the newest version for reading, while its writer goes on.
+pub(crate) fn open_read_only(path: &Path, migrations: &[&str]) -> Result<Connection, SchemaError> {
+    let refused = |source| SchemaError::Sqlite { path: path.to_owned(), source };
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).map_err(refused)?;
+    connection.busy_timeout(BUSY_TIMEOUT).map_err(refused)?;
+    let (found, known) = (version_of(&connection).map_err(refused)?, known_version(migrations));
+    match found.cmp(&known) {
+        std::cmp::Ordering::Equal => Ok(connection),
+        std::cmp::Ordering::Greater => Err(SchemaError::Newer { path: path.to_owned(), found, known }),
+        std::cmp::Ordering::Less => Err(SchemaError::Older { path: path.to_owned(), found, known }),
+    }
+}
+
+/// Writes a consistent copy of a database to `target`, in place of what is there, while writers go on.
+pub(crate) fn back_up(connection: &Connection, target: &Path) -> io::Result<()> {
+    let mut temporary = target.as_os_str().to_owned();
+    temporary.push(".tmp");
+    let temporary = PathBuf::from(temporary);
+    if temporary.exists() {
+        fs::remove_file(&temporary)?;
+    }
+    let name = temporary.to_str().ok_or_else(|| io::Error::other("its path is not UTF-8"))?;
+    connection.execute("VACUUM INTO ?1", [name]).map_err(io::Error::other)?;
+    fs::File::open(&temporary)?.sync_all()?;
+    fs::rename(&temporary, target)?;
+    match target.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => durable::sync_dir(parent),
+        Some(_) | None => durable::sync_dir(Path::new(".")),
+    }
+}
+
+fn back_up_before_migration(connection: &Connection, path: &Path, version: u32) -> Result<(), SchemaError> {
+    let mut backup = path.as_os_str().to_owned();
+    backup.push(format!(".backup-v{version}"));
+    let backup = PathBuf::from(backup);
+    back_up(connection, &backup).map_err(|error| SchemaError::Backup {
+        path: path.to_owned(),
+        backup: backup.clone(),
+        reason: error.to_string(),
+    })
+}
+
+fn version_of(connection: &Connection) -> Result<u32, rusqlite::Error> {
+    connection.query_row("PRAGMA user_version", [], |row| row.get(0))
+}
+
+fn known_version(migrations: &[&str]) -> u32 {
+    u32::try_from(migrations.len()).expect("there are few migrations")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FIRST: &str = "CREATE TABLE things(name TEXT NOT NULL) STRICT";
+    const SECOND: &str = "ALTER TABLE things ADD COLUMN size INTEGER";
+
+    fn filled(path: &Path) {
+        let connection = open(path, &[FIRST]).expect("opened");
+        connection.execute("INSERT INTO things VALUES ('one')", []).expect("inserted");
+    }
+
+    #[test]
+    fn a_newer_release_backs_up_and_then_migrates() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("things.db");
+        filled(&path);
+
+        let migrated = open(&path, &[FIRST, SECOND]).expect("migrated");
+        assert_eq!(version_of(&migrated), Ok(2));
+        migrated.query_row("SELECT size FROM things", [], |_| Ok(())).expect("the new column is there");
+
+        let backup = open_read_only(&dir.path().join("things.db.backup-v1"), &[FIRST]).expect("a backup of version 1");
+        let name: String = backup.query_row("SELECT name FROM things", [], |row| row.get(0)).expect("its row");
+        assert_eq!(name, "one");
+    }
+
+    #[test]
+    fn an_older_release_refuses_and_names_both_versions() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("things.db");
+        filled(&path);
+        drop(open(&path, &[FIRST, SECOND]).expect("migrated"));
+
+        let error = open(&path, &[FIRST]).expect_err("refused").to_string();
+        assert!(error.contains("schema version 2") && error.contains("versions up to 1"), "{error}");
+        assert!(matches!(open_read_only(&path, &[FIRST]), Err(SchemaError::Newer { found: 2, known: 1, .. })));
+    }
+
+    #[test]
+    fn a_migration_that_fails_leaves_the_file_as_it_was() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("things.db");
+        filled(&path);
+        let error = open(&path, &[FIRST, "ALTER TABLE things ADD COLUMN size INTEGER; SELECT nonsense"]);
+        assert!(matches!(error, Err(SchemaError::Sqlite { .. })));
+        drop(open(&path, &[FIRST]).expect("still version 1"));
+        assert!(matches!(open_read_only(&path, &[FIRST, SECOND]), Err(SchemaError::Older { found: 1, known: 2, .. })));
+    }
+}

@@ -1,0 +1,159 @@
+//! The writer's side of the log.
+
+use std::path::Path;
+
+use rosehip_core::{
+    ids::DedupKey,
+    log::{Entry, Frame, Head, StoredEntry, Stream},
+    ports::{LogReader, LogStore, StoreError},
+};
+use rusqlite::Connection;
+
+use super::{
+    MIGRATIONS, SchemaError,
+    queries::{self, signed, unreadable, write_error},
+};
+use crate::sqlite;
+
+const INSERT: &str =
+    "INSERT INTO entries(seq, version, time, stream_key, stream, kind, dedup, body_hash, hash, salt, body)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+/// The writer's side reads back index pages all over the file (streams and keys are hashes), and a page that is
+/// changed often is worth folding into the file late: 64 MiB of cache, 64 MiB of write-ahead log.
+const PRAGMAS: &str = "PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 16384;";
+const ERASE: &str = "UPDATE entries SET salt = NULL, body = NULL WHERE seq = ?1";
+
+/// How the log's file is kept.
+#[derive(Debug, Clone, Default)]
+pub struct SqliteOptions {
+    /// Pages (of 4 KiB) the file may have; beyond, appends fail as on a full disk. Unlimited by default.
+    pub max_page_count: Option<u32>,
+}
+
+/// The log in a SQLite file, as its one writer holds it.
+///
+/// A frame is one transaction. After `append` returned `Ok` it survives `kill -9` and power loss; after a crash
+/// before that, all of it is there or nothing. Prepared statements are kept between calls.
+#[derive(Debug)]
+pub struct SqliteLog {
+    connection: Connection,
+}
+
+impl SqliteLog {
+    /// Opens or creates the file, migrating one of an older release after copying it to `{path}.backup-v{n}`.
+    /// A file of a newer release is refused and left as it is.
+    pub fn open(path: &Path, options: &SqliteOptions) -> Result<Self, SchemaError> {
+        let connection = sqlite::open(path, MIGRATIONS)?;
+        let refused = |source| SchemaError::Sqlite { path: path.to_owned(), source };
+        connection.execute_batch(PRAGMAS).map_err(refused)?;
+        if let Some(pages) = options.max_page_count {
+            connection.execute_batch(&format!("PRAGMA max_page_count = {pages}")).map_err(refused)?;
+        }
+        Ok(Self { connection })
+    }
+
+    fn commit(&self, frame: &Frame) -> Result<(), StoreError> {
+        self.run("BEGIN IMMEDIATE")?;
+        let found = queries::head(&self.connection)?;
+        if found != frame.after {
+            return Err(StoreError::Conflict { expected: frame.after.seq, found: found.seq });
+        }
+        let mut insert = self.connection.prepare_cached(INSERT).map_err(write_error)?;
+        let mut stream: Option<(&Stream, i64)> = None;
+        for entry in &frame.entries {
+            // Entries of one append mostly share their stream, whose key is a hash.
+            let key = match stream {
+                Some((last, key)) if *last == entry.header.stream => key,
+                Some(_) | None => entry.header.stream.key(),
+            };
+            stream = Some((&entry.header.stream, key));
+            let Entry { header, salt, body, hash } = entry;
+            insert
+                .execute((
+                    signed(header.seq),
+                    header.version,
+                    header.time.as_millis(),
+                    key,
+                    &*header.stream.0,
+                    &*header.kind,
+                    header.dedup.as_ref().map(|key| &key.as_bytes()[..]),
+                    &header.body_hash[..],
+                    &hash.0[..],
+                    &salt[..],
+                    &**body,
+                ))
+                .map_err(write_error)?;
+        }
+        self.run("COMMIT")
+    }
+
+    fn run(&self, sql: &str) -> Result<(), StoreError> {
+        let mut statement = self.connection.prepare_cached(sql).map_err(write_error)?;
+        statement.execute([]).map(|_| ()).map_err(write_error)
+    }
+
+    /// Ends a transaction that failed. SQLite has ended it itself where the failure was grave.
+    fn roll_back(&self) {
+        if !self.connection.is_autocommit()
+            && let Err(error) = self.run("ROLLBACK")
+        {
+            tracing::error!(%error, "a failed transaction could not be rolled back");
+        }
+    }
+
+    fn erase_bodies(&self, seqs: &[u64]) -> Result<(), StoreError> {
+        // Appending moves no bodies about, so that only here bytes are freed that must be overwritten.
+        self.connection.execute_batch("PRAGMA secure_delete = ON").map_err(write_error)?;
+        self.run("BEGIN IMMEDIATE")?;
+        let mut erase = self.connection.prepare_cached(ERASE).map_err(write_error)?;
+        for seq in seqs {
+            erase.execute([signed(*seq)]).map_err(write_error)?;
+        }
+        self.run("COMMIT")?;
+        self.connection.execute_batch("PRAGMA secure_delete = OFF").map_err(unreadable)
+    }
+}
+
+impl LogStore for SqliteLog {
+    fn append(&mut self, frame: &Frame) -> Result<(), StoreError> {
+        if frame.entries.is_empty() {
+            return Ok(());
+        }
+        self.commit(frame).inspect_err(|_| self.roll_back())
+    }
+
+    fn head(&self) -> Result<Head, StoreError> {
+        queries::head(&self.connection)
+    }
+
+    /// Erased bytes are overwritten with zeros in the file. The write-ahead log is folded in and cut, unless a
+    /// reader still needs it; then its old pages are overwritten by later commits.
+    fn erase(&mut self, seqs: &[u64]) -> Result<(), StoreError> {
+        self.erase_bodies(seqs).inspect_err(|_| self.roll_back())?;
+        let busy: bool =
+            self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0)).map_err(unreadable)?;
+        if busy {
+            tracing::warn!("readers hold the write-ahead log: erased bodies leave it with a later checkpoint");
+        }
+        Ok(())
+    }
+}
+
+/// The writer reads through its own connection what it checks appends against.
+impl LogReader for SqliteLog {
+    fn read(&self, from: u64, limit: usize) -> Result<Vec<StoredEntry>, StoreError> {
+        Ok(queries::read(&self.connection, from, limit)?.into_iter().map(|stored| stored.entry).collect())
+    }
+
+    fn stream(&self, stream: &Stream, after: u64) -> Result<Vec<StoredEntry>, StoreError> {
+        queries::stream(&self.connection, stream, after)
+    }
+
+    fn stream_head(&self, stream: &Stream) -> Result<Option<u64>, StoreError> {
+        queries::stream_head(&self.connection, stream)
+    }
+
+    fn recorded(&self, key: &DedupKey) -> Result<Option<u64>, StoreError> {
+        queries::recorded(&self.connection, key)
+    }
+}

@@ -1,0 +1,34 @@
+//! The log in one SQLite file, `log.db`.
+//!
+//! [`SqliteLog`] is the writer's side: a frame is one transaction, WAL with `synchronous = FULL`, so that a commit
+//! that returned survives `kill -9` and power loss. [`SqliteReader`]s have connections of their own and see committed
+//! frames only, while the writer goes on.
+
+mod log;
+mod queries;
+mod reader;
+
+pub use log::{SqliteLog, SqliteOptions};
+pub use reader::SqliteReader;
+
+pub use crate::sqlite::SchemaError;
+
+/// `MIGRATIONS[n]` takes a file from version `n` to `n + 1`. Released ones are never changed.
+///
+/// Entries are ordered by `seq`, their key. Salt and body stand last, so that headers are read without them.
+const MIGRATIONS: &[&str] = &["
+    CREATE TABLE entries(
+        seq INTEGER PRIMARY KEY,
+        version INTEGER NOT NULL,
+        time INTEGER NOT NULL,
+        stream_key INTEGER NOT NULL,
+        stream TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        dedup BLOB,
+        body_hash BLOB NOT NULL,
+        hash BLOB NOT NULL,
+        salt BLOB,
+        body BLOB
+    ) STRICT;
+    CREATE INDEX entries_by_stream ON entries(stream_key, seq);
+    CREATE UNIQUE INDEX entries_by_dedup ON entries(dedup) WHERE dedup IS NOT NULL"];

@@ -1,0 +1,110 @@
+//! Reading entries from a connection, for the writer's side and the readers alike.
+
+use rosehip_core::{
+    ids::DedupKey,
+    log::{EntryHash, EntryHeader, Head, StoredEntry, Stream},
+    ports::StoreError,
+    time::Timestamp,
+};
+use rusqlite::{Connection, ErrorCode, OptionalExtension as _, Row, ffi, types::ValueRef};
+
+const HEAD: &str = "SELECT seq, hash FROM entries ORDER BY seq DESC LIMIT 1";
+const READ: &str = "SELECT seq, version, time, stream, kind, dedup, body_hash, hash, salt, body, stream_key
+    FROM entries WHERE seq >= ?1 ORDER BY seq LIMIT ?2";
+const STREAM: &str = "SELECT seq, version, time, stream, kind, dedup, body_hash, hash, salt, body, stream_key
+    FROM entries WHERE stream_key = ?1 AND seq > ?2 AND stream = ?3 ORDER BY seq";
+const STREAM_HEAD: &str = "SELECT seq FROM entries WHERE stream_key = ?1 AND stream = ?2 ORDER BY seq DESC LIMIT 1";
+const RECORDED: &str = "SELECT seq FROM entries WHERE dedup = ?1";
+
+/// A row of the table: the entry and the key its stream is indexed under.
+pub(super) struct Stored {
+    pub(super) stream_key: i64,
+    pub(super) entry: StoredEntry,
+}
+
+pub(super) fn head(connection: &Connection) -> Result<Head, StoreError> {
+    let mut statement = connection.prepare_cached(HEAD).map_err(unreadable)?;
+    let head = statement
+        .query_row([], |row| Ok(Head { seq: unsigned(row.get(0)?), hash: EntryHash(bytes32(row, 1)?) }))
+        .optional()
+        .map_err(unreadable)?;
+    Ok(head.unwrap_or_default())
+}
+
+/// At most `limit` rows from `seq` on, in order.
+pub(super) fn read(connection: &Connection, from: u64, limit: usize) -> Result<Vec<Stored>, StoreError> {
+    let mut statement = connection.prepare_cached(READ).map_err(unreadable)?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let rows = statement.query_map((signed(from), limit), stored).map_err(unreadable)?;
+    rows.collect::<Result<_, _>>().map_err(unreadable)
+}
+
+pub(super) fn stream(connection: &Connection, stream: &Stream, after: u64) -> Result<Vec<StoredEntry>, StoreError> {
+    let mut statement = connection.prepare_cached(STREAM).map_err(unreadable)?;
+    let rows = statement.query_map((stream.key(), signed(after), &*stream.0), stored).map_err(unreadable)?;
+    rows.map(|row| row.map(|stored| stored.entry)).collect::<Result<_, _>>().map_err(unreadable)
+}
+
+pub(super) fn stream_head(connection: &Connection, stream: &Stream) -> Result<Option<u64>, StoreError> {
+    let mut statement = connection.prepare_cached(STREAM_HEAD).map_err(unreadable)?;
+    let head = statement.query_row((stream.key(), &*stream.0), |row| row.get(0)).optional().map_err(unreadable)?;
+    Ok(head.map(unsigned))
+}
+
+pub(super) fn recorded(connection: &Connection, key: &DedupKey) -> Result<Option<u64>, StoreError> {
+    let mut statement = connection.prepare_cached(RECORDED).map_err(unreadable)?;
+    let seq = statement.query_row([&key.as_bytes()[..]], |row| row.get(0)).optional().map_err(unreadable)?;
+    Ok(seq.map(unsigned))
+}
+
+/// What an error of a writing transaction means for the frame.
+pub(super) fn write_error(error: rusqlite::Error) -> StoreError {
+    let rusqlite::Error::SqliteFailure(failure, _) = &error else { return unreadable(error) };
+    match (failure.code, failure.extended_code) {
+        // The shared-memory index of the WAL could not grow: for want of space as well.
+        (ErrorCode::DiskFull, _) | (_, ffi::SQLITE_IOERR_SHMSIZE) => StoreError::Full,
+        (_, ffi::SQLITE_IOERR_FSYNC | ffi::SQLITE_IOERR_DIR_FSYNC) => StoreError::SyncFailed(error.to_string()),
+        (ErrorCode::SystemIoFailure | ErrorCode::DatabaseBusy, _) => StoreError::Unknown(error.to_string()),
+        _ => unreadable(error),
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it is handed to map_err")]
+pub(super) fn unreadable(error: rusqlite::Error) -> StoreError {
+    StoreError::Unreadable(error.to_string())
+}
+
+/// SQLite's integers are signed; a log of more than 2^63 entries is out of reach.
+pub(super) fn signed(seq: u64) -> i64 {
+    i64::try_from(seq).unwrap_or(i64::MAX)
+}
+
+fn unsigned(seq: i64) -> u64 {
+    u64::try_from(seq).unwrap_or(0)
+}
+
+fn stored(row: &Row<'_>) -> rusqlite::Result<Stored> {
+    let dedup: Option<[u8; 32]> = row.get(5)?;
+    let header = EntryHeader {
+        version: row.get(1)?,
+        seq: unsigned(row.get(0)?),
+        stream: Stream(text(row, 3)?.into()),
+        time: Timestamp::from_millis(row.get(2)?),
+        kind: text(row, 4)?.into(),
+        dedup: dedup.map(DedupKey::from_bytes),
+        body_hash: bytes32(row, 6)?,
+    };
+    let body = match (row.get_ref(8)?, row.get_ref(9)?) {
+        (ValueRef::Null, _) | (_, ValueRef::Null) => None,
+        (_, body) => Some((bytes32(row, 8)?, body.as_blob()?.into())),
+    };
+    Ok(Stored { stream_key: row.get(10)?, entry: StoredEntry { header, hash: EntryHash(bytes32(row, 7)?), body } })
+}
+
+fn text<'row>(row: &'row Row<'_>, column: usize) -> rusqlite::Result<&'row str> {
+    Ok(row.get_ref(column)?.as_str()?)
+}
+
+fn bytes32(row: &Row<'_>, column: usize) -> rusqlite::Result<[u8; 32]> {
+    row.get(column)
+}

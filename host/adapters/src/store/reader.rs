@@ -1,0 +1,62 @@
+//! Reading the log while its writer goes on.
+
+use std::{io, path::Path};
+
+use rosehip_core::{
+    ids::DedupKey,
+    log::{Head, StoredEntry, Stream},
+    ports::{LogReader, StoreError},
+};
+use rusqlite::Connection;
+
+use super::{MIGRATIONS, SchemaError, queries};
+use crate::sqlite;
+
+/// A read-only connection to the log, of one thread at a time. Opening one takes well under a millisecond, so that
+/// many can be open. Each call sees the frames that were committed when it began.
+#[derive(Debug)]
+pub struct SqliteReader {
+    connection: Connection,
+}
+
+impl SqliteReader {
+    /// Opens the file, which must be of this release's version.
+    pub fn open(path: &Path) -> Result<Self, SchemaError> {
+        Ok(Self { connection: sqlite::open_read_only(path, MIGRATIONS)? })
+    }
+
+    /// The log's end.
+    pub fn head(&self) -> Result<Head, StoreError> {
+        queries::head(&self.connection)
+    }
+
+    /// Writes a consistent copy of the log to `target`, in place of what is there, while the writer goes on.
+    /// After `Ok` the copy survives power loss.
+    pub fn back_up(&self, target: &Path) -> io::Result<()> {
+        sqlite::back_up(&self.connection, target)
+    }
+
+    /// At most `limit` entries from `seq` on, each with the key its stream is indexed under.
+    pub(crate) fn read_with_keys(&self, from: u64, limit: usize) -> Result<Vec<(i64, StoredEntry)>, StoreError> {
+        let rows = queries::read(&self.connection, from, limit)?;
+        Ok(rows.into_iter().map(|stored| (stored.stream_key, stored.entry)).collect())
+    }
+}
+
+impl LogReader for SqliteReader {
+    fn read(&self, from: u64, limit: usize) -> Result<Vec<StoredEntry>, StoreError> {
+        Ok(queries::read(&self.connection, from, limit)?.into_iter().map(|stored| stored.entry).collect())
+    }
+
+    fn stream(&self, stream: &Stream, after: u64) -> Result<Vec<StoredEntry>, StoreError> {
+        queries::stream(&self.connection, stream, after)
+    }
+
+    fn stream_head(&self, stream: &Stream) -> Result<Option<u64>, StoreError> {
+        queries::stream_head(&self.connection, stream)
+    }
+
+    fn recorded(&self, key: &DedupKey) -> Result<Option<u64>, StoreError> {
+        queries::recorded(&self.connection, key)
+    }
+}

@@ -1,0 +1,178 @@
+//! One batch of records folded into the views: rows are read once, changed in memory and written once.
+
+use std::collections::{BTreeMap, HashMap};
+
+use rosehip_core::{
+    event::{Event, ObjectRevised, Record},
+    flow::FlowSummary,
+    ids::FlowId,
+    state::EffectStatus,
+};
+use rusqlite::{OptionalExtension, Transaction, params};
+
+use super::ViewError;
+
+struct ActivityRow {
+    id: String,
+    token: String,
+    cid: String,
+    matched_by: Option<u64>,
+}
+
+/// The rows that a batch changes.
+pub(super) struct Batch<'a> {
+    transaction: &'a Transaction<'a>,
+    flows: HashMap<FlowId, (u64, FlowSummary)>,
+    activities: BTreeMap<u64, ActivityRow>,
+}
+
+impl<'a> Batch<'a> {
+    pub(super) fn new(transaction: &'a Transaction<'a>) -> Self {
+        Self { transaction, flows: HashMap::new(), activities: BTreeMap::new() }
+    }
+
+    /// Takes in the next record.
+    pub(super) fn apply(&mut self, record: &Record) -> Result<(), ViewError> {
+        let Some(event) = &record.event else { return Ok(()) };
+        match event {
+            Event::ObjectRevised(revised) => self.object(record.seq, revised),
+            Event::ActivityAppended(appended) => {
+                let activity = &appended.activity;
+                let row = ActivityRow {
+                    id: activity.id.to_string(),
+                    token: activity.id.token().to_owned(),
+                    cid: activity.cid.to_string(),
+                    matched_by: None,
+                };
+                self.activities.insert(record.seq, row);
+                Ok(())
+            }
+            Event::ActivityMatched(matched) => {
+                match self.activities.get_mut(&matched.seq) {
+                    Some(row) => row.matched_by = Some(record.seq),
+                    None => {
+                        self.execute("UPDATE activities SET matched_by = ?1 WHERE seq = ?2", (record.seq, matched.seq))?
+                    }
+                }
+                Ok(())
+            }
+            Event::FlowStarted(started) => {
+                self.flows.insert(started.flow, (record.seq, FlowSummary::begin(record.time, started)));
+                Ok(())
+            }
+            Event::BehaviorInstalled(_)
+            | Event::BehaviorRolledBack(_)
+            | Event::BehaviorSwitched(_)
+            | Event::BehaviorConfigured(_)
+            | Event::BehaviorGranted(_)
+            | Event::BehaviorRemoved(_) => self.execute("INSERT INTO behavior_entries VALUES (?1)", [record.seq]),
+            // The slug stands in the revision as well; a new actor is read from its stream.
+            Event::SlugAssigned(_) | Event::ActorCreated(_) | Event::Erased(_) => Ok(()),
+            of_flow => self.flow(record, of_flow),
+        }
+    }
+
+    /// Writes what the batch changed.
+    pub(super) fn finish(self) -> Result<(), ViewError> {
+        for (seq, row) in &self.activities {
+            self.execute(
+                "INSERT INTO activities VALUES (?1, ?2, ?3, ?4, ?5)",
+                params![seq, row.id, row.token, row.cid, row.matched_by],
+            )?;
+        }
+        for (seq, flow) in self.flows.values() {
+            let is_open = !flow.status.is_final() || flow.effects.open() > 0;
+            let object = flow.object.as_ref();
+            self.execute(
+                "INSERT INTO flows VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+                 ON CONFLICT (seq) DO UPDATE SET status = excluded.status, is_open = excluded.is_open, row = excluded.row",
+                params![
+                    seq,
+                    flow.id.to_string(),
+                    flow.status.as_str(),
+                    flow.behavior.as_str(),
+                    object.map(|object| format!("{}/{}", object.r#type, object.id)),
+                    object.and_then(|object| object.slug.as_deref()),
+                    flow.owner.as_str(),
+                    flow.activity.as_str(),
+                    is_open,
+                    serde_json::to_string(flow)?,
+                ],
+            )?;
+        }
+        Ok(())
+    }
+
+    fn flow(&mut self, record: &Record, event: &Event) -> Result<(), ViewError> {
+        let Some(id) = event.flow() else { return Ok(()) };
+        if let Event::NodeDone(done) = event {
+            let open = done.effects.iter().filter(|effect| effect.status != EffectStatus::Dispatched);
+            for effect in open {
+                self.execute(
+                    "INSERT OR REPLACE INTO effects VALUES (?1, ?2)",
+                    (effect.id.to_string(), id.to_string()),
+                )?;
+            }
+        }
+        if !self.flows.contains_key(&id) {
+            let mut statement = self.transaction.prepare_cached("SELECT seq, row FROM flows WHERE id = ?1")?;
+            let row = statement
+                .query_row([id.to_string()], |row| Ok((row.get::<_, u64>(0)?, row.get::<_, String>(1)?)))
+                .optional()?;
+            // The start of the flow was erased: there is nothing to show.
+            let Some((seq, text)) = row else { return Ok(()) };
+            self.flows.insert(id, (seq, serde_json::from_str(&text)?));
+        }
+        if let Some((_, flow)) = self.flows.get_mut(&id) {
+            flow.apply(record.time, event);
+        }
+        Ok(())
+    }
+
+    fn object(&mut self, seq: u64, revised: &ObjectRevised) -> Result<(), ViewError> {
+        let mut object = revised.object.clone();
+        object.seq = seq;
+        let key = object.key.to_string();
+        let is_article = object.key.kind.as_str() == "Article";
+        let is_published = is_article && object.status() == Some("published");
+        let is_draft = is_article && object.exists() && !is_published;
+        let begins_publication = object.published_at == Some(object.updated_at);
+        let published_seq: Option<u64> = self
+            .transaction
+            .prepare_cached("SELECT published_seq FROM objects WHERE key = ?1")?
+            .query_row([&key], |row| row.get(0))
+            .optional()?;
+        let published_seq = if begins_publication { seq } else { published_seq.unwrap_or(0) };
+        self.execute(
+            "INSERT OR REPLACE INTO objects VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            params![
+                key,
+                object.key.kind.as_str(),
+                seq,
+                is_published,
+                is_draft,
+                published_seq,
+                serde_json::to_string(&object)?
+            ],
+        )?;
+        if is_article {
+            self.slugs(&key, object.slug(), object.exists())?;
+        }
+        Ok(())
+    }
+
+    /// An article keeps its former slugs, which lead to it, until it is deleted.
+    fn slugs(&mut self, key: &str, slug: Option<&str>, exists: bool) -> Result<(), ViewError> {
+        if !exists {
+            return self.execute("DELETE FROM slugs WHERE key = ?1", [key]);
+        }
+        let Some(slug) = slug else { return Ok(()) };
+        self.execute("UPDATE slugs SET is_current = 0 WHERE key = ?1 AND slug <> ?2 AND is_current = 1", (key, slug))?;
+        self.execute("INSERT OR REPLACE INTO slugs VALUES (?1, ?2, 1)", (slug, key))
+    }
+
+    fn execute(&self, sql: &str, params: impl rusqlite::Params) -> Result<(), ViewError> {
+        self.transaction.prepare_cached(sql)?.execute(params)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,42 @@
+//! The views: projections of the log that pages and APIs read.
+//!
+//! They live in a file of their own, `views.db`, with their position in the log. They hold nothing that the log
+//! does not: deleting the file, or a position that the log does not have, rebuilds them. They are written by one
+//! thread, behind the log's writer and never in its way, so reading one's own write waits for its `seq`.
+
+mod fold;
+mod projector;
+mod queries;
+mod schema;
+
+use std::path::Path;
+
+use rosehip_core::{event::UnreadableEvent, ports::StoreError};
+
+pub use projector::{Projector, ProjectorHandle, Tail};
+pub use queries::{ActivityPlace, FlowFilter, OpenFlow, SlugOwner, ViewReader};
+
+/// Why views cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum ViewError {
+    /// SQLite refused.
+    #[error("the views cannot be used: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+    /// A row is not what was written.
+    #[error("a row of the views cannot be read: {0}")]
+    Row(#[from] serde_json::Error),
+    /// The log that they follow cannot be read.
+    #[error(transparent)]
+    Log(#[from] StoreError),
+    /// An entry of the log cannot be read.
+    #[error(transparent)]
+    Event(#[from] UnreadableEvent),
+    /// The views do not follow the log any more.
+    #[error("the views have stopped following the log")]
+    Stopped,
+}
+
+/// The views' file in a data directory.
+pub fn views_path(data_dir: &Path) -> std::path::PathBuf {
+    data_dir.join("views.db")
+}

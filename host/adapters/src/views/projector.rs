@@ -1,0 +1,143 @@
+//! The thread that follows the log and keeps the views.
+
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        mpsc::{Receiver, Sender, channel},
+    },
+    thread::JoinHandle,
+};
+
+use rosehip_core::{
+    event::Record,
+    log::{Entry, Head, StoredEntry},
+    ports::LogReader,
+};
+use rusqlite::Connection;
+use tokio::sync::{broadcast, watch};
+
+use super::{ViewError, fold::Batch, schema};
+
+/// Records of one commit, for whoever follows live.
+pub type Tail = Arc<[Record]>;
+
+/// Entries folded in one transaction at most.
+const BATCH_ENTRIES: usize = 4_000;
+/// Commits that a live follower may lag behind before it has to read the log again.
+const TAIL_COMMITS: usize = 1_024;
+
+/// The views' writer before its thread runs: it has caught up with the log.
+pub struct Projector {
+    connection: Connection,
+    head: Head,
+    position: watch::Sender<u64>,
+    tail: broadcast::Sender<Tail>,
+}
+
+/// A running projector.
+#[derive(Debug)]
+pub struct ProjectorHandle {
+    position: watch::Receiver<u64>,
+    tail: broadcast::Sender<Tail>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Projector {
+    /// Opens the views and folds in what the log has beyond them.
+    pub fn open(path: &Path, log: &impl LogReader) -> Result<Self, ViewError> {
+        let (connection, head) = schema::open(path, log)?;
+        let mut projector = Self {
+            connection,
+            head,
+            position: watch::Sender::new(head.seq),
+            tail: broadcast::Sender::new(TAIL_COMMITS),
+        };
+        loop {
+            let entries = log.read(projector.head.seq + 1, BATCH_ENTRIES)?;
+            if entries.is_empty() {
+                return Ok(projector);
+            }
+            projector.fold(&entries)?;
+        }
+    }
+
+    /// Starts the thread. What the returned sender is given must follow the log without gaps; when it is dropped,
+    /// the thread ends.
+    pub fn start(self) -> std::io::Result<(Sender<Arc<[Entry]>>, ProjectorHandle)> {
+        let (sender, receiver) = channel();
+        let (position, tail) = (self.position.subscribe(), self.tail.clone());
+        let thread = std::thread::Builder::new().name("projector".to_owned()).spawn(move || self.run(&receiver))?;
+        Ok((sender, ProjectorHandle { position, tail, thread: Some(thread) }))
+    }
+
+    fn run(mut self, commits: &Receiver<Arc<[Entry]>>) {
+        while let Ok(first) = commits.recv() {
+            let mut entries: Vec<StoredEntry> = Vec::with_capacity(first.len());
+            entries.extend(first.iter().cloned().map(StoredEntry::from));
+            while entries.len() < BATCH_ENTRIES
+                && let Ok(more) = commits.try_recv()
+            {
+                entries.extend(more.iter().cloned().map(StoredEntry::from));
+            }
+            if let Err(error) = self.fold(&entries) {
+                // Readers see that the views stand still; the next start folds again from where they stand.
+                tracing::error!(%error, position = self.head.seq, "the views stopped following the log");
+                return;
+            }
+        }
+    }
+
+    fn fold(&mut self, entries: &[StoredEntry]) -> Result<(), ViewError> {
+        let Some(last) = entries.last() else { return Ok(()) };
+        let head = Head { seq: last.header.seq, hash: last.hash };
+        let records = entries.iter().map(Record::read).collect::<Result<Vec<_>, _>>()?;
+        let transaction = self.connection.transaction()?;
+        let mut batch = Batch::new(&transaction);
+        for record in &records {
+            batch.apply(record)?;
+        }
+        batch.finish()?;
+        transaction
+            .prepare_cached("UPDATE position SET seq = ?1, hash = ?2")?
+            .execute((head.seq, head.hash.to_string()))?;
+        transaction.commit()?;
+        self.head = head;
+        self.position.send_replace(head.seq);
+        if self.tail.receiver_count() > 0 {
+            // A follower that has just gone is no reason to stop.
+            let _ = self.tail.send(records.into());
+        }
+        Ok(())
+    }
+}
+
+impl ProjectorHandle {
+    /// Waits until the views hold entry `seq`.
+    pub async fn reached(&self, seq: u64) -> Result<(), ViewError> {
+        let mut position = self.position.clone();
+        position.wait_for(|position| *position >= seq).await.map(drop).map_err(|_| ViewError::Stopped)
+    }
+
+    /// `seq` of the last entry that the views hold.
+    pub fn position(&self) -> u64 {
+        *self.position.borrow()
+    }
+
+    /// Whether the thread still follows the log.
+    pub fn is_running(&self) -> bool {
+        self.position.has_changed().is_ok()
+    }
+
+    /// Every record from now on.
+    pub fn tail(&self) -> broadcast::Receiver<Tail> {
+        self.tail.subscribe()
+    }
+}
+
+impl Drop for ProjectorHandle {
+    fn drop(&mut self) {
+        // The thread ends once the sender of commits is gone, which belongs to the log's writer.
+        drop(self.thread.take());
+    }
+}

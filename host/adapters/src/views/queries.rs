@@ -1,0 +1,213 @@
+//! Reading the views.
+
+use std::path::Path;
+
+use rosehip_core::{flow::FlowSummary, ids::FlowId, object::Object};
+use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
+
+use super::{ViewError, schema};
+
+/// A read-only connection to the views, of one thread at a time.
+#[derive(Debug)]
+pub struct ViewReader {
+    connection: Connection,
+}
+
+/// Which flows a list holds.
+#[derive(Debug, Clone, Default)]
+pub struct FlowFilter {
+    /// Flows that began before this entry.
+    pub before: Option<u64>,
+    /// Only of this status.
+    pub status: Option<String>,
+    /// Only of this behavior.
+    pub behavior: Option<String>,
+    /// Only about this object: its slug, its id or `Type/id`.
+    pub object: Option<String>,
+    /// Only of this owner.
+    pub owner: Option<String>,
+    /// Only of this activity, by id.
+    pub activity: Option<String>,
+}
+
+/// Where an activity stands in the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ActivityPlace {
+    /// `seq` of its entry.
+    pub seq: u64,
+    /// `seq` of the entry that matched it.
+    pub matched_by: Option<u64>,
+}
+
+/// What a slug belongs to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SlugOwner {
+    /// The article.
+    pub object: Object,
+    /// Whether it is the article's slug now, not a former one.
+    pub is_current: bool,
+}
+
+/// A flow that the host has something left to do for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OpenFlow {
+    /// `seq` of its start.
+    pub seq: u64,
+    /// Its list item.
+    pub summary: FlowSummary,
+}
+
+impl ViewReader {
+    /// Opens the file, which a projector has made.
+    pub fn open(path: &Path) -> Result<Self, ViewError> {
+        Ok(Self { connection: schema::open_read_only(path)? })
+    }
+
+    /// An object as its last revision left it, deleted ones included.
+    pub fn object(&self, key: &str) -> Result<Option<Object>, ViewError> {
+        self.one("SELECT row FROM objects WHERE key = ?1", [key])
+    }
+
+    /// What a slug belongs to.
+    pub fn slug(&self, slug: &str) -> Result<Option<SlugOwner>, ViewError> {
+        let sql = "SELECT objects.row, slugs.is_current FROM slugs JOIN objects USING (key) WHERE slug = ?1";
+        let row = self
+            .connection
+            .prepare_cached(sql)?
+            .query_row([slug], |row| Ok((row.get::<_, String>(0)?, row.get(1)?)))
+            .optional()?;
+        row.map(|(text, is_current)| Ok(SlugOwner { object: serde_json::from_str(&text)?, is_current })).transpose()
+    }
+
+    /// Published articles, the newest publication first, with the `seq` that a next page begins before.
+    pub fn published(&self, before: Option<u64>, limit: usize) -> Result<Vec<(u64, Object)>, ViewError> {
+        let sql = "SELECT published_seq, row FROM objects WHERE is_published = 1 AND published_seq < ?1
+                   ORDER BY published_seq DESC LIMIT ?2";
+        self.rows(sql, params![bound(before), limit])
+    }
+
+    /// Drafts, the last saved first, with the `seq` that a next page begins before.
+    pub fn drafts(&self, before: Option<u64>, limit: usize) -> Result<Vec<(u64, Object)>, ViewError> {
+        let sql = "SELECT seq, row FROM objects WHERE is_draft = 1 AND seq < ?1 ORDER BY seq DESC LIMIT ?2";
+        self.rows(sql, params![bound(before), limit])
+    }
+
+    /// Flows, newest first, with the `seq` that a next page begins before.
+    pub fn flows(&self, filter: &FlowFilter, limit: usize) -> Result<Vec<(u64, FlowSummary)>, ViewError> {
+        let mut sql = "SELECT seq, row FROM flows WHERE seq < ?".to_owned();
+        let before = bound(filter.before);
+        let mut values: Vec<&dyn ToSql> = vec![&before];
+        let columns = [
+            ("status", &filter.status),
+            ("behavior", &filter.behavior),
+            ("owner", &filter.owner),
+            ("activity", &filter.activity),
+        ];
+        for (column, wanted) in columns {
+            if let Some(wanted) = wanted {
+                sql.push_str(&format!(" AND {column} = ?"));
+                values.push(wanted);
+            }
+        }
+        let article = filter.object.as_ref().map(|object| format!("Article/{object}"));
+        if let (Some(object), Some(article)) = (&filter.object, &article) {
+            sql.push_str(" AND (object IN (?, ?) OR slug = ?)");
+            values.extend::<[&dyn ToSql; 3]>([object, article, object]);
+        }
+        sql.push_str(" ORDER BY seq DESC LIMIT ?");
+        values.push(&limit);
+        self.rows(&sql, values.as_slice())
+    }
+
+    /// A flow by its id or the beginning of it; none where several begin so.
+    pub fn flow(&self, prefix: &str) -> Result<Option<(u64, FlowSummary)>, ViewError> {
+        if !prefix.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'2'..=b'7')) {
+            return Ok(None);
+        }
+        let end = format!("{prefix}~");
+        let sql = "SELECT seq, row FROM flows WHERE id >= ?1 AND id < ?2 LIMIT 2";
+        let mut found = self.rows(sql, [prefix, &end])?;
+        let only = found.pop();
+        Ok(only.filter(|_| found.is_empty()))
+    }
+
+    /// The flow an effect belongs to, unless the effect was carried out by recording it.
+    pub fn flow_of_effect(&self, effect: &str) -> Result<Option<FlowId>, ViewError> {
+        let mut statement = self.connection.prepare_cached("SELECT flow FROM effects WHERE id = ?1")?;
+        let flow: Option<String> = statement.query_row([effect], |row| row.get(0)).optional()?;
+        Ok(flow.and_then(|flow| flow.parse().ok()))
+    }
+
+    /// Where an activity stands, by its id, its token or its Cid.
+    pub fn activity(&self, name: &str) -> Result<Option<ActivityPlace>, ViewError> {
+        let sql = "SELECT seq, matched_by FROM activities WHERE token = ?1 OR cid = ?2 LIMIT 1";
+        let token = name.rsplit(['/', ':']).next().unwrap_or(name);
+        let place = |row: &Row<'_>| Ok(ActivityPlace { seq: row.get(0)?, matched_by: row.get(1)? });
+        Ok(self.connection.prepare_cached(sql)?.query_row([token, name], place).optional()?)
+    }
+
+    /// Entries that hold activities which are not matched yet, oldest first.
+    pub fn unmatched(&self) -> Result<Vec<u64>, ViewError> {
+        self.seqs("SELECT seq FROM activities WHERE matched_by IS NULL ORDER BY seq")
+    }
+
+    /// Flows with something left to do, oldest first.
+    pub fn open_flows(&self) -> Result<Vec<OpenFlow>, ViewError> {
+        let rows = self.rows("SELECT seq, row FROM flows WHERE is_open = 1 ORDER BY seq", [])?;
+        Ok(rows.into_iter().map(|(seq, summary)| OpenFlow { seq, summary }).collect())
+    }
+
+    /// Flows of a behavior that have not ended.
+    pub fn unfinished_flows_of(&self, behavior: &str) -> Result<Vec<FlowSummary>, ViewError> {
+        let sql = "SELECT seq, row FROM flows WHERE behavior = ?1 AND status IN ('running', 'suspended')";
+        Ok(self.rows(sql, [behavior])?.into_iter().map(|(_, summary)| summary).collect())
+    }
+
+    /// Entries about behaviors, oldest first.
+    pub fn behavior_entries(&self) -> Result<Vec<u64>, ViewError> {
+        self.seqs("SELECT seq FROM behavior_entries ORDER BY seq")
+    }
+
+    /// How many flows stand in each status.
+    pub fn flow_counts(&self) -> Result<Vec<(String, u64)>, ViewError> {
+        let mut statement = self.connection.prepare_cached("SELECT status, count(*) FROM flows GROUP BY status")?;
+        let counts = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(counts.collect::<Result<_, _>>()?)
+    }
+
+    fn seqs(&self, sql: &str) -> Result<Vec<u64>, ViewError> {
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let seqs = statement.query_map([], |row| row.get(0))?;
+        Ok(seqs.collect::<Result<_, _>>()?)
+    }
+
+    fn one<T: serde::de::DeserializeOwned>(
+        &self,
+        sql: &str,
+        params: impl rusqlite::Params,
+    ) -> Result<Option<T>, ViewError> {
+        let text: Option<String> =
+            self.connection.prepare_cached(sql)?.query_row(params, |row| row.get(0)).optional()?;
+        Ok(text.map(|text| serde_json::from_str(&text)).transpose()?)
+    }
+
+    fn rows<T: serde::de::DeserializeOwned>(
+        &self,
+        sql: &str,
+        params: impl rusqlite::Params,
+    ) -> Result<Vec<(u64, T)>, ViewError> {
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut rows = statement.query(params)?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            let text = row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?;
+            found.push((row.get(0)?, serde_json::from_str(text)?));
+        }
+        Ok(found)
+    }
+}
+
+/// `before` as SQLite compares it; everything where there is none.
+fn bound(before: Option<u64>) -> i64 {
+    before.map_or(i64::MAX, |before| i64::try_from(before).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,104 @@
+//! The file of the views: its tables, and when it is thrown away.
+
+use std::{fs, io, path::Path, time::Duration};
+
+use rosehip_core::{
+    log::Head,
+    ports::{LogReader, StoreError},
+};
+use rusqlite::{Connection, OpenFlags, OptionalExtension};
+
+use super::ViewError;
+
+/// Raised whenever a table or a fold changes: older views are rebuilt, not migrated.
+const VERSION: u32 = 1;
+
+const TABLES: &str = "
+CREATE TABLE position(id INTEGER PRIMARY KEY CHECK (id = 1), seq INTEGER NOT NULL, hash TEXT NOT NULL) STRICT;
+INSERT INTO position VALUES (1, 0, '');
+CREATE TABLE objects(
+    key TEXT PRIMARY KEY, kind TEXT NOT NULL, seq INTEGER NOT NULL, is_published INTEGER NOT NULL,
+    is_draft INTEGER NOT NULL, published_seq INTEGER NOT NULL, row TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX published ON objects(published_seq) WHERE is_published = 1;
+CREATE INDEX drafts ON objects(seq) WHERE is_draft = 1;
+CREATE TABLE slugs(slug TEXT PRIMARY KEY, key TEXT NOT NULL, is_current INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE INDEX slugs_by_key ON slugs(key);
+CREATE TABLE activities(
+    seq INTEGER PRIMARY KEY, id TEXT NOT NULL, token TEXT NOT NULL, cid TEXT NOT NULL, matched_by INTEGER
+) STRICT;
+CREATE INDEX activities_by_token ON activities(token);
+CREATE INDEX activities_by_cid ON activities(cid);
+CREATE INDEX activities_unmatched ON activities(seq) WHERE matched_by IS NULL;
+CREATE TABLE flows(
+    seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, status TEXT NOT NULL, behavior TEXT NOT NULL, object TEXT,
+    slug TEXT, owner TEXT NOT NULL, activity TEXT NOT NULL, is_open INTEGER NOT NULL, row TEXT NOT NULL
+) STRICT;
+CREATE INDEX flows_by_status ON flows(status, seq);
+CREATE INDEX flows_by_behavior ON flows(behavior, seq);
+CREATE INDEX flows_by_object ON flows(object, seq);
+CREATE INDEX flows_by_activity ON flows(activity, seq);
+CREATE INDEX flows_open ON flows(seq) WHERE is_open = 1;
+CREATE TABLE effects(id TEXT PRIMARY KEY, flow TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE behavior_entries(seq INTEGER PRIMARY KEY) STRICT;
+";
+
+/// Opens the views for writing. Views of another release, damaged ones and ones that stand at an entry the log
+/// does not have are thrown away and begun anew.
+pub(super) fn open(path: &Path, log: &impl LogReader) -> Result<(Connection, Head), ViewError> {
+    if let Ok(connection) = open_file(path)
+        && let Ok(version) = connection.query_row("PRAGMA user_version", [], |row| row.get::<_, u32>(0))
+        && version == VERSION
+        && let Some(head) = position(&connection, log)?
+    {
+        return Ok((connection, head));
+    }
+    remove(path)?;
+    let connection = open_file(path)?;
+    connection.execute_batch(&format!("BEGIN; {TABLES} PRAGMA user_version = {VERSION}; COMMIT;"))?;
+    Ok((connection, Head::default()))
+}
+
+/// Opens the views for reading beside their writer.
+pub(super) fn open_read_only(path: &Path) -> Result<Connection, rusqlite::Error> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(connection)
+}
+
+fn open_file(path: &Path) -> Result<Connection, rusqlite::Error> {
+    let connection = Connection::open(path)?;
+    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.set_prepared_statement_cache_capacity(64);
+    // Losing the last commits in a power cut is fine: they are folded again.
+    connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF; PRAGMA cache_size = -16000;")?;
+    Ok(connection)
+}
+
+/// Where the views stand, if the log has that very entry.
+fn position(connection: &Connection, log: &impl LogReader) -> Result<Option<Head>, StoreError> {
+    let stored = connection
+        .query_row("SELECT seq, hash FROM position", [], |row| Ok((row.get::<_, u64>(0)?, row.get::<_, String>(1)?)))
+        .optional();
+    let Ok(Some((seq, hash))) = stored else { return Ok(None) };
+    if seq == 0 {
+        return Ok(Some(Head::default()));
+    }
+    let entry = log.read(seq, 1)?.into_iter().next().filter(|entry| entry.header.seq == seq);
+    Ok(entry.filter(|entry| entry.hash.to_string() == hash).map(|entry| Head { seq, hash: entry.hash }))
+}
+
+fn remove(path: &Path) -> Result<(), rusqlite::Error> {
+    for suffix in ["", "-wal", "-shm"] {
+        let mut file = path.as_os_str().to_owned();
+        file.push(suffix);
+        match fs::remove_file(&file) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(rusqlite::Error::ToSqlConversionFailure(Box::new(error))),
+        }
+    }
+    Ok(())
+}

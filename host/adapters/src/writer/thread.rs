@@ -1,0 +1,270 @@
+//! The writer's thread: take, check, chain, commit, show, answer.
+
+use std::{collections::HashMap, sync::Arc, time::Instant};
+
+use rosehip_core::{
+    ids::DedupKey,
+    log::{Append, Entry, Frame, Head, SALT_BYTES},
+    ports::{LogReader, LogStore, StoreError},
+};
+use tokio::sync::watch;
+
+use super::{
+    Ack, Answer, AppendError, Appended, Observer, OnFatal, WriterOptions,
+    queue::{Queue, Queued, Request, Work},
+    stream_heads::StreamHeads,
+};
+use crate::head::HeadSigner;
+
+/// How often a frame is offered to a store that does not know whether it took it, and did not.
+const COMMIT_ATTEMPTS: usize = 3;
+
+/// The log cannot go on. Says why, for the operator.
+struct Fatal(String);
+
+impl From<StoreError> for Fatal {
+    fn from(error: StoreError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// Whether a frame is durable.
+enum Outcome {
+    Committed,
+    DiskFull,
+}
+
+pub(super) struct WriterThread<S> {
+    store: S,
+    head: Head,
+    heads: StreamHeads,
+    /// Keys of the frame at hand, which the store does not know yet.
+    recorded: HashMap<DedupKey, u64>,
+    /// Room for the salts of a frame, kept between frames.
+    salts: Vec<[u8; SALT_BYTES]>,
+    observers: Vec<Observer>,
+    signer: Option<HeadSigner>,
+    committed: watch::Sender<u64>,
+    ending: Ending,
+}
+
+/// Whatever ends the thread, nobody waits for it in vain.
+struct Ending {
+    queue: Arc<Queue>,
+    on_fatal: OnFatal,
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            (self.on_fatal)("the log writer panicked");
+        }
+        for request in self.queue.close() {
+            match request {
+                Request::Append(queued) => queued.ack.answer(Err(AppendError::Stopped)),
+                Request::Erase { answer, .. } => drop(answer.send(Err(AppendError::Stopped))),
+            }
+        }
+    }
+}
+
+impl<S: LogStore + LogReader> WriterThread<S> {
+    pub(super) fn new(
+        store: S,
+        head: Head,
+        queue: Arc<Queue>,
+        options: WriterOptions,
+        committed: watch::Sender<u64>,
+    ) -> Self {
+        let WriterOptions { observers, signer, on_fatal, .. } = options;
+        Self {
+            store,
+            head,
+            heads: StreamHeads::default(),
+            recorded: HashMap::new(),
+            salts: Vec::new(),
+            observers,
+            signer,
+            committed,
+            ending: Ending { queue, on_fatal },
+        }
+    }
+
+    pub(super) fn run(mut self) {
+        if let Err(Fatal(reason)) = self.work() {
+            tracing::error!(reason, "the log cannot go on");
+            (self.ending.on_fatal)(&reason);
+        }
+    }
+
+    fn work(&mut self) -> Result<(), Fatal> {
+        let queue = Arc::clone(&self.ending.queue);
+        let mut appends = Vec::new();
+        loop {
+            let deadline = self.signer.as_ref().and_then(|signer| signer.deadline(self.head));
+            match queue.take(&mut appends, deadline) {
+                Work::Appends => self.write(&mut appends)?,
+                Work::Erase { seqs, answer } => drop(answer.send(self.erase(&seqs)?)),
+                Work::Deadline => {}
+                Work::Stopped => break,
+            }
+            self.sign_if_due();
+        }
+        if let Some(signer) = &mut self.signer {
+            signer.sign(self.head, Instant::now());
+        }
+        Ok(())
+    }
+
+    /// Commits a frame of `appends`, which is emptied, and answers each of them.
+    fn write(&mut self, appends: &mut Vec<Queued>) -> Result<(), Fatal> {
+        let (frame, answers) = self.assemble(appends)?;
+        if frame.entries.is_empty() {
+            answer(answers);
+            return Ok(());
+        }
+        match self.commit(&frame)? {
+            Outcome::Committed => {
+                self.head = frame.head();
+                self.show(frame.entries);
+                answer(answers);
+            }
+            Outcome::DiskFull => {
+                // Answers that rest on other appends of the frame are void as well.
+                self.heads.clear();
+                answer(answers.into_iter().map(|(ack, _)| (ack, Err(AppendError::DiskFull))));
+            }
+        }
+        Ok(())
+    }
+
+    /// Chains the appends that may be committed into a frame, and decides what each is told once it is.
+    fn assemble(&mut self, appends: &mut Vec<Queued>) -> Result<(Frame, Vec<(Ack, Answer)>), Fatal> {
+        self.recorded.clear();
+        self.heads.age();
+        let drafts = appends.iter().map(|queued| queued.append.drafts.len()).sum();
+        let mut frame = Frame { after: self.head, entries: Vec::with_capacity(drafts) };
+        let mut answers = Vec::with_capacity(appends.len());
+        let salts = self.draw_salts(drafts)?;
+        let mut unused = salts.iter();
+        for Queued { append, ack, .. } in appends.drain(..) {
+            let first = frame.head().seq + 1;
+            if let Some(error) = self.refuse(&append, first)? {
+                answers.push((ack, Err(error)));
+                continue;
+            }
+            for draft in append.drafts {
+                let salt = unused.next().expect("a salt was drawn for each draft");
+                self.heads.set(&draft.stream, frame.head().seq + 1);
+                frame.push(draft, *salt);
+            }
+            answers.push((ack, Ok(Appended { first, last: frame.head().seq })));
+        }
+        self.salts = salts;
+        Ok((frame, answers))
+    }
+
+    /// One call to the system for a whole frame.
+    fn draw_salts(&mut self, count: usize) -> Result<Vec<[u8; SALT_BYTES]>, Fatal> {
+        let mut salts = std::mem::take(&mut self.salts);
+        salts.resize(count, [0; SALT_BYTES]);
+        getrandom::fill(salts.as_flattened_mut()).map_err(|error| Fatal(format!("no randomness: {error}")))?;
+        Ok(salts)
+    }
+
+    /// Why an append whose first entry would be `first` may not be committed. Its keys are remembered if it may.
+    fn refuse(&mut self, append: &Append, first: u64) -> Result<Option<AppendError>, StoreError> {
+        for expected in &append.expected {
+            let found = match self.heads.get(&expected.stream) {
+                Some(seq) => Some(seq),
+                None => self.store.stream_head(&expected.stream)?,
+            };
+            if found != expected.head {
+                let stream = expected.stream.clone();
+                return Ok(Some(AppendError::Stale { stream, expected: expected.head, found }));
+            }
+        }
+        self.refuse_duplicate(append, first)
+    }
+
+    fn refuse_duplicate(&mut self, append: &Append, first: u64) -> Result<Option<AppendError>, StoreError> {
+        let keys = append.drafts.iter().zip(first..).filter_map(|(draft, seq)| Some((draft.dedup?, seq)));
+        for (key, seq) in keys.clone() {
+            let earlier = match self.recorded.get(&key) {
+                Some(seq) => Some(*seq),
+                None => self.store.recorded(&key)?,
+            };
+            let Some(earlier) = earlier else {
+                self.recorded.insert(key, seq);
+                continue;
+            };
+            for (key, _) in keys.take_while(|(_, taken)| *taken < seq) {
+                self.recorded.remove(&key);
+            }
+            return Ok(Some(AppendError::Duplicate { key, seq: earlier }));
+        }
+        Ok(None)
+    }
+
+    /// Makes a frame durable. After an unknown outcome the head tells whether it is: its hash depends on every entry.
+    fn commit(&mut self, frame: &Frame) -> Result<Outcome, Fatal> {
+        let mut last = String::new();
+        for _ in 0..COMMIT_ATTEMPTS {
+            match self.store.append(frame) {
+                Ok(()) => return Ok(Outcome::Committed),
+                Err(StoreError::Full) => return Ok(Outcome::DiskFull),
+                Err(StoreError::Unknown(reason)) => last = reason,
+                Err(error @ (StoreError::Conflict { .. } | StoreError::SyncFailed(_) | StoreError::Unreadable(_))) => {
+                    return Err(error.into());
+                }
+            }
+            let found = self.store.head()?;
+            if found == frame.head() {
+                return Ok(Outcome::Committed);
+            }
+            if found != frame.after {
+                return Err(StoreError::Conflict { expected: frame.after.seq, found: found.seq }.into());
+            }
+            tracing::warn!(reason = last, after = frame.after.seq, "a frame was not committed and is offered again");
+        }
+        Err(Fatal(format!("a frame after entry {} was not committed: {last}", frame.after.seq)))
+    }
+
+    /// Shows what is durable now to the observers, then to whoever follows the committed `seq`.
+    fn show(&mut self, entries: Vec<Entry>) {
+        if !self.observers.is_empty() {
+            let entries: Arc<[Entry]> = entries.into();
+            for observer in &mut self.observers {
+                observer(&entries);
+            }
+        }
+        self.committed.send_replace(self.head.seq);
+    }
+
+    fn erase(&mut self, seqs: &[u64]) -> Result<Result<(), AppendError>, Fatal> {
+        match self.store.erase(seqs) {
+            Ok(()) => Ok(Ok(())),
+            Err(StoreError::Full) => Ok(Err(AppendError::DiskFull)),
+            // Erasing twice is erasing once.
+            Err(StoreError::Unknown(_)) => Ok(self.store.erase(seqs).map(Ok)?),
+            Err(error @ (StoreError::Conflict { .. } | StoreError::SyncFailed(_) | StoreError::Unreadable(_))) => {
+                Err(error.into())
+            }
+        }
+    }
+
+    fn sign_if_due(&mut self) {
+        if let Some(signer) = &mut self.signer {
+            let now = Instant::now();
+            if signer.is_due(self.head, now) {
+                signer.sign(self.head, now);
+            }
+        }
+    }
+}
+
+fn answer(answers: impl IntoIterator<Item = (Ack, Answer)>) {
+    for (ack, answer) in answers {
+        ack.answer(answer);
+    }
+}

@@ -1,0 +1,10 @@
+//! The adapters against real files: the ports' contract, the writer under faults, a data directory's life.
+
+mod contract;
+mod data_dir;
+mod faults;
+mod store;
+mod support;
+mod verify;
+mod writer;
+mod writer_model;
