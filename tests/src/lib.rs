@@ -1,1 +1,16 @@
-//! Drives the real binary with real guests.
+//! A host to test: the real binary on a directory of its own, driven over HTTP and by its command line.
+
+mod binary;
+mod client;
+mod host;
+
+pub use binary::{Output, rosehip};
+pub use client::{Answer, Client};
+pub use host::{Host, free_port};
+
+/// The component of `tests/guests/misbehave`.
+pub const MISBEHAVE: &[u8] = include_bytes!(env!("MISBEHAVE_COMPONENT"));
+/// The component of `tests/guests/two-step`.
+pub const TWO_STEP: &[u8] = include_bytes!(env!("TWO_STEP_COMPONENT"));
+/// The component of `behaviors/publish`.
+pub const PUBLISH: &[u8] = include_bytes!(env!("PUBLISH_COMPONENT"));

@@ -14,6 +14,7 @@ mod findings;
 
 use rosehip_sdk::effect::{Notify, Validate};
 use rosehip_sdk::serde::Deserialize;
+use rosehip_sdk::serde_json::Value;
 use rosehip_sdk::{
     Article, Behavior, Call, Failure, Manifest, Node, Outcome, Transition, Trigger, Wait, WaitOutput, export, json,
 };
@@ -53,30 +54,9 @@ impl Behavior for Publish {
                 "additionalProperties": false,
                 "properties": {
                     "digest": {
-                        "description": "When the digest goes out.",
+                        "description": "When the digest goes out: a daily or weekly schedule, or one moment (RFC 3339).",
                         "default": { "at": "09:00", "tz": "UTC" },
-                        "type": "object",
-                        "additionalProperties": false,
-                        "required": ["at", "tz"],
-                        "properties": {
-                            "at": {
-                                "description": "The time of day, on a 24-hour clock.",
-                                "type": "string",
-                                "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$"
-                            },
-                            "days": {
-                                "description": "The days of the week; every day where it is left out.",
-                                "type": "array",
-                                "minItems": 1,
-                                "uniqueItems": true,
-                                "items": { "enum": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"] }
-                            },
-                            "tz": {
-                                "description": "The time zone by its IANA name, such as Europe/Berlin.",
-                                "type": "string",
-                                "minLength": 1
-                            }
-                        }
+                        "anyOf": [schedule_schema(), { "type": "string", "format": "date-time", "minLength": 20 }]
                     },
                     "channel": {
                         "description": "The channel that is notified.",
@@ -97,6 +77,33 @@ impl Behavior for Publish {
             node => Err(Failure::unknown_node(node)),
         }
     }
+}
+
+fn schedule_schema() -> Value {
+    json!({
+        "type": "object",
+        "additionalProperties": false,
+        "required": ["at", "tz"],
+        "properties": {
+            "at": {
+                "description": "The time of day, on a 24-hour clock.",
+                "type": "string",
+                "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?$"
+            },
+            "days": {
+                "description": "The days of the week; every day where it is left out.",
+                "type": "array",
+                "minItems": 1,
+                "uniqueItems": true,
+                "items": { "enum": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"] }
+            },
+            "tz": {
+                "description": "The time zone by its IANA name, such as Europe/Berlin.",
+                "type": "string",
+                "minLength": 1
+            }
+        }
+    })
 }
 
 /// The operator's config, as far as the nodes read it; the wait reads `digest`.

@@ -111,11 +111,11 @@ impl DataDir {
         let log = SqliteLog::open(&log_path(path), &options.store)?;
         let head = log.head()?;
         let file = HeadFile::of(path);
-        let signed = signed_head(&file, &keys, &log, head, options)?;
+        let last_signed = signed_head(&file, &keys, &log, head, options)?;
         let modules = ModuleFiles::open(path)?;
         let accounts = Accounts::open(&path.join("accounts.db"))?;
         durable::sync_dir(path).map_err(directory)?;
-        let signer = HeadSigner::new(file, keys.host().clone(), signed);
+        let signer = HeadSigner::new(file, keys.host().clone(), last_signed);
         Ok(Self { path: path.to_owned(), lock, log, head, signer, keys, modules, accounts })
     }
 

@@ -162,18 +162,20 @@ pub struct HeadSigner {
     file: HeadFile,
     key: SigningKey,
     signed: u64,
+    /// The last that was tried, and when: what failed is not tried again with every frame.
+    tried: u64,
     at: Instant,
 }
 
 impl HeadSigner {
     /// A signer for a log whose signed head is entry `signed`, 0 where none is.
     pub fn new(file: HeadFile, key: SigningKey, signed: u64) -> Self {
-        Self { file, key, signed, at: Instant::now() }
+        Self { file, key, signed, tried: signed, at: Instant::now() }
     }
 
     /// Whether `head` is to be signed at `now`.
     pub(crate) fn is_due(&self, head: Head, now: Instant) -> bool {
-        head.seq >= self.signed.saturating_add(HEAD_EVERY_ENTRIES) || self.deadline(head).is_some_and(|at| at <= now)
+        head.seq >= self.tried.saturating_add(HEAD_EVERY_ENTRIES) || self.deadline(head).is_some_and(|at| at <= now)
     }
 
     /// When `head` is to be signed if the log does not grow any more; never if it is already.
@@ -187,7 +189,7 @@ impl HeadSigner {
         if head.seq <= self.signed {
             return;
         }
-        self.at = now;
+        (self.tried, self.at) = (head.seq, now);
         match self.file.write(head, &self.key) {
             Ok(()) => self.signed = head.seq,
             Err(error) => tracing::error!(%error, seq = head.seq, "the head of the log could not be signed"),
@@ -246,11 +248,25 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let mut signer = HeadSigner::new(HeadFile::of(dir.path()), key(1), 0);
         let start = signer.at;
-        assert!(!signer.is_due(head(0), start + Duration::from_secs(3_600)));
+        assert!(!signer.is_due(head(0), start + Duration::from_hours(1)));
         assert!(!signer.is_due(head(1), start));
         assert!(signer.is_due(head(1), start + Duration::from_millis(HEAD_EVERY_MS)));
         assert!(signer.is_due(head(HEAD_EVERY_ENTRIES), start));
         signer.sign(head(HEAD_EVERY_ENTRIES), start);
-        assert!(!signer.is_due(head(HEAD_EVERY_ENTRIES), start + Duration::from_secs(3_600)));
+        assert!(!signer.is_due(head(HEAD_EVERY_ENTRIES), start + Duration::from_hours(1)));
+    }
+
+    #[test]
+    fn a_head_that_could_not_be_signed_is_tried_again_later() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let gone = dir.path().join("gone");
+        let mut signer = HeadSigner::new(HeadFile::of(&gone), key(1), 0);
+        let start = signer.at;
+        signer.sign(head(HEAD_EVERY_ENTRIES), start);
+        assert!(!signer.is_due(head(HEAD_EVERY_ENTRIES + 1), start));
+        assert!(signer.is_due(head(HEAD_EVERY_ENTRIES + 1), start + Duration::from_millis(HEAD_EVERY_MS)));
+        std::fs::create_dir(&gone).expect("made");
+        signer.sign(head(HEAD_EVERY_ENTRIES + 1), start);
+        assert_eq!(signer.deadline(head(HEAD_EVERY_ENTRIES + 1)), None);
     }
 }

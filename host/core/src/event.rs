@@ -131,6 +131,7 @@ impl Event {
     }
 
     /// What must not be recorded twice.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "most entries may be repeated")]
     fn dedup(&self) -> Option<DedupKey> {
         match self {
             Self::ActivityAppended(body) => {

@@ -26,6 +26,7 @@ impl Timestamp {
     }
 
     /// The moment `ms` milliseconds later.
+    #[must_use]
     pub fn plus_millis(self, ms: u64) -> Self {
         Self::from_millis(self.0.saturating_add(i64::try_from(ms).unwrap_or(i64::MAX)))
     }

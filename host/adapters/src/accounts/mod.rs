@@ -146,8 +146,15 @@ fn check_name(field: &'static str, text: &str) -> Result<(), AccountError> {
     text.parse::<ActorName>().map(|_| ()).map_err(|_| AccountError::Invalid { field, rule })
 }
 
-/// Whether a statement failed because its key is taken.
-fn is_taken(error: &rusqlite::Error) -> bool {
+/// What a failed insert means: its key is there already, or something else.
+fn taken_or_else(what: &'static str, name: &str) -> impl FnOnce(rusqlite::Error) -> AccountError {
+    move |error| {
+        if is_constraint(&error) { AccountError::Taken { what, name: name.to_owned() } } else { error.into() }
+    }
+}
+
+/// Whether a statement failed because of a key or a reference.
+fn is_constraint(error: &rusqlite::Error) -> bool {
     error.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation)
 }
 

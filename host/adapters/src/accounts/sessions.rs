@@ -3,7 +3,10 @@
 use rosehip_core::time::Timestamp;
 use rusqlite::OptionalExtension as _;
 
-use super::{AccountError, Accounts, UserName, users::parsed};
+use super::{
+    AccountError, Accounts, UserName, is_constraint,
+    users::{parsed, unknown},
+};
 
 /// A session.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,10 +47,7 @@ impl Accounts {
         let mut statement =
             connection.prepare_cached("SELECT id, user, data, expires FROM sessions WHERE id = ?1 AND expires > ?2")?;
         let session = statement.query_row((id, now.as_millis()), |row| {
-            let user = match row.get_ref(1)? {
-                rusqlite::types::ValueRef::Null => None,
-                _ => Some(parsed(row, 1)?),
-            };
+            let user = row.get::<_, Option<String>>(1)?.map(|_| parsed(row, 1)).transpose()?;
             Ok(Session { id: row.get(0)?, user, data: row.get(2)?, expires: Timestamp::from_millis(row.get(3)?) })
         });
         Ok(session.optional()?)
@@ -70,7 +70,7 @@ impl Accounts {
         let written = self.lock().prepare_cached(sql)?.execute(row);
         match (written, &session.user) {
             (Ok(rows), _) => Ok(rows > 0),
-            (Err(error), Some(user)) if super::is_taken(&error) => Err(super::users::unknown(user)),
+            (Err(error), Some(user)) if is_constraint(&error) => Err(unknown(user)),
             (Err(error), _) => Err(error.into()),
         }
     }

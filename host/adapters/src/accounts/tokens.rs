@@ -12,7 +12,7 @@ use rusqlite::Connection;
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    AccountError, Accounts, Role, UserName, check_name, is_taken,
+    AccountError, Accounts, Role, UserName, check_name, taken_or_else,
     users::{parsed, unknown},
 };
 
@@ -58,10 +58,7 @@ impl Accounts {
         let row = (user.as_str(), name, &hash_of(&secret)[..], now.as_millis());
         connection
             .execute("INSERT INTO tokens(user, name, secret_hash, created) VALUES (?1, ?2, ?3, ?4)", row)
-            .map_err(|error| match is_taken(&error) {
-                true => AccountError::Taken { what: "token", name: name.to_owned() },
-                false => error.into(),
-            })?;
+            .map_err(taken_or_else("token", name))?;
         self.refresh_identities(&connection)?;
         Ok(secret)
     }

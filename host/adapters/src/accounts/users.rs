@@ -4,7 +4,7 @@ use rosehip_core::{ids::ActorName, time::Timestamp};
 use rusqlite::{OptionalExtension as _, Row, types::Type};
 use sha2::{Digest as _, Sha256};
 
-use super::{AccountError, Accounts, Role, UserName, is_taken, password};
+use super::{AccountError, Accounts, Role, UserName, password, taken_or_else};
 
 const SELECT: &str = "SELECT name, role, actor, password, created FROM users";
 
@@ -46,10 +46,7 @@ impl Accounts {
         let row = (name.as_str(), new.role.to_string(), new.actor.as_str(), &hash, new.now.as_millis());
         self.lock()
             .execute("INSERT INTO users(name, role, actor, password, created) VALUES (?1, ?2, ?3, ?4, ?5)", row)
-            .map_err(|error| match is_taken(&error) {
-                true => AccountError::Taken { what: "user", name: name.to_string() },
-                false => error.into(),
-            })?;
+            .map_err(taken_or_else("user", name.as_str()))?;
         Ok(User { name, role: new.role, actor: new.actor.clone(), created: new.now, credential: credential_of(&hash) })
     }
 

@@ -54,7 +54,7 @@ struct Member {
 /// What is to be done for an effect first.
 enum Todo {
     /// Record this, then look again.
-    Record(Event),
+    Record(Box<Event>),
     /// Attempt it.
     Attempt,
     /// Attempt it together with others.
@@ -107,7 +107,7 @@ impl Shared {
             match next {
                 None => return Ok(due),
                 Some((_, Todo::Record(event))) => {
-                    self.record(slot, &[event]).await?;
+                    self.record(slot, &[*event]).await?;
                     self.after_change(&slot.state);
                 }
                 Some((id, Todo::Batch(key))) => {
@@ -127,7 +127,7 @@ impl Shared {
         let flow = state.id();
         if effect.status == EffectStatus::Attempting {
             // Nobody else attempts this flow's effects: the host stopped during that attempt.
-            return conclude(state, effect, AttemptEnd::Unknown).map(Todo::Record);
+            return conclude(state, effect, AttemptEnd::Unknown).map(record);
         }
         if let Some(at) = effect.next_retry_at.filter(|at| *at > SystemClock::now()) {
             return Ok(Todo::Later(at));
@@ -138,10 +138,10 @@ impl Shared {
         let allowed = Allowed { declared: &module.effects, pinned: &state.started.grant, now };
         let (kind, payload) = (&effect.effect.kind, &effect.effect.payload);
         if let Err(rule) = allowed.permits(kind, payload) {
-            return dispatch::denied(flow, effect, rule).map(Todo::Record);
+            return dispatch::denied(flow, effect, rule).map(record);
         }
         if self.sink(kind).is_none() && effect.status == EffectStatus::Recorded {
-            return dispatch::unhandled(flow, effect).map(Todo::Record);
+            return dispatch::unhandled(flow, effect).map(record);
         }
         let batch = payload.get("batch").and_then(serde_json::Value::as_str);
         Ok(batch
@@ -222,6 +222,10 @@ impl Shared {
             self.jobs.push(Job::Advance(state.id()));
         }
     }
+}
+
+fn record(event: Event) -> Todo {
+    Todo::Record(Box::new(event))
 }
 
 /// The end of an attempt. Where the flow was cancelled meanwhile, a success counts and anything else is the last.

@@ -82,7 +82,7 @@ pub struct EngineParts {
     /// Calls guests.
     pub guests: Arc<dyn GuestEngine>,
     /// Keeps the modules' bytes.
-    pub modules: ModuleFiles,
+    pub modules: Arc<ModuleFiles>,
     /// Guest threads.
     pub concurrency: usize,
     /// Where effects are attempted.
@@ -93,7 +93,7 @@ pub(crate) struct Shared {
     pub(super) log: Pool<SqliteReader, SchemaError>,
     pub(super) views: Arc<Pool<ViewReader, ViewError>>,
     pub(super) guests: Arc<dyn GuestEngine>,
-    pub(super) modules: ModuleFiles,
+    pub(super) modules: Arc<ModuleFiles>,
     pub(super) concurrency: usize,
     pub(super) runtime: Handle,
     pub(super) jobs: Jobs,
@@ -220,7 +220,12 @@ impl Shared {
                     }
                 });
             }
-            error => tracing::error!(%error, "work was given up until the next start"),
+            EngineError::Schema(_)
+            | EngineError::Event(_)
+            | EngineError::Flow(_)
+            | EngineError::Manifest(_)
+            | EngineError::Missing { .. }
+            | EngineError::Thread(_) => tracing::error!(%error, "work was given up until the next start"),
         }
     }
 

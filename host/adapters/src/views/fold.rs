@@ -32,6 +32,7 @@ impl<'a> Batch<'a> {
     }
 
     /// Takes in the next record.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "all the entries of flows go the same way")]
     pub(super) fn apply(&mut self, record: &Record) -> Result<(), ViewError> {
         let Some(event) = &record.event else { return Ok(()) };
         match event {
@@ -51,7 +52,7 @@ impl<'a> Batch<'a> {
                 match self.activities.get_mut(&matched.seq) {
                     Some(row) => row.matched_by = Some(record.seq),
                     None => {
-                        self.execute("UPDATE activities SET matched_by = ?1 WHERE seq = ?2", (record.seq, matched.seq))?
+                        self.execute("UPDATE activities SET matched_by = ?1 WHERE seq = ?2", (record.seq, matched.seq))?;
                     }
                 }
                 Ok(())

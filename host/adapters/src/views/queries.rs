@@ -105,7 +105,9 @@ impl ViewReader {
         ];
         for (column, wanted) in columns {
             if let Some(wanted) = wanted {
-                sql.push_str(&format!(" AND {column} = ?"));
+                sql.push_str(" AND ");
+                sql.push_str(column);
+                sql.push_str(" = ?");
                 values.push(wanted);
             }
         }

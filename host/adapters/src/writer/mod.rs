@@ -4,6 +4,7 @@
 //! keys it rests on, chains what passes into one frame and commits that, so that however many callers wait, they wait
 //! for one fsync. Once the frame is durable, observers see its entries, and then the callers get their answers.
 
+mod gather;
 mod queue;
 mod stream_heads;
 mod thread;

@@ -131,6 +131,11 @@ impl Queue {
         std::mem::take(&mut waiting.requests)
     }
 
+    /// Appends and erasures that wait.
+    pub(super) fn len(&self) -> usize {
+        self.lock().requests.len()
+    }
+
     /// Waits for work, until `deadline` if there is one. Appends are put into `frame`, which is empty: as many as are
     /// there and fit, at least one.
     pub(super) fn take(&self, frame: &mut Vec<Queued>, deadline: Option<Instant>) -> Work {

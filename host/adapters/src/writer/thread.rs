@@ -11,6 +11,7 @@ use tokio::sync::watch;
 
 use super::{
     Ack, Answer, AppendError, Appended, Observer, OnFatal, WriterOptions,
+    gather::Gather,
     queue::{Queue, Queued, Request, Work},
     stream_heads::StreamHeads,
 };
@@ -44,6 +45,7 @@ pub(super) struct WriterThread<S> {
     salts: Vec<[u8; SALT_BYTES]>,
     observers: Vec<Observer>,
     signer: Option<HeadSigner>,
+    gather: Gather,
     committed: watch::Sender<u64>,
     ending: Ending,
 }
@@ -85,6 +87,7 @@ impl<S: LogStore + LogReader> WriterThread<S> {
             salts: Vec::new(),
             observers,
             signer,
+            gather: Gather::default(),
             committed,
             ending: Ending { queue, on_fatal },
         }
@@ -123,11 +126,15 @@ impl<S: LogStore + LogReader> WriterThread<S> {
             answer(answers);
             return Ok(());
         }
+        let begun = Instant::now();
         match self.commit(&frame)? {
             Outcome::Committed => {
+                self.gather.commit_took(begun.elapsed());
                 self.head = frame.head();
                 self.show(frame.entries);
+                let (callers, waiting) = (answers.len(), self.ending.queue.len());
                 answer(answers);
+                self.gather.after_answering(callers, waiting, &self.ending.queue);
             }
             Outcome::DiskFull => {
                 // Answers that rest on other appends of the frame are void as well.

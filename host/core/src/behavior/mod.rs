@@ -9,6 +9,8 @@ mod manifest;
 mod needs;
 mod policy;
 mod registry;
+#[cfg(test)]
+mod tests;
 mod trigger;
 
 pub use config::{ConfigSchema, InvalidConfig};

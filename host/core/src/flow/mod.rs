@@ -3,6 +3,8 @@
 mod next;
 mod state;
 mod summary;
+#[cfg(test)]
+mod tests;
 
 pub use next::{Step, next};
 pub use state::{FlowError, FlowState, NodeState, Waiting};

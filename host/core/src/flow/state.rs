@@ -170,6 +170,7 @@ impl FlowState {
     }
 
     /// Takes in the flow's next entry. On an error nothing has changed that matters: the fold is given up.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "a fold passes over the entries that are not its own")]
     pub fn apply(&mut self, seq: u64, time: Timestamp, event: &Event) -> Result<(), FlowError> {
         let illegal = |illegal| FlowError::Illegal { flow: self.started.flow, seq, illegal };
         let event_of_flow = match event {

@@ -117,6 +117,7 @@ impl FlowSummary {
     }
 
     /// Takes in an entry of the flow.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "a fold passes over the entries that are not its own")]
     pub fn apply(&mut self, time: Timestamp, event: &Event) {
         match event {
             Event::NodeDone(done) => {

@@ -1,0 +1,277 @@
+//! Every refusal of a manifest, each by its rule; triggers; the registry as of an entry.
+
+use serde_json::{Map, Value, json};
+
+use super::{Behavior, ConfigSchema, Grant, Registry, RunnerKind, bind};
+use crate::{
+    activity::{Activity, Announcement},
+    behavior::Capability,
+    event::{
+        BehaviorConfigured, BehaviorGranted, BehaviorInstalled, BehaviorRemoved, BehaviorRolledBack, BehaviorSwitched,
+        Event, Record,
+    },
+    ids::Digest,
+    object::{Object, transitions},
+    pipeline::matching::matching,
+    time::Timestamp,
+};
+
+fn valid() -> Value {
+    json!({
+        "v": 1, "name": "publish", "version": "1.0.0", "description": "What a publish does.",
+        "triggers": [{"on": "Create", "object": "Article"}],
+        "nodes": [
+            {"id": "choose", "kind": "step", "branches": ["now", "later"]},
+            {"id": "pause", "kind": "wait", "wait": {"until": "/config/digest"}},
+            {"id": "tell", "kind": "step", "retry": {"max": 2, "backoff": ["PT1S"]}},
+        ],
+        "edges": [
+            {"from": "choose", "to": "pause", "when": "later"},
+            {"from": "choose", "to": "tell", "when": "now"},
+            {"from": "pause", "to": "tell"},
+        ],
+        "effects": ["validate", "notify"],
+    })
+}
+
+fn with(pointer: &str, value: Value) -> Value {
+    let mut manifest = valid();
+    let (parent, name) = pointer.rsplit_once('/').expect("a pointer");
+    match manifest.pointer_mut(parent).expect("its parent is there") {
+        Value::Object(members) => drop(members.insert(name.to_owned(), value)),
+        Value::Array(items) => match name.parse::<usize>() {
+            Ok(place) => items[place] = value,
+            Err(_) => items.push(value),
+        },
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => panic!("{pointer} is in no container"),
+    }
+    manifest
+}
+
+#[test]
+fn a_valid_manifest_is_accepted_and_tells_what_it_needs() {
+    let behavior = Behavior::parse(&valid().to_string()).expect("valid");
+    let needs: Vec<_> = behavior.needs.iter().copied().collect();
+    assert_eq!(needs, [Capability::Effect, Capability::Branch, Capability::Suspend, Capability::Retry]);
+}
+
+#[test]
+fn every_breach_is_refused_by_its_rule_and_names_its_place() {
+    let node = |node: Value| with("/nodes/-", node);
+    let edge = |edge: Value| with("/edges/-", edge);
+    let wait = |wait: Value| with("/nodes/1/wait", wait);
+    let trigger = |trigger: Value| with("/triggers/0", trigger);
+    let long = "x".repeat(501);
+    let many = |count: usize| -> Value { (0..count).map(|n| json!({"id": format!("n{n}"), "kind": "step"})).collect() };
+    let cases = [
+        (with("/v", json!(2)), "manifest-version", "v is 2"),
+        (with("/colour", json!("red")), "manifest-schema", "colour"),
+        (with("/nodes/0/colour", json!("red")), "manifest-schema", "colour"),
+        (with("/name", json!("Publish")), "behavior-name", "name"),
+        (with("/version", json!("1.0")), "behavior-version", "1.0"),
+        (with("/description", json!(long)), "text-too-long", "description"),
+        (with("/triggers", json!([])), "no-trigger", "triggers"),
+        (trigger(json!({"on": "create", "object": "Article"})), "trigger-type", "triggers/0/on"),
+        (trigger(json!({"on": "Create", "object": "Article", "filter": "object. =="})), "filter", "triggers/0/filter"),
+        (trigger(json!({"on": "Create", "object": "Article", "box": "outbound"})), "manifest-schema", "outbound"),
+        (with("/nodes", json!([])), "no-node", "nodes"),
+        (with("/nodes", many(1_001)), "too-many-nodes", "1001"),
+        (node(json!({"id": "tell", "kind": "step"})), "duplicate-node", "tell"),
+        (node(json!({"id": "Tell", "kind": "step"})), "node-id", "Tell"),
+        (node(json!({"id": "x", "kind": "loop"})), "node-kind", "loop"),
+        (node(json!({"id": "x", "kind": "step"})), "unreachable-node", "\"x\""),
+        (with("/nodes/0/label", json!(long)), "text-too-long", "choose"),
+        (with("/nodes/0/branches", json!(["now", "later", "now"])), "duplicate-branch", "choose"),
+        (with("/nodes/0/over", json!("/object/tag")), "node-fields", "choose"),
+        (with("/nodes/1/branches", json!(["fired"])), "node-fields", "pause"),
+        (with("/nodes/2/retry/max", json!(21)), "retry", "tell"),
+        (with("/nodes/2/retry/backoff", json!(["1s"])), "retry", "tell"),
+        (with("/nodes/2/timeout_ms", json!(0)), "timeout", "tell"),
+        (with("/nodes/2/kind", json!("each")), "node-fields", "over"),
+        (edge(json!({"from": "tell", "to": "choose"})), "cycle", "leads back"),
+        (edge(json!({"from": "tell", "to": "tell"})), "cycle", "tell"),
+        (edge(json!({"from": "tell", "to": "gone"})), "dangling-edge", "gone"),
+        (edge(json!({"from": "pause", "to": "tell", "when": "timeout"})), "undeclared-branch", "timeout"),
+        (edge(json!({"from": "choose", "to": "tell", "when": "maybe"})), "undeclared-branch", "maybe"),
+        (edge(json!({"from": "pause", "to": "tell"})), "duplicate-edge", "pause"),
+        (wait(json!({})), "wait-fields", "pause"),
+        (wait(json!({"for": "PT1S", "until": "/config/at"})), "wait-fields", "pause"),
+        (wait(json!({"for": "PT1S", "timeout": "PT1S"})), "wait-fields", "pause"),
+        (wait(json!({"for": "an hour"})), "duration", "pause"),
+        (wait(json!({"until": "config/digest"})), "pointer", "pause"),
+        (wait(json!({"until": "/secrets/digest"})), "pointer", "pause"),
+        (wait(json!({"until": "/config/~2"})), "pointer", "pause"),
+        (wait(json!({"signal": "Approved!"})), "signal-name", "pause"),
+        (with("/effects", json!(["log", "log"])), "duplicate-effect-kind", "log"),
+        (with("/effects", json!(["Log"])), "effect-kind", "Log"),
+        (with("/config_schema", json!({"type": "colour"})), "config-schema", "colour"),
+        (with("/config_schema", json!(true)), "config-schema", "object"),
+    ];
+    for (manifest, rule, place) in cases {
+        let error = Behavior::parse(&manifest.to_string()).expect_err(rule);
+        assert_eq!(error.rule, rule, "{error}");
+        assert!(error.message.contains(place), "{error} does not name {place}");
+    }
+}
+
+#[test]
+fn a_manifest_that_is_no_i_json_is_refused() {
+    let error = Behavior::parse(r#"{"v":1,"v":1}"#).expect_err("a duplicate key");
+    assert_eq!(error.rule, "json-duplicate-key");
+}
+
+#[test]
+fn a_dag_that_no_runner_covers_is_refused_by_what_is_missing() {
+    let mut each = valid();
+    each["nodes"][2] = json!({"id": "tell", "kind": "each", "over": "/object/tag"});
+    let behavior = Behavior::parse(&each.to_string()).expect("valid");
+    let runner = RunnerKind {
+        name: "durable",
+        capabilities: [Capability::Effect, Capability::Branch, Capability::Suspend].into(),
+    };
+    let error = bind(&behavior.needs, &[runner]).expect_err("no each");
+    assert_eq!(error.to_string(), "no-runner: no runner of this host covers each");
+}
+
+fn article(before: Option<Value>, after: Value) -> Activity {
+    let content = |value: Value| value.as_object().cloned().expect("an object");
+    let (before, after) = (before.map(content), content(after));
+    let object = Object {
+        key: "Article/a".parse().expect("a key"),
+        revision: 2,
+        seq: 2,
+        owner: "site".parse().expect("a name"),
+        content: Some(after.clone()),
+        publications: 1,
+        created_at: Timestamp::default(),
+        published_at: None,
+        updated_at: Timestamp::default(),
+    };
+    let changes = transitions(before.as_ref(), Some(&after));
+    let kind = crate::object::activity_type(&object.key.kind, before.as_ref(), Some(&after)).expect("it is visible");
+    let now = Timestamp::default();
+    Announcement { base_url: "http://h", kind, object: &object, transitions: &changes, now, cause: None }.compose()
+}
+
+/// The rule by which a trigger did not match, or `matches`.
+fn outcome(trigger: &Value, activity: &Activity) -> String {
+    let mut manifest = valid();
+    manifest["triggers"] = json!([trigger]);
+    let behavior = Behavior::parse(&manifest.to_string()).expect("valid");
+    behavior.triggers[0].matches(activity).map_or_else(|why| why.rule, |()| "matches".to_owned())
+}
+
+#[test]
+fn a_trigger_matches_or_says_by_which_part_it_does_not() {
+    let publish = article(Some(json!({"status": "draft", "price": 90})), json!({"status": "published", "price": 120}));
+    let trigger = |more: Value| {
+        let mut trigger = json!({"on": "Create", "object": "Article"});
+        trigger.as_object_mut().expect("an object").extend(more.as_object().cloned().expect("an object"));
+        outcome(&trigger, &publish)
+    };
+    for (more, wanted) in [
+        (json!({}), "matches"),
+        (json!({"box": "any"}), "matches"),
+        (json!({"box": "inbox"}), "box"),
+        (json!({"on": "Update"}), "on"),
+        (json!({"object": "Note"}), "object"),
+        (json!({"transition": {"field": "status", "from": "draft", "to": "published"}}), "matches"),
+        (json!({"transition": {"field": "status", "to": "published"}}), "matches"),
+        (json!({"transition": {"field": "status", "from": null}}), "transition"),
+        (json!({"transition": {"field": "name"}}), "transition"),
+        (json!({"filter": "object.price > 100 && transitions.exists(t, t.field == 'price')"}), "matches"),
+        (json!({"filter": "object.price > 200"}), "filter"),
+        (json!({"filter": "object.missing > 1"}), "filter-error"),
+        (json!({"filter": "object.price"}), "filter-error"),
+        (json!({"filter": "now() > 0"}), "filter-error"),
+    ] {
+        assert_eq!(trigger(more.clone()), wanted, "{more}");
+    }
+}
+
+#[test]
+fn from_null_asks_for_a_field_that_was_absent() {
+    let first = article(None, json!({"status": "published"}));
+    let trigger = |from| json!({"on": "Create", "object": "Article", "transition": {"field": "status", "from": from}});
+    assert_eq!(outcome(&trigger(Value::Null), &first), "matches");
+    assert_eq!(outcome(&trigger(json!("draft")), &first), "transition");
+}
+
+#[test]
+fn a_config_is_completed_by_defaults_and_held_to_its_schema() {
+    let schema = json!({"type": "object", "properties": {
+        "digest": {"type": "object", "default": {"at": "09:00", "tz": "UTC"}}, "channel": {"type": "string"}
+    }});
+    let schema = ConfigSchema::check(Some(&schema)).expect("a schema");
+    assert_eq!(Value::Object(schema.complete(&Map::new()).expect("complete"))["digest"]["at"], "09:00");
+    let given = json!({"channel": 7}).as_object().cloned().expect("an object");
+    assert_eq!(schema.complete(&given).expect_err("no string").pointer, "/channel");
+}
+
+/// A log of changes to one behavior.
+#[derive(Default)]
+struct Log {
+    registry: Registry,
+    seq: u64,
+}
+
+impl Log {
+    fn add(&mut self, event: impl Into<Event>) -> u64 {
+        self.seq += 1;
+        let event = event.into();
+        let record = Record { seq: self.seq, time: Timestamp::default(), stream: event.stream(), event: Some(event) };
+        self.registry.apply(&record).expect("it was checked at install");
+        self.seq
+    }
+
+    fn install(&mut self, version: &str) -> u64 {
+        let mut manifest = valid();
+        manifest["version"] = json!(version);
+        let behavior = Behavior::parse(&manifest.to_string()).expect("valid");
+        let (name, digest) = (behavior.name, Digest::of(version.as_bytes()));
+        self.add(BehaviorInstalled { name, digest, manifest: behavior.manifest, by: None, enabled: true })
+    }
+
+    fn version_at(&self, seq: u64) -> Option<String> {
+        self.registry.at(seq).values().next().map(|installed| installed.behavior.version.to_string())
+    }
+}
+
+#[test]
+fn the_registry_is_readable_as_of_any_entry() {
+    let name: crate::ids::BehaviorName = "publish".parse().expect("a name");
+    let mut log = Log::default();
+    let first = log.install("1.0.0");
+    let second = log.install("2.0.0");
+    let back = log.add(BehaviorRolledBack { name: name.clone(), digest: Digest::of(b"1.0.0"), by: None });
+    let removed = log.add(BehaviorRemoved { name, by: None });
+    let versions: Vec<_> = [0, first, second, back, removed].iter().map(|seq| log.version_at(*seq)).collect();
+    let version = |text: &str| Some(text.to_owned());
+    assert_eq!(versions, [None, version("1.0.0"), version("2.0.0"), version("1.0.0"), None]);
+}
+
+#[test]
+fn a_new_module_keeps_config_and_grant() {
+    let name: crate::ids::BehaviorName = "publish".parse().expect("a name");
+    let mut log = Log::default();
+    log.install("1.0.0");
+    let config = json!({"channel": "log"}).as_object().cloned().expect("an object");
+    log.add(BehaviorConfigured { name: name.clone(), config: config.clone(), by: None });
+    log.add(BehaviorGranted { name: name.clone(), grant: Grant { effects: Vec::new() }, by: None });
+    log.install("2.0.0");
+    let installed = log.registry.now()[&name].clone();
+    assert_eq!((installed.config.clone(), installed.grant_version, installed.history.len()), (config, 1, 2));
+    assert_eq!(installed.previous().map(|past| past.version.to_string()).as_deref(), Some("1.0.0"));
+}
+
+#[test]
+fn a_disabled_behavior_starts_nothing_and_says_so() {
+    let name: crate::ids::BehaviorName = "publish".parse().expect("a name");
+    let mut log = Log::default();
+    log.install("1.0.0");
+    let activity = article(None, json!({"status": "published"}));
+    assert_eq!(matching(9, &activity, &log.registry.now(), None).flows.len(), 1);
+    log.add(BehaviorSwitched { name: name.clone(), enabled: false, by: None });
+    let matched = matching(9, &activity, &log.registry.now(), None);
+    assert_eq!((matched.flows.len(), matched.matched.not[&name][0].rule.as_str()), (0, "disabled"));
+}

@@ -1,0 +1,431 @@
+//! Flows as wholes: documents in, entries out, without a host. A scripted guest answers each call.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::{FlowState, Step, next};
+use crate::{
+    activity::{Activity, Announcement},
+    behavior::{Behavior, Grant, NodeIndex, Registry},
+    event::{
+        BehaviorInstalled, Event, FlowCompleted, FlowFailed, FlowResumed, FlowRetried, FlowStarted, FlowSuspended,
+        Record, SignalReceived,
+    },
+    guest::{GuestFailure, GuestReport},
+    ids::{Digest, FlowId},
+    object::Object,
+    pipeline::{
+        dispatch::{self, AttemptEnd},
+        matching::matching,
+        walk::{self, Allowed, Attempt},
+    },
+    state::{EffectStatus, FlowStatus, NodeStatus},
+    time::Timestamp,
+};
+
+const START: i64 = 1_767_225_600_000; // 2026-01-01T00:00:00Z
+
+fn article() -> Activity {
+    let content = json!({"name": "A", "status": "published", "category": "urgent", "slug": "a"});
+    let object = Object {
+        key: "Article/a".parse().expect("a key"),
+        revision: 1,
+        seq: 1,
+        owner: "site".parse().expect("a name"),
+        content: content.as_object().cloned(),
+        publications: 1,
+        created_at: Timestamp::from_millis(START),
+        published_at: Some(Timestamp::from_millis(START)),
+        updated_at: Timestamp::from_millis(START),
+    };
+    let transitions = crate::object::transitions(None, object.content.as_ref());
+    let kind = "Create".parse().expect("a type");
+    let now = Timestamp::from_millis(START);
+    Announcement { base_url: "http://h", kind, object: &object, transitions: &transitions, now, cause: None }.compose()
+}
+
+fn manifest(nodes: Value, edges: Value) -> Value {
+    json!({
+        "v": 1, "name": "test", "version": "1.0.0",
+        "triggers": [{"on": "Create", "object": "Article", "transition": {"field": "status", "to": "published"}}],
+        "nodes": nodes, "edges": edges, "effects": ["log", "notify", "webhook"],
+    })
+}
+
+/// A guest of the test's making: an answer for each node and attempt.
+type Script<'a> = dyn Fn(&str, u32) -> Result<Value, GuestFailure> + 'a;
+
+/// A flow with the log it would have written and a clock that the test moves.
+struct World<'a> {
+    behavior: Arc<Behavior>,
+    activity: Activity,
+    flow: FlowState,
+    script: &'a Script<'a>,
+    now: Timestamp,
+    calls: Vec<String>,
+    log: Vec<(Timestamp, Event)>,
+}
+
+impl<'a> World<'a> {
+    fn new(manifest: &Value, script: &'a Script<'a>) -> Self {
+        let now = Timestamp::from_millis(START);
+        let behavior = Arc::new(Behavior::parse(&manifest.to_string()).expect("a valid manifest"));
+        let mut registry = Registry::default();
+        let installed = BehaviorInstalled {
+            name: behavior.name.clone(),
+            digest: Digest::of(b"wasm"),
+            manifest: behavior.manifest.clone(),
+            by: None,
+            enabled: true,
+        };
+        let event = Event::from(installed);
+        registry.apply(&Record { seq: 1, time: now, stream: event.stream(), event: Some(event) }).expect("installed");
+        let activity = article();
+        let matched = matching(2, &activity, &registry.at(2), None);
+        let started: Arc<FlowStarted> = matched.flows.first().expect("it matches").clone();
+        let flow = FlowState::begin(3, now, started, Arc::clone(&behavior.dag));
+        Self { behavior, activity, flow, script, now, calls: Vec::new(), log: Vec::new() }
+    }
+
+    fn take(&mut self, event: Event) {
+        self.flow.apply(self.flow.seq + 1, self.now, &event).expect("the entry follows from the ones before");
+        self.log.push((self.now, event));
+    }
+
+    /// Does what `next` says until it says nothing more.
+    fn run(&mut self) -> &mut Self {
+        loop {
+            let steps = next(&self.flow, self.now);
+            if steps.iter().all(|step| matches!(step, Step::Sleep(_))) {
+                return self;
+            }
+            for step in steps {
+                let id = self.flow.id();
+                let event = match step {
+                    Step::Sleep(_) => continue,
+                    Step::Call { node, attempt } => self.call(node, attempt),
+                    Step::Wait { node } => walk::begin_wait(&self.flow, &self.activity, node, self.now),
+                    Step::Fire { node, at, by } => walk::fire(&self.flow, node, at, by),
+                    Step::Suspend => FlowSuspended { flow: id }.into(),
+                    Step::Resume => FlowResumed { flow: id, current: None }.into(),
+                    Step::Complete => FlowCompleted { flow: id }.into(),
+                    Step::Fail { node, error } => {
+                        FlowFailed { flow: id, node: self.flow.dag.node(node).id.clone(), error }.into()
+                    }
+                };
+                self.take(event);
+            }
+        }
+    }
+
+    fn call(&mut self, node: NodeIndex, attempt: u32) -> Event {
+        let name = self.flow.dag.node(node).id.to_string();
+        self.calls.push(name.clone());
+        let attempt = Attempt { node, attempt, started_at: self.now };
+        walk::call(&self.flow, &self.activity, attempt).expect("a Call");
+        let result = (self.script)(&name, attempt.attempt).map(|outcome| outcome.to_string());
+        let grant = Grant::default();
+        let allowed = Allowed { declared: &self.behavior.effects, pinned: &grant, now: None };
+        walk::conclude(&self.flow, attempt, GuestReport { result, fuel: 1, log: Vec::new() }, allowed, self.now)
+    }
+
+    fn later(&mut self, ms: u64) -> &mut Self {
+        self.now = self.now.plus_millis(ms);
+        self
+    }
+
+    fn node(&self, id: &str) -> NodeStatus {
+        let index = self.flow.dag.find(&id.parse().expect("a name")).expect("a node");
+        self.flow.node(index).status
+    }
+
+    fn kinds(&self) -> Vec<&'static str> {
+        self.log.iter().map(|(_, event)| event.kind()).collect()
+    }
+
+    /// The same flow, folded from nothing but its entries.
+    fn refolded(&self) -> FlowState {
+        let started = Arc::clone(&self.flow.started);
+        let mut flow = FlowState::begin(3, Timestamp::from_millis(START), started, Arc::clone(&self.behavior.dag));
+        for (seq, (time, event)) in (4..).zip(&self.log) {
+            flow.apply(seq, *time, event).expect("it was applied before");
+        }
+        flow
+    }
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "it is a script like the others")]
+fn nothing(_: &str, _: u32) -> Result<Value, GuestFailure> {
+    Ok(json!({"effects": []}))
+}
+
+fn step(id: &str) -> Value {
+    json!({"id": id, "kind": "step"})
+}
+
+#[test]
+fn a_branch_is_taken_and_what_only_the_other_reaches_is_skipped() {
+    let choose = json!({"id": "choose", "kind": "step", "branches": ["left", "right"]});
+    let nodes = json!([choose, step("left"), step("right"), step("after-right"), step("join")]);
+    let edges = json!([
+        {"from": "choose", "to": "left", "when": "left"}, {"from": "choose", "to": "right", "when": "right"},
+        {"from": "right", "to": "after-right"}, {"from": "left", "to": "join"}, {"from": "after-right", "to": "join"},
+    ]);
+    let script = |node: &str, _| Ok(if node == "choose" { json!({"branch": "left"}) } else { json!({}) });
+    let mut world = World::new(&manifest(nodes, edges), &script);
+    world.run();
+    assert_eq!(world.calls, ["choose", "left", "join"]);
+    assert_eq!(world.node("after-right"), NodeStatus::Skipped);
+    assert_eq!(world.flow.status(), FlowStatus::Completed);
+}
+
+#[test]
+fn log_and_validate_are_dispatched_as_they_are_recorded_and_the_ungranted_is_denied() {
+    let effects = json!({"effects": [
+        {"kind": "log", "payload": {"message": "x"}},
+        {"kind": "notify", "payload": {"subject": "s", "text": "t"}},
+        {"kind": "notify", "payload": {"channel": "team", "subject": "s", "text": "t"}},
+        {"kind": "webhook", "payload": {"url": "https://example.org"}},
+        {"kind": "sms", "payload": 1},
+    ]});
+    let script = move |_: &str, _| Ok(effects.clone());
+    let mut world = World::new(&manifest(json!([step("only")]), json!([])), &script);
+    world.run();
+    let found: Vec<_> = world.flow.effects.iter().map(|effect| effect.status).collect();
+    let (denied, recorded) = (EffectStatus::Denied, EffectStatus::Recorded);
+    assert_eq!(found, [EffectStatus::Dispatched, recorded, denied, denied, denied]);
+    let rules: Vec<_> =
+        world.flow.effects[2..].iter().map(|effect| effect.receipt.clone().expect("its rule")).collect();
+    insta::assert_json_snapshot!(rules, @r#"
+    [
+      {
+        "rule": "channel: notify to channel \"team\" is not granted"
+      },
+      {
+        "rule": "ungranted: the operator has not granted webhook"
+      },
+      {
+        "rule": "undeclared: the manifest does not declare sms"
+      }
+    ]
+    "#);
+    assert_eq!(world.flow.summary.effects.denied, 3);
+}
+
+#[test]
+fn a_bad_outcome_fails_the_node_with_its_rule_and_nothing_of_it_is_recorded() {
+    for (outcome, rule) in [
+        (
+            json!({"effects": [{"kind": "log", "payload": {"message": "x"}}, {"kind": "log", "payload": {}}]}),
+            "effect-payload",
+        ),
+        (json!({"branch": "nowhere"}), "undeclared-branch"),
+        (json!({"effect": []}), "outcome"),
+        (json!({"v": 2}), "outcome"),
+        (json!(7), "outcome"),
+        (json!({"effects": vec![json!({"kind": "log", "payload": {"message": "x"}}); 1_001]}), "effects-per-call"),
+    ] {
+        let script = move |_: &str, _| Ok(outcome.clone());
+        let mut world = World::new(&manifest(json!([step("only")]), json!([])), &script);
+        world.run();
+        assert_eq!(world.flow.status(), FlowStatus::Failed);
+        let (_, node) = world.flow.nodes().next().expect("a node");
+        assert_eq!(node.error.as_ref().map(|error| error.rule.as_str()), Some(rule));
+        assert!(world.flow.effects.is_empty());
+    }
+}
+
+#[test]
+fn a_retry_failure_is_tried_after_1_10_and_60_seconds_and_then_fails() {
+    let script = |_: &str, _| Err(GuestFailure::Retry("not yet".to_owned()));
+    let mut world = World::new(&manifest(json!([step("only")]), json!([])), &script);
+    for (delay, calls) in [(0, 1), (999, 1), (1, 2), (10_000, 3), (59_999, 3), (1, 4)] {
+        world.later(delay).run();
+        assert_eq!(world.calls.len(), calls);
+    }
+    assert_eq!(world.flow.status(), FlowStatus::Failed);
+    assert_eq!(world.kinds().last(), Some(&"flow.failed"));
+}
+
+#[test]
+fn a_retried_flow_calls_only_what_is_not_done() {
+    let script = |node: &str, attempt| match (node, attempt) {
+        ("b", 1) => Err(GuestFailure::Fatal("broken".to_owned())),
+        _ => Ok(json!({})),
+    };
+    let nodes = json!([step("a"), step("b"), step("c")]);
+    let edges = json!([{"from": "a", "to": "b"}, {"from": "b", "to": "c"}]);
+    let mut world = World::new(&manifest(nodes, edges), &script);
+    world.run();
+    assert_eq!(world.flow.status(), FlowStatus::Failed);
+    let flow = world.flow.id();
+    world.take(FlowRetried { flow, by: None, current: None }.into());
+    world.run();
+    assert_eq!(world.calls, ["a", "b", "b", "c"]);
+    assert_eq!(world.flow.status(), FlowStatus::Completed);
+}
+
+#[test]
+fn a_wait_suspends_the_flow_and_its_time_resumes_it() {
+    let wait = json!({"id": "pause", "kind": "wait", "wait": {"for": "PT1H"}});
+    let nodes = json!([wait, step("after")]);
+    let mut world = World::new(&manifest(nodes, json!([{"from": "pause", "to": "after", "when": "fired"}])), &nothing);
+    world.run();
+    assert_eq!(world.flow.status(), FlowStatus::Suspended);
+    let due = Timestamp::from_millis(START).plus_millis(3_600_000);
+    assert_eq!(next(&world.flow, world.now), [Step::Sleep(due)]);
+    world.later(3_600_000).run();
+    assert_eq!(world.flow.status(), FlowStatus::Completed);
+    let kinds = ["node.suspended", "flow.suspended", "node.fired", "flow.resumed", "node.done", "flow.completed"];
+    assert_eq!(world.kinds(), kinds);
+}
+
+#[test]
+fn a_duration_restarts_where_the_clock_is_before_it_was_set() {
+    let wait = json!({"id": "pause", "kind": "wait", "wait": {"for": "PT1H"}});
+    let mut world = World::new(&manifest(json!([wait]), json!([])), &nothing);
+    world.run();
+    let before = Timestamp::from_millis(START - 86_400_000);
+    assert_eq!(next(&world.flow, before), [Step::Sleep(before.plus_millis(3_600_000))]);
+}
+
+#[test]
+fn the_first_signal_of_a_name_wins_even_before_its_wait_is_reached() {
+    let pause = json!({"id": "pause", "kind": "wait", "wait": {"for": "PT1H"}});
+    let ask = json!({"id": "ask", "kind": "wait", "wait": {"signal": "approved", "timeout": "PT1H"}});
+    let edges = json!([{"from": "pause", "to": "ask"}, {"from": "ask", "to": "yes", "when": "fired"},
+        {"from": "ask", "to": "late", "when": "timeout"}]);
+    let mut world = World::new(&manifest(json!([pause, ask, step("yes"), step("late")]), edges), &nothing);
+    world.run();
+    let flow = world.flow.id();
+    for (payload, ignored) in [(json!("first"), false), (json!("second"), true)] {
+        world.take(SignalReceived { flow, name: "approved".to_owned(), payload, by: None, ignored }.into());
+    }
+    world.later(3_600_000).run();
+    assert_eq!((world.node("yes"), world.node("late")), (NodeStatus::Done, NodeStatus::Skipped));
+    let ask = world.flow.dag.find(&"ask".parse().expect("a name")).expect("a node");
+    assert_eq!(world.flow.node(ask).output["payload"], "first");
+}
+
+#[test]
+fn a_signal_that_does_not_come_in_time_takes_the_other_branch() {
+    let ask = json!({"id": "ask", "kind": "wait", "wait": {"signal": "approved", "timeout": "PT1H"}});
+    let edges = json!([{"from": "ask", "to": "late", "when": "timeout"}]);
+    let mut world = World::new(&manifest(json!([ask, step("late")]), edges), &nothing);
+    world.run().later(3_600_000).run();
+    assert_eq!(world.node("late"), NodeStatus::Done);
+}
+
+#[test]
+fn a_node_that_awaits_its_effects_holds_up_what_follows() {
+    let send = json!({"id": "send", "kind": "step", "await_effects": true});
+    let nodes = json!([send, step("after")]);
+    let script = |node: &str, _| {
+        let notify = json!({"kind": "notify", "payload": {"subject": "s", "text": "t"}});
+        Ok(if node == "send" { json!({"effects": [notify]}) } else { json!({}) })
+    };
+    let mut world = World::new(&manifest(nodes, json!([{"from": "send", "to": "after"}])), &script);
+    world.run();
+    assert_eq!((world.flow.status(), world.node("send")), (FlowStatus::Suspended, NodeStatus::Suspended));
+    let flow = world.flow.id();
+    let attempt = dispatch::attempt(flow, &world.flow.effects[0]).expect("recorded");
+    world.take(attempt);
+    let end = dispatch::conclude(flow, &world.flow.effects[0], AttemptEnd::Done(json!({})), 0.0).expect("attempting");
+    world.take(end);
+    world.run();
+    assert_eq!((world.calls.len(), world.flow.status()), (2, FlowStatus::Completed));
+}
+
+#[test]
+fn an_effect_dies_at_its_sixth_failure() {
+    let notify = json!({"effects": [{"kind": "notify", "payload": {"subject": "s", "text": "t"}}]});
+    let script = move |_: &str, _| Ok(notify.clone());
+    let mut world = World::new(&manifest(json!([step("only")]), json!([])), &script);
+    world.run();
+    let flow = world.flow.id();
+    let mut statuses = Vec::new();
+    for _ in 0..6 {
+        let attempt = dispatch::attempt(flow, &world.flow.effects[0]).expect("it is open");
+        world.take(attempt);
+        let failed = AttemptEnd::Failed { message: "down".to_owned(), retry_after_ms: None };
+        let end = dispatch::conclude(flow, &world.flow.effects[0], failed, 1.0).expect("attempting");
+        world.take(end);
+        statuses.push(world.flow.effects[0].status.as_str());
+    }
+    assert_eq!(statuses, ["retrying", "retrying", "retrying", "retrying", "retrying", "dead"]);
+    assert_eq!((world.flow.summary.effects.dead, world.flow.summary.effects.total()), (1, 1));
+}
+
+#[test]
+fn a_wait_until_what_is_no_time_fails_its_node() {
+    let wait = json!({"id": "pause", "kind": "wait", "wait": {"until": "/config/digest"}});
+    let mut world = World::new(&manifest(json!([wait]), json!([])), &nothing);
+    world.run();
+    assert_eq!(world.flow.status(), FlowStatus::Failed);
+}
+
+/// What a DAG whose nodes all take branch `x` must come to, told without a state machine: a node runs if it is a
+/// beginning or if a node that runs leads to it by an edge that is always taken or that `x` takes.
+fn reference(edges: &[(usize, usize, Option<bool>)], nodes: usize) -> BTreeMap<usize, bool> {
+    let mut runs = BTreeMap::new();
+    for node in 0..nodes {
+        let mut incoming = edges.iter().filter(|(_, to, _)| *to == node).peekable();
+        let is_root = incoming.peek().is_none();
+        runs.insert(node, is_root || incoming.any(|(from, _, when)| runs[from] && when.unwrap_or(true)));
+    }
+    runs
+}
+
+fn any_dag() -> impl Strategy<Value = (usize, Vec<(usize, usize, Option<bool>)>)> {
+    (1_usize..12).prop_flat_map(|nodes| {
+        let edge = (0..nodes, 0..nodes, any::<Option<bool>>());
+        (Just(nodes), prop::collection::vec(edge, 0..24))
+    })
+}
+
+proptest! {
+    #[test]
+    fn any_acyclic_shape_runs_as_the_reference_says((nodes, raw) in any_dag()) {
+        let mut edges: Vec<_> = raw.into_iter().filter(|(from, to, _)| from < to).collect();
+        edges.sort_unstable();
+        edges.dedup();
+        // Nodes that no edge touches are refused beside others; here they are tied to the first.
+        for node in 1..nodes {
+            if !edges.iter().any(|(from, to, _)| *from == node || *to == node) {
+                edges.push((0, node, None));
+            }
+        }
+        if nodes > 1 && !edges.iter().any(|(from, _, _)| *from == 0) {
+            edges.push((0, nodes - 1, None));
+        }
+        let documents: Vec<_> = (0..nodes)
+            .map(|node| json!({"id": format!("n{node}"), "kind": "step", "branches": ["x", "y"]})).collect();
+        let edge_documents: Vec<_> = edges.iter().map(|(from, to, when)| {
+            let mut edge = json!({"from": format!("n{from}"), "to": format!("n{to}")});
+            if let Some(taken) = when { edge["when"] = json!(if *taken { "x" } else { "y" }); }
+            edge
+        }).collect();
+        let script = |_: &str, _| Ok(json!({"branch": "x"}));
+        let mut world = World::new(&manifest(documents.into(), edge_documents.into()), &script);
+        world.run();
+        prop_assert_eq!(world.flow.status(), FlowStatus::Completed);
+        for (node, runs) in reference(&edges, nodes) {
+            let wanted = if runs { NodeStatus::Done } else { NodeStatus::Skipped };
+            prop_assert_eq!(world.node(&format!("n{node}")), wanted, "n{} of {:?}", node, edges);
+        }
+        let refolded = world.refolded();
+        prop_assert_eq!(&refolded.summary, &world.flow.summary);
+        prop_assert_eq!(refolded.nodes().map(|(_, state)| state.clone()).collect::<Vec<_>>(),
+            world.flow.nodes().map(|(_, state)| state.clone()).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn ids_of_flows_do_not_depend_on_when_they_are_derived() {
+    let world = World::new(&manifest(json!([step("only")]), json!([])), &nothing);
+    let started = &world.flow.started;
+    let again = FlowId::derive(&started.activity, &started.owner, started.r#box, &started.behavior, 1);
+    assert_eq!(again, world.flow.id());
+}

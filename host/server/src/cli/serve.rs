@@ -1,0 +1,92 @@
+//! `rosehip serve`.
+
+use std::time::Instant;
+
+use clap::Args;
+
+use super::{Context, output::say};
+use crate::{
+    config::{self, Flags},
+    serve::{self, ServeOptions, Server, Signals},
+    telemetry,
+};
+
+/// Run the host: serve the data directory until it is told to stop.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  rosehip serve
+  rosehip --data /srv/blog serve --listen 0.0.0.0:80
+  ROSEHIP__SERVER__BASE_URL=https://blog.example rosehip serve
+
+The configuration is rosehip.toml in the data directory or the working directory; see `rosehip config show`.")]
+pub(super) struct Serve {
+    /// Host and port to listen on [default: 127.0.0.1:7420].
+    #[arg(long, value_name = "HOST:PORT")]
+    listen: Option<String>,
+    /// Accept a log that is shorter than the head that this host signed, such as one restored from a backup.
+    #[arg(long)]
+    accept_truncation: bool,
+}
+
+impl Serve {
+    pub(super) async fn run(self, context: &Context) -> anyhow::Result<()> {
+        context.require_local("serve")?;
+        let config = config::load(&context.data, &Flags { listen: self.listen })?.config;
+        telemetry::init(&config.log);
+        let mut signals = Signals::listen()?;
+        let listener = serve::bind(&config.server.listen).await?;
+        let listen = with_port(&config.server.listen, listener.local_addr()?.port());
+        let base_url = config.base_url(&listen);
+        let options = ServeOptions {
+            data_dir: context.data.clone(),
+            base_url: base_url.clone(),
+            trusted_proxies: config.server.trusted_proxies,
+            accept_truncation: self.accept_truncation,
+        };
+        let begun = Instant::now();
+        let server = tokio::select! {
+            server = Server::start(options, listener) => server?,
+            // Opening is cut short: the log is whole at any time.
+            () = signals.received() => return Ok(()),
+        };
+        tracing::debug!(ms = begun.elapsed().as_millis(), "opened");
+        say(&format!("listening on http://{listen}"));
+        if base_url != format!("http://{listen}") {
+            say(&format!("ids and links begin with {base_url}"));
+        }
+        if server.host().accounts().users()?.is_empty() {
+            say(&format!(
+                "there are no users yet; add one with `rosehip --data {} user add NAME --role operator`",
+                context.data.display()
+            ));
+        }
+        signals.received().await;
+        say("stopping");
+        tokio::select! {
+            () = server.stop() => {}
+            // Whoever asks twice does not want to wait.
+            () = signals.received() => {}
+        }
+        Ok(())
+    }
+}
+
+/// The address with the port that was bound, which `:0` leaves open.
+fn with_port(listen: &str, port: u16) -> String {
+    match listen.rsplit_once(':') {
+        Some((host, _)) => format!("{host}:{port}"),
+        None => listen.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_address_has_the_port_that_was_bound() {
+        assert_eq!(with_port("127.0.0.1:0", 4321), "127.0.0.1:4321");
+        assert_eq!(with_port("[::1]:0", 4321), "[::1]:4321");
+    }
+}

@@ -1,0 +1,84 @@
+//! `rosehip verify`.
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use rosehip_adapters::{
+    data_dir::log_path,
+    head::HeadError,
+    verify::{VerifyError, VerifyReport, verify},
+};
+use serde_json::json;
+
+use super::{
+    Context,
+    exit::Failure,
+    output::{print, print_json},
+};
+
+/// Check the whole log: its chain, its bodies, its erasures and its signed head. A host may be running.
+#[derive(Debug, Args)]
+#[command(after_help = "Exit code 4 where the log does not verify; the entry and the rule are named.")]
+pub(super) struct Verify;
+
+impl Verify {
+    pub(super) fn run(context: &Context) -> anyhow::Result<()> {
+        context.require_local("verify")?;
+        let log = log_path(&context.data);
+        if !log.exists() {
+            return Err(Failure::not_found(format!("{}: there is no log", log.display())).into());
+        }
+        let progress = progress();
+        let result = verify(&context.data, |seq| progress.set_position(seq));
+        progress.finish_and_clear();
+        match result {
+            Ok(report) if context.json => print_json(&document(&report)),
+            Ok(report) => print(&sentence(&report)),
+            Err(error) if is_mismatch(&error) => {
+                if context.json {
+                    print_json(&json!({"ok": false, "error": error.to_string()}))?;
+                }
+                Err(Failure::mismatch(error.to_string()).into())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// A count on a terminal, nothing elsewhere.
+fn progress() -> ProgressBar {
+    let style = ProgressStyle::with_template("{spinner} {human_pos} entries, {per_sec}");
+    ProgressBar::new_spinner().with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()))
+}
+
+/// Whether the log was read and found wrong, rather than not read.
+fn is_mismatch(error: &VerifyError) -> bool {
+    match error {
+        VerifyError::Chain(_) | VerifyError::StreamKey { .. } | VerifyError::Erasure { .. } => true,
+        VerifyError::Head(head) => match head {
+            HeadError::Truncated { .. }
+            | HeadError::Replaced { .. }
+            | HeadError::Signature { .. }
+            | HeadError::Malformed { .. } => true,
+            HeadError::Io { .. } | HeadError::Store(_) => false,
+        },
+        VerifyError::Key(_) | VerifyError::Schema(_) | VerifyError::Store(_) => false,
+    }
+}
+
+fn document(report: &VerifyReport) -> serde_json::Value {
+    let head = |head: rosehip_core::log::Head| json!({"seq": head.seq, "hash": head.hash.to_string()});
+    json!({
+        "ok": true,
+        "entries": report.entries,
+        "head": head(report.head),
+        "erased": report.erased,
+        "signed": report.signed.map(head),
+    })
+}
+
+fn sentence(report: &VerifyReport) -> String {
+    let signed =
+        report.signed.map_or_else(|| "never signed".to_owned(), |head| format!("signed up to entry {}", head.seq));
+    let erased = if report.erased > 0 { format!(", {} of them erased", report.erased) } else { String::new() };
+    format!("ok: {} entries{erased}, {signed}, head {}\n", report.entries, report.head.hash)
+}

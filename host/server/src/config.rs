@@ -1,0 +1,356 @@
+//! The host's configuration: flags, over `ROSEHIP__SECTION__KEY`, over `rosehip.toml`, over defaults.
+//!
+//! The file is the data directory's, or else the working directory's. A key that is not known is refused by name,
+//! wherever it stands, so that a misspelt one is not silently the default.
+
+use std::{
+    collections::HashMap,
+    fmt, fs, io,
+    net::IpAddr,
+    path::{Path, PathBuf},
+};
+
+use reqwest::Url;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tracing_subscriber::EnvFilter;
+
+/// The configuration file's name.
+pub const FILE_NAME: &str = "rosehip.toml";
+
+/// Where a host listens unless it is told otherwise.
+pub const DEFAULT_LISTEN: &str = "127.0.0.1:7420";
+
+/// Everything that can be configured. Its field names are the file's keys.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// How the host is reached.
+    pub server: ServerConfig,
+    /// What it writes to stderr.
+    pub log: LogConfig,
+}
+
+/// Section `server`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ServerConfig {
+    /// Host and port to listen on.
+    pub listen: String,
+    /// The origin of every id and link; the listen address where it is left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub base_url: Option<String>,
+    /// Addresses whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpAddr>,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self { listen: DEFAULT_LISTEN.to_owned(), base_url: None, trusted_proxies: Vec::new() }
+    }
+}
+
+/// Section `log`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LogConfig {
+    /// A level, or directives such as `info,rosehip=debug`.
+    pub level: String,
+    /// The lines' form.
+    pub format: LogFormat,
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self { level: "info".to_owned(), format: LogFormat::Auto }
+    }
+}
+
+/// The form of log lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", try_from = "String")]
+pub enum LogFormat {
+    /// Text on a terminal, JSON elsewhere.
+    Auto,
+    /// One JSON object a line.
+    Json,
+    /// Text.
+    Text,
+}
+
+impl TryFrom<String> for LogFormat {
+    type Error = String;
+
+    fn try_from(word: String) -> Result<Self, String> {
+        match word.as_str() {
+            "auto" => Ok(Self::Auto),
+            "json" => Ok(Self::Json),
+            "text" => Ok(Self::Text),
+            _ => Err(format!("{word:?} is none of auto, json, text")),
+        }
+    }
+}
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("{path}: {source}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// The system's words.
+        source: io::Error,
+    },
+    /// The file is not TOML.
+    #[error("{path}:{line}: {message}")]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// The line, counted from 1.
+        line: usize,
+        /// What is wrong there.
+        message: String,
+    },
+    /// A key that is not known.
+    #[error("{key} is not a key of the configuration{} (there are {})", From(.origin), KEYS.join(", "))]
+    UnknownKey {
+        /// The key with its section.
+        key: String,
+        /// The file that was read, if there is one.
+        origin: Option<PathBuf>,
+    },
+    /// A value of the wrong type or form.
+    #[error("{message}{}", From(.origin))]
+    Invalid {
+        /// What is wrong, with the key.
+        message: String,
+        /// The file that was read, if there is one.
+        origin: Option<PathBuf>,
+    },
+}
+
+/// Every key, for messages and for the check that nothing else is there.
+const KEYS: &[&str] = &["server.listen", "server.base_url", "server.trusted_proxies", "log.level", "log.format"];
+
+struct From<'a>(&'a Option<PathBuf>);
+
+impl fmt::Display for From<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(path) => write!(f, ", in {} or the environment", path.display()),
+            None => write!(f, ", in the environment"),
+        }
+    }
+}
+
+/// What stands above the file and the environment.
+#[derive(Debug, Clone, Default)]
+pub struct Flags {
+    /// `--listen`.
+    pub listen: Option<String>,
+}
+
+/// A configuration and the file it came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Loaded {
+    /// The merged configuration.
+    pub config: Config,
+    /// The file that was read, if there is one.
+    pub file: Option<PathBuf>,
+}
+
+/// Reads the configuration of the host in `data_dir`.
+pub fn load(data_dir: &Path, flags: &Flags) -> Result<Loaded, ConfigError> {
+    let file = [data_dir.join(FILE_NAME), PathBuf::from(FILE_NAME)].into_iter().find(|path| path.exists());
+    let text = match &file {
+        Some(path) => fs::read_to_string(path)
+            .map_err(|source| ConfigError::Unreadable { path: path.clone(), source })
+            .and_then(|text| parse(path, &text))?,
+        None => String::new(),
+    };
+    let environment =
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let config = merge(&text, environment.collect(), flags, file.as_deref())?;
+    Ok(Loaded { config, file })
+}
+
+/// Refuses what is not TOML in one line; the text is parsed again when it is merged.
+fn parse(path: &Path, text: &str) -> Result<String, ConfigError> {
+    match toml::from_str::<toml::Table>(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(error) => Err(ConfigError::Malformed {
+            path: path.to_owned(),
+            line: error.span().map_or(1, |span| 1 + text[..span.start].matches('\n').count()),
+            message: error.message().lines().collect::<Vec<_>>().join(" "),
+        }),
+    }
+}
+
+fn merge(
+    file: &str,
+    environment: HashMap<String, String>,
+    flags: &Flags,
+    origin: Option<&Path>,
+) -> Result<Config, ConfigError> {
+    let origin = || origin.map(Path::to_owned);
+    let invalid =
+        |error: config::ConfigError| ConfigError::Invalid { message: one_line(&error.to_string()), origin: origin() };
+    let environment = config::Environment::with_prefix("ROSEHIP")
+        .prefix_separator("__")
+        .separator("__")
+        .ignore_empty(true)
+        .try_parsing(true)
+        .list_separator(",")
+        .with_list_parse_key("server.trusted_proxies")
+        .source(Some(environment));
+    let merged = config::Config::builder()
+        .add_source(config::File::from_str(file, config::FileFormat::Toml))
+        .add_source(environment)
+        .set_override_option("server.listen", flags.listen.clone())
+        .and_then(config::builder::ConfigBuilder::<config::builder::DefaultState>::build)
+        .map_err(invalid)?;
+    let tree: Value = merged.clone().try_deserialize().map_err(invalid)?;
+    if let Some(key) = unknown_key(&tree, "") {
+        return Err(ConfigError::UnknownKey { key, origin: origin() });
+    }
+    let mut config: Config = merged.try_deserialize().map_err(invalid)?;
+    check(&mut config).map_err(|message| ConfigError::Invalid { message, origin: origin() })?;
+    Ok(config)
+}
+
+/// The first key below `prefix` that is neither a key nor a section.
+fn unknown_key(tree: &Value, prefix: &str) -> Option<String> {
+    let members = tree.as_object()?;
+    members.iter().find_map(|(name, value)| {
+        let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+        if KEYS.contains(&key.as_str()) {
+            return None;
+        }
+        let section = format!("{key}.");
+        let is_section = value.is_object() && KEYS.iter().any(|known| known.starts_with(&section));
+        if is_section { unknown_key(value, &key) } else { Some(key) }
+    })
+}
+
+/// Checks what types do not say, and puts the base URL into the form that ids are made with.
+fn check(config: &mut Config) -> Result<(), String> {
+    EnvFilter::try_new(&config.log.level).map_err(|error| format!("log.level: {:?}: {error}", config.log.level))?;
+    if let Some(base_url) = &mut config.server.base_url {
+        *base_url = origin_of(base_url)
+            .ok_or_else(|| format!("server.base_url: {base_url:?} is not an origin such as https://example.org"))?;
+    }
+    Ok(())
+}
+
+/// An http(s) URL without path, query or fragment, written without the slash at its end.
+fn origin_of(text: &str) -> Option<String> {
+    let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https"))?;
+    let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
+    bare.then(|| url.origin().ascii_serialization())
+}
+
+fn one_line(text: &str) -> String {
+    text.lines().map(str::trim).collect::<Vec<_>>().join(" ")
+}
+
+impl Config {
+    /// The origin of ids: `server.base_url`, or the address it listens on. `listen` has the port that was bound.
+    pub fn base_url(&self, listen: &str) -> String {
+        self.server.base_url.clone().unwrap_or_else(|| {
+            // Nobody can follow a link to the unspecified address.
+            let listen = listen.replacen("0.0.0.0", "localhost", 1).replacen("[::]", "localhost", 1);
+            origin_of(&format!("http://{listen}")).unwrap_or_else(|| format!("http://{listen}"))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn merged(file: &str, environment: &[(&str, &str)], listen: Option<&str>) -> Result<Config, String> {
+        let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let flags = Flags { listen: listen.map(str::to_owned) };
+        merge(file, environment, &flags, Some(Path::new("rosehip.toml"))).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn nothing_given_means_the_defaults() {
+        assert_eq!(merged("", &[], None), Ok(Config::default()));
+    }
+
+    #[test]
+    fn flags_stand_over_the_environment_over_the_file() {
+        let file = "[server]\nlisten = \"file:1\"\nbase_url = \"https://example.org/\"\n[log]\nlevel = \"warn\"\n";
+        let environment = [("ROSEHIP__SERVER__LISTEN", "environment:2"), ("ROSEHIP__LOG__FORMAT", "json")];
+        let config = merged(file, &environment, None).expect("a configuration");
+        assert_eq!(config.server.listen, "environment:2");
+        assert_eq!(config.server.base_url.as_deref(), Some("https://example.org"));
+        assert_eq!(config.log, LogConfig { level: "warn".to_owned(), format: LogFormat::Json });
+        let config = merged(file, &environment, Some("flag:3")).expect("a configuration");
+        assert_eq!(config.server.listen, "flag:3");
+    }
+
+    #[test]
+    fn the_environment_gives_lists_and_leaves_other_variables_alone() {
+        let environment = [
+            ("ROSEHIP__SERVER__TRUSTED_PROXIES", "10.0.0.1,::1"),
+            ("ROSEHIP__LOG__LEVEL", ""),
+            ("ROSEHIP_DATA", "/srv/rosehip"),
+            ("PATH", "/bin"),
+        ];
+        let config = merged("", &environment, None).expect("a configuration");
+        assert_eq!(
+            config.server.trusted_proxies,
+            ["10.0.0.1".parse::<IpAddr>().expect("v4"), "::1".parse().expect("v6")]
+        );
+        assert_eq!(config.log.level, "info");
+    }
+
+    #[test]
+    fn one_proxy_in_the_environment_is_a_list_of_one() {
+        let config = merged("", &[("ROSEHIP__SERVER__TRUSTED_PROXIES", "10.0.0.1")], None).expect("a configuration");
+        assert_eq!(config.server.trusted_proxies.len(), 1);
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let errors = [
+            merged("[server]\nlisten_on = \"a:1\"", &[], None),
+            merged("colour = \"red\"", &[], None),
+            merged("server = 3", &[], None),
+            merged("", &[("ROSEHIP__SERVER__LISTN", "a:1")], None),
+            merged("[log]\nformat = \"xml\"", &[], None),
+            merged("[log]\nlevel = \"rosehip=loud\"", &[], None),
+            merged("[server]\ntrusted_proxies = [\"nobody\"]", &[], None),
+            merged("[server]\nbase_url = \"example.org/blog\"", &[], None),
+        ];
+        let errors: Vec<_> = errors.into_iter().map(|result| result.expect_err("refused")).collect();
+        insta::assert_snapshot!(errors.join("\n"), @r#"
+        server.listen_on is not a key of the configuration, in rosehip.toml or the environment (there are server.listen, server.base_url, server.trusted_proxies, log.level, log.format)
+        colour is not a key of the configuration, in rosehip.toml or the environment (there are server.listen, server.base_url, server.trusted_proxies, log.level, log.format)
+        server is not a key of the configuration, in rosehip.toml or the environment (there are server.listen, server.base_url, server.trusted_proxies, log.level, log.format)
+        server.listn is not a key of the configuration, in rosehip.toml or the environment (there are server.listen, server.base_url, server.trusted_proxies, log.level, log.format)
+        "xml" is none of auto, json, text for key `log.format`, in rosehip.toml or the environment
+        log.level: "rosehip=loud": error parsing level filter: expected one of "off", "error", "warn", "info", "debug", "trace", or a number 0-5, in rosehip.toml or the environment
+        invalid IP address syntax for key `server.trusted_proxies[0]`, in rosehip.toml or the environment
+        server.base_url: "example.org/blog" is not an origin such as https://example.org, in rosehip.toml or the environment
+        "#);
+    }
+
+    #[test]
+    fn a_file_that_is_not_toml_is_named_with_its_line() {
+        let error = parse(Path::new("dir/rosehip.toml"), "[server]\nlisten = \n").expect_err("refused").to_string();
+        assert!(error.starts_with("dir/rosehip.toml:2: "), "{error}");
+        assert!(!error.contains('\n'), "{error}");
+    }
+
+    #[test]
+    fn the_base_url_defaults_to_where_it_listens() {
+        let config = Config::default();
+        assert_eq!(config.base_url("127.0.0.1:7420"), "http://127.0.0.1:7420");
+        assert_eq!(config.base_url("0.0.0.0:80"), "http://localhost");
+        assert_eq!(config.base_url("[::]:7420"), "http://localhost:7420");
+    }
+}

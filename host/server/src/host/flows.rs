@@ -1,0 +1,245 @@
+//! Flows: lists, one with all that happened, and what people do to them.
+
+use std::collections::BTreeSet;
+
+use rosehip_adapters::{
+    engine::{Engine, EngineActions, EngineError, runners},
+    views::FlowFilter,
+};
+use rosehip_core::{
+    activity::Activity,
+    behavior::{Capability, bind},
+    event::{ActivityMatched, Event, Record, flow_stream},
+    flow::{FlowState, FlowSummary},
+    ids::{ActorName, BehaviorName, EffectId, FlowId},
+    limits::PAGE_MAX,
+    log::StoredEntry,
+    ports::LogReader,
+    state::FlowStatus,
+};
+use serde_json::Value;
+
+use super::{Host, ReadError};
+
+/// What `GET /flows` asks for.
+#[derive(Debug, Clone, Default)]
+pub struct FlowQuery {
+    /// Flows of a page.
+    pub limit: usize,
+    /// Where the page begins: what the page before gave as `next`.
+    pub cursor: Option<u64>,
+    /// Only of this status.
+    pub status: Option<FlowStatus>,
+    /// Only of this behavior.
+    pub behavior: Option<BehaviorName>,
+    /// Only about this object: its slug, its id or `Type/id`.
+    pub object: Option<String>,
+    /// Only of this actor.
+    pub actor: Option<ActorName>,
+    /// Only of this activity: its id, its token or its Cid.
+    pub activity: Option<String>,
+}
+
+/// A page of flows, newest first.
+#[derive(Debug, Clone)]
+pub struct FlowPage {
+    /// The flows.
+    pub flows: Vec<FlowSummary>,
+    /// Where the next page begins.
+    pub next: Option<u64>,
+}
+
+/// A flow with all that happened.
+#[derive(Debug)]
+pub struct FlowDetail {
+    /// The fold of its entries; `state.summary` is its list item.
+    pub state: FlowState,
+    /// Its activity.
+    pub activity: Activity,
+    /// Its entries, oldest first, with the JSON of each body.
+    pub records: Vec<(Record, Value)>,
+    /// What its DAG needs of a runner.
+    pub needs: Vec<Capability>,
+    /// The runner it got.
+    pub runner: &'static str,
+}
+
+/// Why an action on a flow or effect was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum ActionError {
+    /// There is no such flow or effect.
+    #[error("there is no such {0}")]
+    NotFound(&'static str),
+    /// Its state does not allow it.
+    #[error("{0}")]
+    Illegal(String),
+    /// Queues are full, the disk is full or the host stops.
+    #[error(transparent)]
+    Write(#[from] super::WriteError),
+    /// The log or a view could not be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+}
+
+impl Host {
+    /// A page of flows.
+    pub async fn flows(&self, query: FlowQuery) -> Result<FlowPage, ReadError> {
+        let activity = match &query.activity {
+            Some(name) => Some(self.activity_id(name).await?),
+            None => None,
+        };
+        let filter = FlowFilter {
+            before: query.cursor,
+            status: query.status.map(|status| status.as_str().to_owned()),
+            behavior: query.behavior.map(|name| name.to_string()),
+            object: query.object,
+            owner: query.actor.map(|name| name.to_string()),
+            activity,
+        };
+        let limit = query.limit.clamp(1, PAGE_MAX);
+        let mut rows = self.read_views(|views| views.flows(&filter, limit + 1)).await?;
+        let has_more = rows.len() > limit;
+        rows.truncate(limit);
+        let next = rows.last().filter(|_| has_more).map(|(seq, _)| *seq);
+        Ok(FlowPage { flows: rows.into_iter().map(|(_, flow)| flow).collect(), next })
+    }
+
+    /// The id of the activity that goes by this id, token or Cid; the name itself where none does.
+    async fn activity_id(&self, name: &str) -> Result<String, ReadError> {
+        if name.contains("://") {
+            return Ok(name.to_owned());
+        }
+        Ok(self.activity(name).await?.map_or_else(|| name.to_owned(), |(activity, _)| activity.id.to_string()))
+    }
+
+    /// A flow with all that happened. `prefix` is its id or the beginning of it, at least six characters.
+    pub async fn flow(&self, prefix: &str) -> Result<Option<FlowDetail>, ReadError> {
+        if prefix.len() < 6 {
+            return Ok(None);
+        }
+        let Some((_, summary)) = self.read_views(|views| views.flow(prefix)).await? else { return Ok(None) };
+        let unreadable = |error: EngineError| ReadError(error.to_string());
+        let Some(state) = self.with_engine(|engine| engine.flow(summary.id)).map_err(unreadable)? else {
+            return Ok(None);
+        };
+        let seq = state.started.activity_seq;
+        let (entries, activity) = self
+            .read_log(|log| Ok((log.stream(&flow_stream(summary.id), 0)?, log.read(seq, 1)?)))
+            .await?;
+        let event = activity.first().map(Record::read).transpose().map_err(|error| ReadError(error.to_string()))?;
+        let Some(Event::ActivityAppended(appended)) = event.and_then(|record| record.event) else {
+            return Err(ReadError(format!("entry {seq} is no activity that can be read")));
+        };
+        let records = entries.iter().map(with_body).collect::<Result<_, _>>()?;
+        let module = self.with_engine(|engine| engine.registry().module(state.started.digest).cloned());
+        let needs = module.map(|module| module.needs.clone()).unwrap_or_default();
+        let runner = runner_name(&needs);
+        let activity = Activity::clone(&appended.activity);
+        Ok(Some(FlowDetail { state, activity, records, needs: needs.into_iter().collect(), runner }))
+    }
+
+    /// Calls a failed flow's failed nodes again. Returns its list item.
+    pub async fn retry(&self, flow: FlowId, by: Option<String>) -> Result<FlowSummary, ActionError> {
+        let engine = self.actions();
+        Ok(engine.retry(flow, by).await?)
+    }
+
+    /// Runs the flow's activity through the behavior again, as it stands now. Returns the new flow.
+    pub async fn rerun(&self, flow: FlowId, by: Option<String>) -> Result<FlowSummary, ActionError> {
+        tracing::info!(%flow, by, "rerun");
+        let found = self.read_views(|views| views.flow(&flow.to_string())).await?;
+        let (_, summary) = found.ok_or(ActionError::NotFound("flow"))?;
+        let filter = FlowFilter {
+            activity: Some(summary.activity.to_string()),
+            behavior: Some(summary.behavior.to_string()),
+            owner: Some(summary.owner.to_string()),
+            ..FlowFilter::default()
+        };
+        let runs = self.read_views(|views| views.flows(&filter, PAGE_MAX)).await?;
+        let last = runs.iter().map(|(_, flow)| flow.run).max().unwrap_or(summary.run);
+        Ok(self.actions().rerun(flow, last + 1).await?)
+    }
+
+    /// Ends a flow and calls off its open effects.
+    pub async fn cancel(
+        &self,
+        flow: FlowId,
+        by: Option<String>,
+        reason: Option<String>,
+    ) -> Result<FlowSummary, ActionError> {
+        Ok(self.actions().cancel(flow, by, reason).await?)
+    }
+
+    /// Sends a flow a signal; `false` where it is ignored because one of that name came before or the flow has ended.
+    pub async fn signal(
+        &self,
+        flow: FlowId,
+        name: &str,
+        payload: Value,
+        by: Option<String>,
+    ) -> Result<bool, ActionError> {
+        Ok(self.actions().signal(flow, name, payload, by).await?)
+    }
+
+    /// Has a dead or unhandled effect tried again. Returns its flow.
+    pub async fn redrive(&self, effect: EffectId, by: Option<String>) -> Result<FlowId, ActionError> {
+        let id = effect.to_string();
+        let flow = self.read_views(|views| views.flow_of_effect(&id)).await?;
+        let flow = flow.ok_or(ActionError::NotFound("effect"))?;
+        self.actions().redrive(flow, effect, by).await?;
+        Ok(flow)
+    }
+
+    /// One activity by id, token or Cid, with what it started and why each other behavior did not.
+    pub async fn activity(&self, name: &str) -> Result<Option<(Activity, Option<ActivityMatched>)>, ReadError> {
+        let Some(place) = self.read_views(|views| views.activity(name)).await? else { return Ok(None) };
+        let event_at = async |seq: u64| {
+            let entries = self.read_log(|log| Ok(log.read(seq, 1)?)).await?;
+            let record = entries.first().map(Record::read).transpose();
+            record.map(|record| record.and_then(|record| record.event)).map_err(|error| ReadError(error.to_string()))
+        };
+        let Some(Event::ActivityAppended(appended)) = event_at(place.seq).await? else { return Ok(None) };
+        let matched = match place.matched_by {
+            Some(seq) => match event_at(seq).await? {
+                Some(Event::ActivityMatched(matched)) => Some(matched),
+                _ => None,
+            },
+            None => None,
+        };
+        Ok(Some((Activity::clone(&appended.activity), matched)))
+    }
+
+    fn actions(&self) -> EngineActions {
+        self.with_engine(Engine::actions)
+    }
+}
+
+/// An entry with its body as JSON, as the page of a flow shows it.
+fn with_body(entry: &StoredEntry) -> Result<(Record, Value), ReadError> {
+    let unreadable = |error: &dyn std::fmt::Display| ReadError(format!("entry {}: {error}", entry.header.seq));
+    let record = Record::read(entry).map_err(|error| unreadable(&error))?;
+    let body = match &entry.body {
+        Some((_, body)) => serde_json::from_slice(body).map_err(|error| unreadable(&error))?,
+        None => Value::Null,
+    };
+    Ok((record, body))
+}
+
+/// The name of the runner that covers what a DAG needs.
+pub(super) fn runner_name(needs: &BTreeSet<Capability>) -> &'static str {
+    let runners = runners();
+    bind(needs, &runners).map_or("none", |runner| runner.name)
+}
+
+impl From<rosehip_adapters::engine::ActionError> for ActionError {
+    fn from(error: rosehip_adapters::engine::ActionError) -> Self {
+        use rosehip_adapters::engine::ActionError as Adapter;
+        match error {
+            Adapter::NotFound => Self::NotFound("flow"),
+            Adapter::Illegal(illegal) => Self::Illegal(illegal.to_string()),
+            Adapter::Refused(message) => Self::Illegal(message),
+            Adapter::Engine(EngineError::Append(error)) => Self::Write(error.into()),
+            Adapter::Engine(error) => Self::Read(ReadError(error.to_string())),
+        }
+    }
+}

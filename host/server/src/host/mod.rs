@@ -1,0 +1,244 @@
+//! The host: everything behind the routes and the command line, put together from the adapters.
+
+mod behaviors;
+mod flows;
+mod objects;
+
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError, RwLock},
+};
+
+use anyhow::Context as _;
+use data_encoding::BASE64;
+use rosehip_adapters::{
+    accounts::Accounts,
+    clock::SystemClock,
+    data_dir::{DataDir, DataDirOptions, log_path},
+    engine::{Engine, EngineParts},
+    lock::DirLock,
+    modules::ModuleFiles,
+    pool::Pool,
+    sinks::NotifySink,
+    store::{SchemaError, SqliteReader},
+    views::{Projector, ProjectorHandle, Tail, ViewError, ViewReader, views_path},
+    writer::{Writer, WriterOptions},
+};
+use rosehip_core::{
+    event::{ActorCreated, Event, Record},
+    guest::GuestEngine,
+    ids::ActorName,
+    log::{Append, Entry, Expected},
+    ports::LogReader,
+};
+use rosehip_wasm::{EngineOptions, WasmEngine};
+
+pub use behaviors::{BehaviorError, InstallError, InstallRequest, Installed201};
+pub use flows::{ActionError, FlowDetail, FlowPage, FlowQuery};
+pub use objects::{Base, ObjectWrite, ReadError, Resolved, WriteError, Written};
+
+/// How a host is opened.
+#[derive(Debug, Clone)]
+pub struct HostOptions {
+    /// The data directory.
+    pub data_dir: PathBuf,
+    /// The origin of ids, without a slash at its end.
+    pub base_url: String,
+    /// Whether flows run and effects are dispatched; a command without a running host leaves them alone.
+    pub runs_flows: bool,
+    /// Accept a log that is shorter than its signed head.
+    pub accept_truncation: bool,
+}
+
+/// An open data directory with its writer, engine and views. Its parts are dropped in the order in which they
+/// stand: the lock last, once nothing writes any more.
+pub struct Host {
+    engine: RwLock<Engine>,
+    guests: Arc<dyn GuestEngine>,
+    writer: Writer,
+    projector: ProjectorHandle,
+    log: Pool<SqliteReader, SchemaError>,
+    views: Arc<Pool<ViewReader, ViewError>>,
+    modules: Arc<ModuleFiles>,
+    accounts: Accounts,
+    installing: tokio::sync::Mutex<()>,
+    options: HostOptions,
+    lock: Mutex<Option<DirLock>>,
+}
+
+impl Host {
+    /// Opens the data directory, catches its views up and takes up what was left to do. Call it within a tokio
+    /// runtime.
+    pub fn open(options: HostOptions) -> Result<Arc<Self>, anyhow::Error> {
+        let dir_options = DataDirOptions { accept_truncation: options.accept_truncation, ..DataDirOptions::default() };
+        let dir = DataDir::open(&options.data_dir, &dir_options)?;
+        let log_file = log_path(&options.data_dir);
+        let views_file = views_path(&options.data_dir);
+        let projector = Projector::open(&views_file, &dir.reader()?).context("views.db")?;
+        let views = Arc::new(Pool::new(move || ViewReader::open(&views_file)));
+        let concurrency = std::thread::available_parallelism().map_or(1, usize::from);
+        let guests: Arc<dyn GuestEngine> = Arc::new(WasmEngine::new(&EngineOptions::new(concurrency))?);
+        let engine_log = log_file.clone();
+        let modules = Arc::new(dir.modules);
+        let (intake, prepared) = Engine::prepare(EngineParts {
+            log: Pool::new(move || SqliteReader::open(&engine_log)),
+            views: Arc::clone(&views),
+            guests: Arc::clone(&guests),
+            modules: Arc::clone(&modules),
+            concurrency,
+            runtime: tokio::runtime::Handle::current(),
+        })?;
+        let (commits, projector) = projector.start().context("the thread of the views cannot be started")?;
+        let writer_options = WriterOptions {
+            observers: vec![
+                Box::new(move |entries: &Arc<[Entry]>| intake.observe(entries)),
+                // A projector that has ended has said why; the log goes on without views.
+                Box::new(move |entries: &Arc<[Entry]>| drop(commits.send(Arc::clone(entries)))),
+            ],
+            signer: Some(dir.signer),
+            ..WriterOptions::default()
+        };
+        let writer = Writer::start(dir.log, writer_options)?;
+        let engine = prepared.start(writer.clone(), vec![Box::new(NotifySink)], options.runs_flows)?;
+        let host = Arc::new(Self {
+            engine: RwLock::new(engine),
+            guests,
+            writer,
+            projector,
+            log: Pool::new(move || SqliteReader::open(&log_file)),
+            views,
+            modules,
+            accounts: dir.accounts,
+            installing: tokio::sync::Mutex::default(),
+            options,
+            lock: Mutex::new(Some(dir.lock)),
+        });
+        host.begin(&dir.keys)?;
+        Ok(host)
+    }
+
+    /// Gives a new data directory its actor and its behavior.
+    fn begin(self: &Arc<Self>, keys: &rosehip_adapters::keys::Keys) -> Result<(), anyhow::Error> {
+        let name = Self::site();
+        let key = keys.actor(&name)?;
+        let public_key = BASE64.encode(key.verifying_key().as_bytes());
+        let created = Event::from(ActorCreated { name, kind: "Service".to_owned(), public_key });
+        let stream = created.stream();
+        let known = self.log.with::<_, anyhow::Error>(|log| Ok(log.stream_head(&stream)?))?;
+        let runtime = tokio::runtime::Handle::current();
+        if known.is_none() {
+            let expected = vec![Expected { stream, head: None }];
+            let append = Append { expected, drafts: vec![created.draft(SystemClock::now())] };
+            wait_on(&runtime, self.writer.append(append))?;
+        }
+        if self.registry_is_new() {
+            let request = InstallRequest {
+                name: None,
+                wasm: crate::shipped::publish().to_vec(),
+                force: false,
+                enable: true,
+                by: Some("rosehip".to_owned()),
+            };
+            wait_on(&runtime, self.install(request)).context("the behavior that ships cannot be installed")?;
+        }
+        Ok(())
+    }
+
+    fn registry_is_new(&self) -> bool {
+        self.with_engine(|engine| engine.registry().is_new())
+    }
+
+    /// The actor that a new host has.
+    pub fn site() -> ActorName {
+        "site".parse().expect("an actor name")
+    }
+
+    /// The origin of ids, without a slash at its end.
+    pub fn base_url(&self) -> &str {
+        &self.options.base_url
+    }
+
+    /// The data directory.
+    pub fn data_dir(&self) -> &std::path::Path {
+        &self.options.data_dir
+    }
+
+    /// Users, tokens and sessions.
+    pub fn accounts(&self) -> &Accounts {
+        &self.accounts
+    }
+
+    /// Whether views have caught up and the engine runs; else why not.
+    pub fn readiness(&self) -> Result<(), String> {
+        if !self.projector.is_running() {
+            return Err("the views have stopped following the log".to_owned());
+        }
+        let behind = self.writer.committed().saturating_sub(self.projector.position());
+        if behind > 100_000 {
+            return Err(format!("the views are {behind} entries behind the log"));
+        }
+        Ok(())
+    }
+
+    /// Every record committed from now on, in order (for the live tail; a slow receiver lags and re-reads by
+    /// [`Host::records_after`]).
+    pub fn tail(&self) -> tokio::sync::broadcast::Receiver<Tail> {
+        self.projector.tail()
+    }
+
+    /// At most `limit` records after entry `seq`, in order.
+    pub async fn records_after(&self, seq: u64, limit: usize) -> Result<Vec<Record>, ReadError> {
+        let entries = self.read_log(|log| Ok(log.read(seq + 1, limit)?)).await?;
+        entries.iter().map(Record::read).collect::<Result<_, _>>().map_err(|error| ReadError(error.to_string()))
+    }
+
+    /// Numbers for `/metrics`: (name, help, value).
+    #[expect(clippy::cast_precision_loss, reason = "a gauge is a double")]
+    pub fn gauges(&self) -> Vec<(&'static str, &'static str, f64)> {
+        let (jobs, timers) = self.with_engine(|engine| (engine.jobs(), engine.timers()));
+        vec![
+            ("rosehip_log_entries", "Entries of the log.", self.writer.committed() as f64),
+            ("rosehip_views_position", "Entry up to which the views hold the log.", self.projector.position() as f64),
+            ("rosehip_engine_jobs", "Jobs of the engine that are queued or at work.", jobs as f64),
+            ("rosehip_engine_timers", "Timers that are set.", timers as f64),
+        ]
+    }
+
+    /// Writes out what is queued, signs the head and stops.
+    pub async fn stop(self: &Arc<Self>) {
+        let host = Arc::clone(self);
+        let stopped = tokio::task::spawn_blocking(move || {
+            host.engine.write().unwrap_or_else(PoisonError::into_inner).stop();
+            host.writer.stop();
+            host.lock.lock().unwrap_or_else(PoisonError::into_inner).take();
+        });
+        if let Err(error) = stopped.await {
+            tracing::error!(%error, "the host did not stop cleanly");
+        }
+    }
+
+    fn with_engine<T>(&self, read: impl FnOnce(&Engine) -> T) -> T {
+        read(&self.engine.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Reads the views once they hold what was committed before the call.
+    async fn read_views<T>(&self, read: impl FnOnce(&ViewReader) -> Result<T, ViewError>) -> Result<T, ReadError> {
+        self.projector.reached(self.writer.committed()).await.map_err(|error| ReadError(error.to_string()))?;
+        self.views.with(read).map_err(|error: ViewError| ReadError(error.to_string()))
+    }
+
+    async fn read_log<T>(&self, read: impl FnOnce(&SqliteReader) -> Result<T, anyhow::Error>) -> Result<T, ReadError> {
+        self.log.with(read).map_err(|error: anyhow::Error| ReadError(error.to_string()))
+    }
+}
+
+impl std::fmt::Debug for Host {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Host").field("options", &self.options).finish_non_exhaustive()
+    }
+}
+
+/// Waits for a future from synchronous code that runs within the runtime, at start only.
+fn wait_on<F: Future>(runtime: &tokio::runtime::Handle, future: F) -> F::Output {
+    tokio::task::block_in_place(|| runtime.block_on(future))
+}

@@ -1,0 +1,320 @@
+//! Objects: reading them through the views, writing them through the pipeline.
+
+use std::time::Duration;
+
+use rosehip_adapters::{
+    clock::SystemClock,
+    engine::{Engine, Waiting},
+    views::{FlowFilter, ViewError},
+    writer::AppendError,
+};
+use rosehip_core::{
+    event::{object_stream, slug_stream},
+    flow::FlowSummary,
+    ids::{ActivityId, ActorName, ObjectKey, TypeName},
+    limits::{PAGE_MAX, UNMATCHED_ACTIVITIES},
+    log::{Expected, Stream},
+    object::Object,
+    pipeline::ingest::{Ingested, Write, ingest},
+    ports::LogReader,
+};
+use serde_json::{Map, Value};
+
+use super::Host;
+
+/// What a write rests on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Base {
+    /// Whatever stands there: on a stale base the transition is detected again.
+    Any,
+    /// This revision.
+    Revision(u64),
+    /// Nothing may stand there.
+    Absent,
+}
+
+/// A write to an object.
+#[derive(Debug, Clone)]
+pub struct ObjectWrite {
+    /// The object.
+    pub key: ObjectKey,
+    /// What the write rests on.
+    pub base: Base,
+    /// Its members after the write; none to delete it.
+    pub content: Option<Map<String, Value>>,
+    /// The actor that a new object belongs to.
+    pub owner: ActorName,
+    /// The user who writes.
+    pub by: Option<String>,
+    /// How long to wait for the flows it fires to finish or suspend (`Prefer: wait`).
+    pub wait: Option<Duration>,
+}
+
+/// A write that is durable.
+#[derive(Debug, Clone)]
+pub struct Written {
+    /// The object after it.
+    pub object: Object,
+    /// Whether it was absent before.
+    pub created: bool,
+    /// The activity, if the change meant one.
+    pub activity: Option<ActivityId>,
+    /// The flows it fired, where the write waited for them.
+    pub flows: Option<Vec<FlowSummary>>,
+}
+
+/// Why a write was not made.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// It rests on a revision that is not the object's.
+    #[error("revision {given:?} is stale: the object is at revision {current:?}")]
+    Stale {
+        /// What the write rests on.
+        given: Option<u64>,
+        /// The object's revision, none where it is absent.
+        current: Option<u64>,
+    },
+    /// The slug is another article's.
+    #[error("slug {0:?} is taken")]
+    SlugTaken(String),
+    /// There is no such object to delete.
+    #[error("there is no such object")]
+    NotFound,
+    /// Queues are full: nothing was written, try again after so many seconds.
+    #[error("the host is busy; try again in {retry_after} s")]
+    Busy {
+        /// Seconds.
+        retry_after: u64,
+    },
+    /// The disk is full: nothing was written.
+    #[error("the disk is full; nothing was written")]
+    DiskFull,
+    /// The host is stopping.
+    #[error("the host is stopping; nothing was written")]
+    Stopping,
+    /// The log or a view could not be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+}
+
+/// The log or a view could not be read.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct ReadError(pub String);
+
+/// What a slug leads to.
+#[derive(Debug, Clone)]
+pub enum Resolved {
+    /// An article.
+    Article(Box<Object>),
+    /// The article's slug is another one now.
+    Moved(String),
+}
+
+/// A write that lost against another one is decided again this often.
+const TRIES: usize = 8;
+
+impl Host {
+    /// Makes a write durable. Articles' slugs are kept unique: content's `slug` member must be set by the caller.
+    pub async fn write(&self, write: ObjectWrite) -> Result<Written, WriteError> {
+        if self.with_engine(Engine::jobs) >= UNMATCHED_ACTIVITIES {
+            return Err(WriteError::Busy { retry_after: 1 });
+        }
+        for _ in 0..TRIES {
+            if let Some(written) = self.try_write(&write).await? {
+                return Ok(written);
+            }
+        }
+        Err(WriteError::Busy { retry_after: 1 })
+    }
+
+    /// Decides and commits a write; none where another one came first.
+    async fn try_write(&self, write: &ObjectWrite) -> Result<Option<Written>, WriteError> {
+        let key = write.key.to_string();
+        // The views may be behind, which costs a second try at worst: the append rests on the object's head.
+        let seen = self.writer.committed();
+        let mut before = self.views.with(|views| views.object(&key)).map_err(read_error)?;
+        let is_to_be_sure = match (&before, write.base) {
+            (Some(object), Base::Revision(revision)) => object.revision != revision || !object.exists(),
+            (Some(object), Base::Absent) => object.exists(),
+            (None, Base::Revision(_)) => true,
+            (_, Base::Any) | (None, Base::Absent) => write.content.is_none(),
+        };
+        if is_to_be_sure {
+            before = self.read_views(|views| views.object(&key)).await?;
+        }
+        check_base(write, before.as_ref())?;
+        let mut expected = Vec::new();
+        let slug = write.content.as_ref().and_then(|content| content.get("slug")).and_then(Value::as_str);
+        let claim = self.check_slug(write, before.as_ref(), slug, &mut expected)?;
+        let ingested = ingest(Write {
+            base_url: self.base_url(),
+            key: &write.key,
+            before: before.as_ref(),
+            after: write.content.clone(),
+            owner: &write.owner,
+            by: write.by.as_deref(),
+            cause: None,
+            now: SystemClock::now(),
+            claims: claim,
+        });
+        let Ingested::Changed { mut append, mut object, activity } = ingested else {
+            // Nothing changes only if the views are not behind.
+            if self.projector.position() < seen {
+                self.projector.reached(seen).await.map_err(read_error)?;
+                return Ok(None);
+            }
+            let object = before.ok_or(WriteError::NotFound)?;
+            return Ok(Some(Written { object, created: false, activity: None, flows: write.wait.map(|_| Vec::new()) }));
+        };
+        append.expected.extend(expected);
+        let waiting = match (&activity, write.wait) {
+            (Some(activity), Some(_)) => Some(self.with_engine(|engine| engine.wait_for(activity.clone()))),
+            _ => None,
+        };
+        match self.writer.append(append).await {
+            Ok(appended) => object.seq = appended.first,
+            Err(AppendError::Stale { found, .. }) => {
+                self.projector.reached(found.unwrap_or(0)).await.map_err(read_error)?;
+                return Ok(None);
+            }
+            // The same revision of the object was announced meanwhile.
+            Err(AppendError::Duplicate { seq, .. }) => {
+                self.projector.reached(seq).await.map_err(read_error)?;
+                return Ok(None);
+            }
+            Err(error) => return Err(error.into()),
+        }
+        let created = !before.is_some_and(|object| object.exists());
+        let flows = match (write.wait, &activity, waiting) {
+            (Some(patience), Some(activity), Some(waiting)) => Some(self.flows_of(activity, waiting, patience).await?),
+            (Some(_), _, _) => Some(Vec::new()),
+            (None, _, _) => None,
+        };
+        Ok(Some(Written { object, created, activity, flows }))
+    }
+
+    /// Waits for an activity's flows; after `patience`, whatever is known of them.
+    async fn flows_of(
+        &self,
+        activity: &ActivityId,
+        waiting: Waiting,
+        patience: Duration,
+    ) -> Result<Vec<FlowSummary>, ReadError> {
+        if let Ok(Ok(flows)) = tokio::time::timeout(patience, waiting).await {
+            return Ok(flows);
+        }
+        self.with_engine(|engine| engine.forget(activity));
+        let filter = FlowFilter { activity: Some(activity.to_string()), ..FlowFilter::default() };
+        let flows = self.read_views(|views| views.flows(&filter, PAGE_MAX)).await?;
+        Ok(flows.into_iter().rev().map(|(_, flow)| flow).collect())
+    }
+
+    /// Holds an article's slug against those of others. A new article rests on nobody having claimed its id as a
+    /// slug; a slug that is not the article's id is claimed.
+    fn check_slug<'a>(
+        &self,
+        write: &ObjectWrite,
+        before: Option<&Object>,
+        slug: Option<&'a str>,
+        expected: &mut Vec<Expected>,
+    ) -> Result<Option<(&'a str, Option<u64>)>, WriteError> {
+        if write.key.kind != Self::article_type() {
+            return Ok(None);
+        }
+        let exists = before.is_some_and(Object::exists);
+        let Some(slug) = slug.filter(|slug| !exists || before.and_then(Object::slug) != Some(slug)) else {
+            return Ok(None);
+        };
+        let owner = self.views.with(|views| views.slug(slug)).map_err(read_error)?;
+        if owner.is_some_and(|owner| owner.object.key != write.key) {
+            return Err(WriteError::SlugTaken(slug.to_owned()));
+        }
+        let head = |stream: &Stream| {
+            self.log.with::<_, anyhow::Error>(|log| Ok(log.stream_head(stream)?)).map_err(|error| ReadError(error.to_string()))
+        };
+        let claimed = head(&slug_stream(slug))?;
+        if slug == write.key.id.as_str() {
+            expected.push(Expected { stream: slug_stream(slug), head: claimed });
+            return Ok(None);
+        }
+        let id = slug.parse().map_err(|_| WriteError::SlugTaken(slug.to_owned()))?;
+        let namesake = object_stream(&ObjectKey { kind: write.key.kind.clone(), id });
+        expected.push(Expected { head: head(&namesake)?, stream: namesake });
+        Ok(Some((slug, claimed)))
+    }
+
+    /// An object as its last revision left it, deleted ones included. Reads one's own writes.
+    pub async fn object(&self, key: &ObjectKey) -> Result<Option<Object>, ReadError> {
+        let key = key.to_string();
+        self.read_views(|views| views.object(&key)).await
+    }
+
+    /// What a slug leads to.
+    pub async fn by_slug(&self, slug: &str) -> Result<Option<Resolved>, ReadError> {
+        let owner = self.read_views(|views| views.slug(slug)).await?;
+        Ok(owner.and_then(|owner| match owner.is_current {
+            true => Some(Resolved::Article(Box::new(owner.object))),
+            false => owner.object.slug().map(|slug| Resolved::Moved(slug.to_owned())),
+        }))
+    }
+
+    /// Whether neither an article nor a former slug uses it.
+    pub async fn slug_is_free(&self, slug: &str) -> Result<bool, ReadError> {
+        // An article's id stays its own while it exists, under whatever slug.
+        let key = format!("{}/{slug}", Self::article_type());
+        self.read_views(|views| {
+            Ok(views.slug(slug)?.is_none() && !views.object(&key)?.is_some_and(|object| object.exists()))
+        })
+        .await
+    }
+
+    /// Published articles, the newest publication first, each with the `seq` that a next page begins before.
+    pub async fn published(&self, before: Option<u64>, limit: usize) -> Result<Vec<(u64, Object)>, ReadError> {
+        self.read_views(|views| views.published(before, limit)).await
+    }
+
+    /// Drafts, the last saved first, each with the `seq` that a next page begins before.
+    pub async fn drafts(&self, before: Option<u64>, limit: usize) -> Result<Vec<(u64, Object)>, ReadError> {
+        self.read_views(|views| views.drafts(before, limit)).await
+    }
+
+    /// The actors of this host, `site` first.
+    pub fn actors(&self) -> Vec<ActorName> {
+        vec![Self::site()]
+    }
+
+    /// The type of objects that have a page of their own.
+    pub fn article_type() -> TypeName {
+        "Article".parse().expect("a type name")
+    }
+}
+
+fn check_base(write: &ObjectWrite, before: Option<&Object>) -> Result<(), WriteError> {
+    let current = before.filter(|object| object.exists()).map(|object| object.revision);
+    if write.content.is_none() && current.is_none() {
+        return Err(WriteError::NotFound);
+    }
+    match write.base {
+        Base::Revision(given) if current != Some(given) => Err(WriteError::Stale { given: Some(given), current }),
+        Base::Absent if current.is_some() => Err(WriteError::Stale { given: None, current }),
+        Base::Any | Base::Revision(_) | Base::Absent => Ok(()),
+    }
+}
+
+fn read_error(error: ViewError) -> ReadError {
+    ReadError(error.to_string())
+}
+
+impl From<AppendError> for WriteError {
+    fn from(error: AppendError) -> Self {
+        match error {
+            AppendError::QueueFull => Self::Busy { retry_after: 1 },
+            AppendError::DiskFull => Self::DiskFull,
+            AppendError::Stopped => Self::Stopping,
+            other @ (AppendError::Stale { .. } | AppendError::Duplicate { .. } | AppendError::TooLarge { .. }) => {
+                Self::Read(ReadError(other.to_string()))
+            }
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! `GET /activities/{cid or id}`: one activity, what it started, and why each other behavior did not.
+
+use askama::Template;
+use axum::{
+    extract::{Path, State},
+    http::HeaderMap,
+    response::Response,
+};
+use rosehip_core::{
+    activity::{Activity, PUBLIC},
+    event::ActivityMatched,
+    object::Object,
+};
+use serde_json::{Value, json};
+
+use super::{
+    App,
+    access::Need,
+    article_pages::document,
+    fault::Fault,
+    flow_pages::{ActivityView, FlowRow},
+    negotiate::{self, Form, choose},
+    objects::pretty,
+    page::{self, Frame},
+    visitor::Visitor,
+};
+use crate::host::{FlowQuery, Host};
+
+/// Flows of one activity that its page shows.
+const FLOWS_SHOWN: usize = 50;
+
+#[derive(Template)]
+#[template(path = "activity.html")]
+struct ActivityPage {
+    frame: Frame,
+    activity: ActivityView,
+    is_matched: bool,
+    flows: Vec<FlowRow>,
+    /// Behaviors that did not start, each with its reasons: rule and message.
+    not: Vec<(String, Vec<(String, String)>)>,
+    is_insider: bool,
+    json: String,
+}
+
+/// `GET /activities/{cid or id}`
+pub(super) async fn show(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    visitor: Visitor,
+) -> Result<Response, Fault> {
+    let (activity, matched) = app.host.activity(&name).await?.ok_or_else(not_found)?;
+    let is_insider = visitor.has(Need::Login);
+    if !is_insider && !is_for_everybody(&app.host, &activity).await? {
+        return Err(not_found());
+    }
+    let form = choose(&headers, negotiate::PUBLIC_PAGE);
+    Ok(match form {
+        Form::Html => page(&app.host, &visitor, &activity, matched.as_ref()).await?,
+        Form::Json if is_insider => document(form, &detail(&activity, matched.as_ref())),
+        Form::Json | Form::Activity | Form::LinkedData => document(form, &Value::Object(activity.document)),
+    })
+}
+
+fn not_found() -> Fault {
+    Fault::not_found("activity")
+}
+
+/// Whether strangers may read an activity: it is addressed to everybody and its object has not been taken back.
+async fn is_for_everybody(host: &Host, activity: &Activity) -> Result<bool, Fault> {
+    let names_everybody = |field: &str| match activity.document.get(field) {
+        Some(Value::Array(list)) => list.iter().any(|to| to == PUBLIC),
+        Some(to) => to == PUBLIC,
+        None => false,
+    };
+    if !names_everybody("to") && !names_everybody("cc") {
+        return Ok(false);
+    }
+    let Some(key) = activity.object.as_ref().filter(|_| activity.kind.as_str() != "Delete") else { return Ok(true) };
+    let object = host.object(key).await?.filter(Object::exists);
+    Ok(object.is_some_and(|object| object.status() == Some("published")))
+}
+
+fn detail(activity: &Activity, matched: Option<&ActivityMatched>) -> Value {
+    let mut document = activity.document.clone();
+    document.insert("cid".to_owned(), json!(activity.cid));
+    json!({
+        "id": activity.id,
+        "cid": activity.cid,
+        "owner": activity.owner,
+        "box": activity.r#box,
+        "cause": activity.cause,
+        "depth": activity.depth,
+        "root": activity.root,
+        "activity": document,
+        "matched": matched.is_some(),
+        "flows": matched.map(|matched| &matched.flows),
+        "not": matched.map(|matched| &matched.not),
+    })
+}
+
+async fn page(
+    host: &Host,
+    visitor: &Visitor,
+    activity: &Activity,
+    matched: Option<&ActivityMatched>,
+) -> Result<Response, Fault> {
+    let is_insider = visitor.has(Need::Login);
+    let matched = matched.filter(|_| is_insider);
+    let flows = match matched {
+        Some(_) => {
+            let activity = Some(activity.id.to_string());
+            host.flows(FlowQuery { limit: FLOWS_SHOWN, activity, ..FlowQuery::default() }).await?.flows
+        }
+        None => Vec::new(),
+    };
+    let not = matched.into_iter().flat_map(|matched| &matched.not).map(|(name, reasons)| {
+        let reasons = reasons.iter().map(|reason| (reason.rule.clone(), reason.message.clone()));
+        (name.to_string(), reasons.collect())
+    });
+    Ok(page::html(&ActivityPage {
+        frame: Frame::new(format!("{} {}", activity.kind, activity.object_type), visitor),
+        activity: ActivityView::of(activity),
+        is_matched: matched.is_some(),
+        flows: flows.iter().map(FlowRow::of).collect(),
+        not: not.collect(),
+        is_insider,
+        json: pretty(&Value::Object(activity.document.clone())),
+    }))
+}

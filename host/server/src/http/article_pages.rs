@@ -1,0 +1,440 @@
+//! Reading articles: the first page, drafts, an article, and the form to write one.
+
+use askama::Template;
+use axum::{
+    extract::{Path, Query, State},
+    http::{
+        HeaderMap, HeaderValue,
+        header::{CONTENT_TYPE, ETAG, LINK},
+    },
+    response::{IntoResponse, Redirect, Response},
+};
+use rosehip_core::{
+    activity::object_document,
+    limits::{PAGE_DEFAULT, PAGE_MAX},
+    object::Object,
+    state::FlowStatus,
+};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::{
+    App,
+    access::Need,
+    article_form::{self, Typed},
+    fault::{Fault, FieldError},
+    flow_pages::FlowRow,
+    negotiate::{self, Form, choose},
+    page::{self, Badge, Frame, Moment, article_badge},
+    slug,
+    visitor::Visitor,
+    written,
+};
+use crate::host::{FlowQuery, Host, Resolved};
+
+/// Flows that an article's page shows to editors.
+const FLOWS_SHOWN: usize = 20;
+/// Characters of a body that lists show.
+const EXCERPT_CHARS: usize = 220;
+/// The context of `ActivityStreams` documents, and of the words that are ours.
+fn context() -> Value {
+    json!(["https://www.w3.org/ns/activitystreams", {"rosehip": "urn:rosehip:", "transitions": "rosehip:transitions"}])
+}
+
+/// Which part of a list.
+#[derive(Debug, Deserialize)]
+pub(super) struct Paging {
+    before: Option<String>,
+    limit: Option<String>,
+    note: Option<String>,
+}
+
+impl Paging {
+    fn read(&self) -> Result<(Option<u64>, usize), Fault> {
+        let number = |field: &'static str, text: &Option<String>| match text.as_deref().filter(|text| !text.is_empty()) {
+            Some(text) => text.parse::<u64>().map(Some).map_err(|_| Fault::invalid(field, "type", "must be a whole number")),
+            None => Ok(None),
+        };
+        let limit = number("limit", &self.limit)?.map_or(PAGE_DEFAULT, |limit| usize::try_from(limit).unwrap_or(PAGE_MAX));
+        if limit == 0 || limit > PAGE_MAX {
+            return Err(Fault::invalid("limit", "range", format!("must be 1 to {PAGE_MAX}")));
+        }
+        Ok((number("before", &self.before)?, limit))
+    }
+}
+
+/// An article as lists show it.
+struct Card {
+    path: String,
+    title: String,
+    excerpt: String,
+    category: Option<String>,
+    badge: Badge,
+    at: Moment,
+}
+
+impl Card {
+    fn of(object: &Object) -> Self {
+        let typed = Typed::of(object);
+        Self {
+            path: written::path(&object.key, object.slug()),
+            title: typed.title,
+            excerpt: excerpt(object),
+            category: Some(typed.category).filter(|category| !category.is_empty()),
+            badge: article_badge(object.status()),
+            at: Moment(object.published_at.unwrap_or(object.updated_at)),
+        }
+    }
+}
+
+/// The beginning of an article's text.
+fn excerpt(object: &Object) -> String {
+    let html = object.content.as_ref().and_then(|content| content.get("content")?.as_str()).unwrap_or_default();
+    let text = ammonia::Builder::empty().clean(html).to_string();
+    let text = text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&nbsp;", " ").replace("&amp;", "&");
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let line = words.join(" ");
+    match line.char_indices().nth(EXCERPT_CHARS) {
+        Some((end, _)) => format!("{}…", line[..end].rsplit_once(' ').map_or(&line[..end], |(whole, _)| whole)),
+        None => line,
+    }
+}
+
+#[derive(Template)]
+#[template(path = "articles.html")]
+struct ArticlesPage {
+    frame: Frame,
+    heading: &'static str,
+    is_drafts: bool,
+    note: Option<&'static str>,
+    articles: Vec<Card>,
+    next: Option<String>,
+}
+
+/// `GET /`
+pub(super) async fn index(
+    State(app): State<App>,
+    Query(paging): Query<Paging>,
+    headers: HeaderMap,
+    visitor: Visitor,
+) -> Result<Response, Fault> {
+    let (before, limit) = paging.read()?;
+    let objects = app.host.published(before, limit + 1).await?;
+    let list = List { app: &app, path: "/", heading: "Articles", objects, limit, paging: &paging };
+    Ok(list.answer(&headers, &visitor))
+}
+
+/// `GET /drafts`
+pub(super) async fn drafts(
+    State(app): State<App>,
+    Query(paging): Query<Paging>,
+    headers: HeaderMap,
+    visitor: Visitor,
+) -> Result<Response, Fault> {
+    let (before, limit) = paging.read()?;
+    let objects = app.host.drafts(before, limit + 1).await?;
+    let list = List { app: &app, path: "/drafts", heading: "Drafts", objects, limit, paging: &paging };
+    Ok(list.answer(&headers, &visitor))
+}
+
+/// A page of articles, with one more than it shows where there is a next page.
+struct List<'a> {
+    app: &'a App,
+    path: &'static str,
+    heading: &'static str,
+    /// With the place of each in the list.
+    objects: Vec<(u64, Object)>,
+    limit: usize,
+    paging: &'a Paging,
+}
+
+impl List<'_> {
+    fn answer(mut self, headers: &HeaderMap, visitor: &Visitor) -> Response {
+        let has_next = self.objects.len() > self.limit;
+        self.objects.truncate(self.limit);
+        let last = self.objects.last().filter(|_| has_next);
+        let next = last.map(|(place, _)| format!("{}?before={place}&limit={}", self.path, self.limit));
+        let form = choose(headers, negotiate::PUBLIC_PAGE);
+        let mut response = match form {
+            Form::Html => self.page(visitor, next.clone()),
+            Form::Json | Form::Activity | Form::LinkedData => self.collection(form, next.as_deref()),
+        };
+        if let Some(link) = next.and_then(|next| format!("<{next}>; rel=\"next\"").parse().ok()) {
+            response.headers_mut().insert(LINK, link);
+        }
+        response
+    }
+
+    fn page(&self, visitor: &Visitor, next: Option<String>) -> Response {
+        page::html(&ArticlesPage {
+            frame: Frame::new(self.heading, visitor),
+            heading: self.heading,
+            is_drafts: self.path == "/drafts",
+            note: self.paging.note.as_deref().and_then(note),
+            articles: self.objects.iter().map(|(_, object)| Card::of(object)).collect(),
+            next,
+        })
+    }
+
+    fn collection(&self, form: Form, next: Option<&str>) -> Response {
+        let base_url = self.app.host.base_url();
+        let items: Vec<Value> = self.objects.iter().map(|(_, object)| object_document(base_url, object)).collect();
+        let id = format!("{base_url}{}", self.path);
+        let mut collection = json!({"@context": context(), "id": id, "type": "OrderedCollection", "orderedItems": items});
+        if let Some(before) = self.paging.before.as_deref() {
+            collection["id"] = format!("{id}?before={before}").into();
+            collection["type"] = "OrderedCollectionPage".into();
+            collection["partOf"] = id.into();
+        }
+        if let Some(next) = next {
+            collection["next"] = format!("{base_url}{next}").into();
+        }
+        document(form, &collection)
+    }
+}
+
+/// Writes a JSON document in the form that was asked for.
+pub(super) fn document(form: Form, value: &Value) -> Response {
+    ([(CONTENT_TYPE, form.content_type())], value.to_string()).into_response()
+}
+
+/// An object as an `ActivityStreams` document.
+pub(super) fn with_context(base_url: &str, object: &Object) -> Value {
+    let mut value = object_document(base_url, object);
+    value["@context"] = context();
+    value
+}
+
+/// Notes that an address may ask for; nothing else of it reaches the page.
+fn note(name: &str) -> Option<&'static str> {
+    match name {
+        "published" => Some("Published."),
+        "saved" => Some("Saved."),
+        "deleted" => Some("Deleted."),
+        _ => None,
+    }
+}
+
+/// The note of an article's page.
+#[derive(Debug, Deserialize)]
+pub(super) struct Note {
+    note: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "article.html")]
+struct ArticlePage {
+    frame: Frame,
+    note: Option<&'static str>,
+    slug: String,
+    title: String,
+    content: String,
+    category: Option<String>,
+    tags: Vec<String>,
+    badge: Badge,
+    is_published: bool,
+    at: Moment,
+    updated: Option<Moment>,
+    revision: u64,
+    flows: Vec<FlowRow>,
+    is_running: bool,
+}
+
+/// `GET /{slug}/`
+pub(super) async fn show(
+    State(app): State<App>,
+    Path(slug): Path<String>,
+    Query(asked): Query<Note>,
+    headers: HeaderMap,
+    visitor: Visitor,
+) -> Result<Response, Fault> {
+    if slug::is_reserved(&slug) {
+        return Ok(Redirect::permanent(&format!("/{slug}")).into_response());
+    }
+    let may_write = visitor.has(Need::Write);
+    let is_visible = |object: &Object| object.exists() && (may_write || object.status() == Some("published"));
+    let object = match app.host.by_slug(&slug).await? {
+        Some(Resolved::Article(object)) if is_visible(&object) => *object,
+        Some(Resolved::Moved(to)) => {
+            // Where a draft lives now is nobody's business either.
+            return match app.host.by_slug(&to).await? {
+                Some(Resolved::Article(object)) if is_visible(&object) => Ok(moved(&format!("/{to}/"))),
+                Some(Resolved::Article(_) | Resolved::Moved(_)) | None => Err(not_found()),
+            };
+        }
+        Some(Resolved::Article(_)) | None => return Err(not_found()),
+    };
+    let mut response = match choose(&headers, negotiate::PUBLIC_PAGE) {
+        Form::Html => article_page(&app.host, &visitor, &object, asked.note.as_deref()).await?,
+        form => document(form, &with_context(app.host.base_url(), &object)),
+    };
+    response.headers_mut().insert(ETAG, written::etag(object.revision));
+    Ok(response)
+}
+
+async fn article_page(
+    host: &Host,
+    visitor: &Visitor,
+    object: &Object,
+    asked: Option<&str>,
+) -> Result<Response, Fault> {
+    let typed = Typed::of(object);
+    let content = object.content.as_ref();
+    let html = content.and_then(|content| content.get("content")?.as_str()).unwrap_or_default();
+    let flows = if visitor.has(Need::Write) { flows_of(host, object).await? } else { Vec::new() };
+    let at = object.published_at.unwrap_or(object.updated_at);
+    Ok(page::html(&ArticlePage {
+        frame: Frame::new(typed.title.clone(), visitor),
+        note: asked.and_then(note),
+        slug: typed.slug,
+        title: typed.title,
+        content: html.to_owned(),
+        category: Some(typed.category).filter(|category| !category.is_empty()),
+        tags: content.map(article_form::tags).unwrap_or_default(),
+        badge: article_badge(object.status()),
+        is_published: object.status() == Some("published"),
+        at: Moment(at),
+        updated: (object.updated_at > at).then_some(Moment(object.updated_at)),
+        revision: object.revision,
+        is_running: flows.iter().any(|flow| flow.badge == Badge::from(FlowStatus::Running)),
+        flows,
+    }))
+}
+
+/// The flows that an article's last publication started.
+async fn flows_of(host: &Host, object: &Object) -> Result<Vec<FlowRow>, Fault> {
+    let query = FlowQuery { limit: FLOWS_SHOWN, object: Some(object.key.to_string()), ..FlowQuery::default() };
+    let since = object.published_at;
+    let flows = host.flows(query).await?.flows;
+    Ok(flows.iter().filter(|flow| since.is_none_or(|since| flow.started_at >= since)).map(FlowRow::of).collect())
+}
+
+/// `GET /{slug}`: addresses of articles end in a slash.
+pub(super) async fn to_slash(Path(slug): Path<String>) -> Result<Redirect, Fault> {
+    if !slug::is_slug(&slug) || slug::is_reserved(&slug) {
+        return Err(Fault::not_found("page"));
+    }
+    Ok(Redirect::permanent(&format!("/{slug}/")))
+}
+
+fn moved(to: &str) -> Response {
+    let location = HeaderValue::from_str(to).unwrap_or(HeaderValue::from_static("/"));
+    (axum::http::StatusCode::MOVED_PERMANENTLY, [(axum::http::header::LOCATION, location)]).into_response()
+}
+
+/// What a stranger hears of a draft, and everybody of what never was.
+pub(super) fn not_found() -> Fault {
+    Fault::not_found("article")
+}
+
+/// A field that differs from what stands now.
+struct Difference {
+    field: &'static str,
+    typed: String,
+    current: String,
+}
+
+/// An edit that came too late.
+struct Beside {
+    given: u64,
+    current: u64,
+    differences: Vec<Difference>,
+}
+
+/// The form of an article.
+#[derive(Template)]
+#[template(path = "article_form.html")]
+pub(super) struct FormPage {
+    frame: Frame,
+    /// Where the form goes.
+    action: String,
+    /// Where giving up leads.
+    cancel: String,
+    is_new: bool,
+    is_published: bool,
+    typed: Typed,
+    errors: Map<String, Value>,
+    beside: Option<Beside>,
+}
+
+impl FormPage {
+    /// A form for a new article.
+    pub(super) fn new_article(visitor: &Visitor, typed: Typed, errors: &[FieldError]) -> Self {
+        Self {
+            frame: Frame::new("New article", visitor),
+            action: "/new".to_owned(),
+            cancel: "/".to_owned(),
+            is_new: true,
+            is_published: false,
+            typed,
+            errors: by_field(errors),
+            beside: None,
+        }
+    }
+
+    /// A form for an article that stands.
+    pub(super) fn of(visitor: &Visitor, object: &Object, typed: Typed, errors: &[FieldError]) -> Self {
+        let slug = object.slug().unwrap_or_default();
+        let title = Typed::of(object).title;
+        Self {
+            frame: Frame::new(format!("Edit “{title}”"), visitor),
+            action: format!("/{slug}/edit"),
+            cancel: written::path(&object.key, object.slug()),
+            is_new: false,
+            is_published: object.status() == Some("published"),
+            typed,
+            errors: by_field(errors),
+            beside: None,
+        }
+    }
+
+    /// The same form for an edit that came too late: it says what stands now, and sending it again replaces that.
+    pub(super) fn beside(mut self, object: &Object, given: u64) -> Self {
+        let now = Typed::of(object);
+        let pairs = [
+            ("Title", &self.typed.title, now.title),
+            ("Body", &self.typed.body, now.body),
+            ("Category", &self.typed.category, now.category),
+            ("Tags", &self.typed.tags, now.tags),
+            ("Address", &self.typed.slug, now.slug),
+        ];
+        let even = |text: &str| text.replace("\r\n", "\n").trim().to_owned();
+        let differences = pairs.into_iter().filter(|(_, typed, current)| even(typed) != even(current));
+        let differences = differences
+            .map(|(field, typed, current)| Difference { field, typed: typed.clone(), current })
+            .collect();
+        self.beside = Some(Beside { given, current: object.revision, differences });
+        self.typed.revision = object.revision.to_string();
+        self
+    }
+
+    /// What is wrong with a field.
+    fn error(&self, field: &str) -> Option<&str> {
+        self.errors.get(field).and_then(Value::as_str)
+    }
+}
+
+/// The first message of each field, as a sentence.
+fn by_field(errors: &[FieldError]) -> Map<String, Value> {
+    let mut messages = Map::new();
+    for error in errors {
+        messages.entry(error.field.clone()).or_insert_with(|| error.message.as_str().into());
+    }
+    messages
+}
+
+/// `GET /new`
+pub(super) async fn new_form(visitor: Visitor) -> Response {
+    page::html(&FormPage::new_article(&visitor, Typed::default(), &[]))
+}
+
+/// `GET /{slug}/edit`
+pub(super) async fn edit_form(
+    State(app): State<App>,
+    Path(slug): Path<String>,
+    visitor: Visitor,
+) -> Result<Response, Fault> {
+    let object = super::article_writes::article(&app.host, &slug).await?;
+    let typed = Typed::of(&object);
+    Ok(page::html(&FormPage::of(&visitor, &object, typed, &[])))
+}

@@ -1,0 +1,213 @@
+//! Behaviors as people read them.
+
+use askama::Template;
+use rosehip_core::behavior::{Installed, NodeWork, Wait};
+use serde_json::{Value, json};
+
+use super::{
+    access::Need,
+    flow_json,
+    flow_pages::after,
+    objects::pretty,
+    page::{Badge, Frame, Moment},
+    visitor::Visitor,
+};
+use crate::host::Host;
+
+/// A behavior as the list shows it.
+struct BehaviorRow {
+    name: String,
+    version: String,
+    digest: String,
+    description: String,
+    badge: Badge,
+    runner: &'static str,
+    triggers: Vec<String>,
+}
+
+/// The list of behaviors.
+#[derive(Template)]
+#[template(path = "behaviors.html")]
+pub(super) struct BehaviorsPage {
+    frame: Frame,
+    behaviors: Vec<BehaviorRow>,
+}
+
+impl BehaviorsPage {
+    /// The page of the behaviors as they stand.
+    pub(super) fn new(visitor: &Visitor, host: &Host) -> Self {
+        let standing = host.behaviors();
+        Self {
+            frame: Frame::new("Behaviors", visitor),
+            behaviors: standing.values().map(|installed| BehaviorRow::of(host, installed)).collect(),
+        }
+    }
+}
+
+impl BehaviorRow {
+    fn of(host: &Host, installed: &Installed) -> Self {
+        let manifest = &installed.behavior.manifest;
+        Self {
+            name: installed.name.to_string(),
+            version: manifest.version.clone(),
+            digest: installed.digest.short(),
+            description: manifest.description.clone().unwrap_or_default(),
+            badge: badge(installed),
+            runner: host.runner_of(installed),
+            triggers: triggers(installed),
+        }
+    }
+}
+
+fn badge(installed: &Installed) -> Badge {
+    match installed.enabled {
+        true => Badge { sign: "✓", word: "enabled", tone: "good" },
+        false => Badge { sign: "⊘", word: "disabled", tone: "quiet" },
+    }
+}
+
+/// What starts a behavior, a sentence for each trigger.
+fn triggers(installed: &Installed) -> Vec<String> {
+    let sentence = |trigger: &Value| {
+        let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let mut sentence = format!("{} of {}", text(&trigger["on"]), text(&trigger["object"]));
+        if let Some(change) = trigger.get("transition") {
+            let side = |name: &str| change.get(name).map_or_else(|| "anything".to_owned(), text);
+            sentence += &format!(", {} from {} to {}", text(&change["field"]), side("from"), side("to"));
+        }
+        if let Some(name) = trigger.get("box") {
+            sentence += &format!(", in the {}", text(name));
+        }
+        if let Some(filter) = trigger.get("filter") {
+            sentence += &format!(", where {}", text(filter));
+        }
+        sentence
+    };
+    installed.behavior.manifest.triggers.iter().map(|trigger| sentence(&json!(trigger))).collect()
+}
+
+struct NodeRow {
+    id: String,
+    label: String,
+    kind: &'static str,
+    after: Vec<String>,
+    branches: Vec<String>,
+    /// What a wait waits for.
+    wait: Option<String>,
+}
+
+struct VersionRow {
+    digest: String,
+    version: String,
+    at: Moment,
+    by: String,
+    is_active: bool,
+}
+
+/// One behavior.
+#[derive(Template)]
+#[template(path = "behavior.html")]
+pub(super) struct BehaviorPage {
+    frame: Frame,
+    row: BehaviorRow,
+    digest: String,
+    is_enabled: bool,
+    needs: String,
+    nodes: Vec<NodeRow>,
+    /// Kinds with whether they are granted.
+    effects: Vec<(String, bool)>,
+    to_grant: String,
+    history: Vec<VersionRow>,
+    previous: Option<String>,
+    config: String,
+    config_error: Option<String>,
+    policy: String,
+    policy_error: Option<String>,
+    schema: Option<String>,
+    may_operate: bool,
+}
+
+/// What was typed into one of a behavior's forms and refused.
+pub(super) enum Refused {
+    /// The config, and why.
+    Config(String, String),
+    /// The grant, and why.
+    Policy(String, String),
+}
+
+impl BehaviorPage {
+    /// The page of a behavior, with what was refused, if something was.
+    pub(super) fn new(visitor: &Visitor, host: &Host, installed: &Installed, refused: Option<Refused>) -> Self {
+        let behavior = &installed.behavior;
+        let row = BehaviorRow::of(host, installed);
+        let needs: Vec<_> = behavior.needs.iter().map(ToString::to_string).collect();
+        let granted: Vec<&str> = installed.grant.kinds().collect();
+        let mut page = Self {
+            frame: Frame::new(row.name.clone(), visitor),
+            row,
+            digest: installed.digest.to_string(),
+            is_enabled: installed.enabled,
+            needs: needs.join(", "),
+            nodes: nodes(installed),
+            effects: behavior.effects.iter().map(|kind| (kind.clone(), granted.contains(&kind.as_str()))).collect(),
+            to_grant: installed.grant.missing(&behavior.effects).join(", "),
+            history: history(installed),
+            previous: installed.previous().map(|previous| previous.version.to_string()),
+            config: pretty(&json!(installed.effective_config)),
+            config_error: None,
+            policy: pretty(&json!(installed.grant)),
+            policy_error: None,
+            schema: behavior.manifest.config_schema.as_ref().map(pretty),
+            may_operate: visitor.has(Need::Operate),
+        };
+        match refused {
+            Some(Refused::Config(typed, why)) => (page.config, page.config_error) = (typed, Some(why)),
+            Some(Refused::Policy(typed, why)) => (page.policy, page.policy_error) = (typed, Some(why)),
+            None => {}
+        }
+        page
+    }
+}
+
+fn nodes(installed: &Installed) -> Vec<NodeRow> {
+    let dag = &installed.behavior.dag;
+    let row = |index| {
+        let node = dag.node(index);
+        NodeRow {
+            id: node.id.to_string(),
+            label: node.label.clone(),
+            kind: flow_json::kind(&node.work),
+            after: after(dag, index),
+            branches: node.branches.iter().cloned().collect(),
+            wait: waits_for(&node.work),
+        }
+    };
+    dag.order().iter().map(|&index| row(index)).collect()
+}
+
+fn waits_for(work: &NodeWork) -> Option<String> {
+    match work {
+        NodeWork::Wait(Wait::For(milliseconds)) => Some(format!("for {} s", milliseconds / 1_000)),
+        NodeWork::Wait(Wait::Until(pointer)) => Some(format!("until the time at {pointer}")),
+        NodeWork::Wait(Wait::Signal { name, timeout: None }) => Some(format!("for the signal {name}")),
+        NodeWork::Wait(Wait::Signal { name, timeout: Some(milliseconds) }) => {
+            Some(format!("for the signal {name}, at most {} s", milliseconds / 1_000))
+        }
+        NodeWork::Each(pointer) => Some(format!("for each of {pointer}")),
+        NodeWork::Step => None,
+    }
+}
+
+/// The modules that the name was bound to, the newest first.
+fn history(installed: &Installed) -> Vec<VersionRow> {
+    let row = |(place, past): (usize, &rosehip_core::behavior::Candidate)| VersionRow {
+        digest: past.digest.short(),
+        version: past.version.to_string(),
+        at: Moment(past.installed_at),
+        by: past.by.clone().unwrap_or_else(|| "the host".to_owned()),
+        is_active: place == installed.active,
+    };
+    let mut rows: Vec<_> = installed.history.iter().enumerate().map(row).collect();
+    rows.reverse();
+    rows
+}

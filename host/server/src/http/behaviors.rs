@@ -1,0 +1,272 @@
+//! `/behaviors`: what is installed, installing it, switching and configuring it.
+
+use std::sync::Arc;
+
+use axum::{
+    body::Body,
+    extract::{FromRequestParts, Path, State},
+    http::{HeaderMap, StatusCode, Uri, request::Parts},
+    response::{IntoResponse, Redirect, Response},
+};
+use rosehip_core::{
+    behavior::{Grant, Installed},
+    ids::BehaviorName,
+    json,
+    limits::COMPONENT_BYTES,
+};
+use serde_json::{Map, Value, json};
+
+use super::{
+    App,
+    access::Need,
+    article_pages::document,
+    behavior_json,
+    behavior_pages::{BehaviorPage, BehaviorsPage, Refused},
+    fault::Fault,
+    input::{self, Document, Input},
+    negotiate::{self, Form, choose, wants_redirect},
+    page,
+    visitor::Visitor,
+};
+use crate::host::{Host, InstallRequest};
+
+/// The behavior that a path names.
+pub(super) struct Named(BehaviorName);
+
+impl FromRequestParts<App> for Named {
+    type Rejection = Fault;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Fault> {
+        let path = Path::<String>::from_request_parts(parts, app).await;
+        let name = path.ok().and_then(|Path(name)| name.parse().ok());
+        let rule = "must be a behavior's name, [a-z][a-z0-9-]{0,62}";
+        name.map(Self).ok_or_else(|| Fault::invalid("name", "form", rule))
+    }
+}
+
+fn installed(host: &Host, name: &BehaviorName) -> Result<Arc<Installed>, Fault> {
+    host.behaviors().get(name).cloned().ok_or_else(|| Fault::not_found("behavior"))
+}
+
+/// Whether a query holds `name=true`.
+fn flag(uri: &Uri, name: &str) -> bool {
+    let fields = input::fields(uri.query().unwrap_or_default().as_bytes());
+    fields.get(name).is_some_and(|value| matches!(value.as_str(), "true" | "1"))
+}
+
+/// `GET /behaviors`
+pub(super) async fn list(State(app): State<App>, headers: HeaderMap, visitor: Visitor) -> Response {
+    match choose(&headers, negotiate::PAGE) {
+        Form::Html => page::html(&BehaviorsPage::new(&visitor, &app.host)),
+        form => {
+            let standing = app.host.behaviors();
+            let items: Vec<Value> =
+                standing.values().map(|installed| behavior_json::item(&app.host, installed)).collect();
+            document(form, &json!({"behaviors": items}))
+        }
+    }
+}
+
+/// `GET /behaviors/{name}`
+pub(super) async fn show(
+    State(app): State<App>,
+    Named(name): Named,
+    headers: HeaderMap,
+    visitor: Visitor,
+) -> Result<Response, Fault> {
+    let installed = installed(&app.host, &name)?;
+    Ok(match choose(&headers, negotiate::PAGE) {
+        Form::Html => page::html(&BehaviorPage::new(&visitor, &app.host, &installed, None)),
+        form => document(form, &behavior_json::detail(&app.host, &installed)),
+    })
+}
+
+/// `PUT /behaviors/{name}`: the body is a module. An author's stays disabled until an operator enables it.
+pub(super) async fn install(
+    State(app): State<App>,
+    Named(name): Named,
+    visitor: Visitor,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Fault> {
+    if input::is_form(&headers) {
+        return Err(Fault::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "content-type", "send the module, application/wasm"));
+    }
+    let wasm = input::read(&headers, body, COMPONENT_BYTES).await?;
+    let request = InstallRequest {
+        name: Some(name),
+        wasm: wasm.into(),
+        force: flag(&uri, "force"),
+        enable: visitor.has(Need::Operate),
+        by: visitor.by(),
+    };
+    let done = app.host.install(request).await?;
+    let status = if done.created { StatusCode::CREATED } else { StatusCode::OK };
+    let mut value = behavior_json::detail(&app.host, &done.installed);
+    value["to_grant"] = json!(done.to_grant);
+    Ok((status, document(Form::Json, &value)).into_response())
+}
+
+/// `DELETE /behaviors/{name}`
+pub(super) async fn remove(
+    State(app): State<App>,
+    Named(name): Named,
+    visitor: Visitor,
+    uri: Uri,
+) -> Result<StatusCode, Fault> {
+    app.host.remove(&name, flag(&uri, "cancel"), visitor.by()).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// `POST /behaviors/{name}/delete`, for forms.
+pub(super) async fn remove_by_form(
+    State(app): State<App>,
+    Named(name): Named,
+    visitor: Visitor,
+    input: Input,
+) -> Result<Redirect, Fault> {
+    let cancel = match input {
+        Input::Form(fields) => fields.contains_key("cancel"),
+        Input::Json(members) => members.get("cancel").and_then(Value::as_bool).unwrap_or_default(),
+    };
+    app.host.remove(&name, cancel, visitor.by()).await?;
+    Ok(Redirect::to("/behaviors"))
+}
+
+/// What was done, as the behavior or its page.
+fn done(app: &App, parts: &Parts, installed: &Installed) -> Response {
+    match wants_redirect(parts) {
+        true => Redirect::to(&format!("/behaviors/{}", installed.name)).into_response(),
+        false => document(Form::Json, &behavior_json::detail(&app.host, installed)),
+    }
+}
+
+/// `POST /behaviors/{name}/rollback`
+pub(super) async fn rollback(
+    State(app): State<App>,
+    Named(name): Named,
+    visitor: Visitor,
+    parts: Parts,
+) -> Result<Response, Fault> {
+    let installed = app.host.rollback(&name, visitor.by()).await?;
+    Ok(done(&app, &parts, &installed))
+}
+
+/// `POST /behaviors/{name}/enable`
+pub(super) async fn enable(
+    State(app): State<App>,
+    Named(name): Named,
+    visitor: Visitor,
+    parts: Parts,
+) -> Result<Response, Fault> {
+    let installed = app.host.switch(&name, true, visitor.by()).await?;
+    Ok(done(&app, &parts, &installed))
+}
+
+/// `POST /behaviors/{name}/disable`
+pub(super) async fn disable(
+    State(app): State<App>,
+    Named(name): Named,
+    visitor: Visitor,
+    parts: Parts,
+) -> Result<Response, Fault> {
+    let installed = app.host.switch(&name, false, visitor.by()).await?;
+    Ok(done(&app, &parts, &installed))
+}
+
+/// `GET /behaviors/{name}/config`
+pub(super) async fn config(State(app): State<App>, Named(name): Named) -> Result<Response, Fault> {
+    Ok(document(Form::Json, &json!(installed(&app.host, &name)?.config)))
+}
+
+/// `PUT /behaviors/{name}/config`
+pub(super) async fn set_config(
+    State(app): State<App>,
+    Named(name): Named,
+    visitor: Visitor,
+    Document(config): Document,
+) -> Result<Response, Fault> {
+    let installed = app.host.configure(&name, config, visitor.by()).await?;
+    Ok(document(Form::Json, &json!(installed.config)))
+}
+
+/// `POST /behaviors/{name}/config`, for forms: the field `config` is JSON.
+pub(super) async fn set_config_by_form(
+    State(app): State<App>,
+    Named(name): Named,
+    visitor: Visitor,
+    input: Input,
+) -> Result<Response, Fault> {
+    let typed = field(input, "config")?;
+    let result = match typed_object(&typed) {
+        Ok(config) => app.host.configure(&name, config, visitor.by()).await.map_err(Fault::from),
+        Err(fault) => Err(fault),
+    };
+    back(&app, &name, &visitor, result, |why| Refused::Config(typed, why))
+}
+
+/// `GET /behaviors/{name}/policy`
+pub(super) async fn policy(State(app): State<App>, Named(name): Named) -> Result<Response, Fault> {
+    Ok(document(Form::Json, &json!(installed(&app.host, &name)?.grant)))
+}
+
+/// `PUT /behaviors/{name}/policy`
+pub(super) async fn set_policy(
+    State(app): State<App>,
+    Named(name): Named,
+    visitor: Visitor,
+    Document(policy): Document,
+) -> Result<Response, Fault> {
+    let installed = app.host.grant(&name, grant(policy)?, visitor.by()).await?;
+    Ok(document(Form::Json, &json!(installed.grant)))
+}
+
+/// `POST /behaviors/{name}/policy`, for forms: the field `policy` is JSON.
+pub(super) async fn set_policy_by_form(
+    State(app): State<App>,
+    Named(name): Named,
+    visitor: Visitor,
+    input: Input,
+) -> Result<Response, Fault> {
+    let typed = field(input, "policy")?;
+    let result = match typed_object(&typed).and_then(grant) {
+        Ok(grant) => app.host.grant(&name, grant, visitor.by()).await.map_err(Fault::from),
+        Err(fault) => Err(fault),
+    };
+    back(&app, &name, &visitor, result, |why| Refused::Policy(typed, why))
+}
+
+fn grant(policy: Map<String, Value>) -> Result<Grant, Fault> {
+    serde_json::from_value(Value::Object(policy)).map_err(|error| Fault::invalid("policy", "form", error.to_string()))
+}
+
+fn field(input: Input, name: &str) -> Result<String, Fault> {
+    match input {
+        Input::Form(mut fields) => Ok(fields.remove(name).unwrap_or_default()),
+        Input::Json(_) => Err(Fault::new(StatusCode::METHOD_NOT_ALLOWED, "method", "send JSON by PUT")),
+    }
+}
+
+fn typed_object(text: &str) -> Result<Map<String, Value>, Fault> {
+    json::parse_object(text.as_bytes()).map_err(Fault::from)
+}
+
+/// After a form: the behavior's page, with what was typed and why it was refused where it was.
+fn back(
+    app: &App,
+    name: &BehaviorName,
+    visitor: &Visitor,
+    result: Result<Arc<Installed>, Fault>,
+    refused: impl FnOnce(String) -> Refused,
+) -> Result<Response, Fault> {
+    let fault = match result {
+        Ok(_) => return Ok(Redirect::to(&format!("/behaviors/{name}")).into_response()),
+        Err(fault) => fault,
+    };
+    if !matches!(fault.status, StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY) {
+        return Err(fault);
+    }
+    let page = BehaviorPage::new(visitor, &app.host, &*installed(&app.host, name)?, Some(refused(fault.detail)));
+    Ok((StatusCode::UNPROCESSABLE_ENTITY, page::html(&page)).into_response())
+}

@@ -1,0 +1,287 @@
+//! The doors a request comes in by: each finds out who it is from, hands it to the routes and dresses the answer.
+//!
+//! Programs bring a bearer token, which is one look into memory; nothing of sessions, forms or rate limits is in
+//! their way. People bring a cookie or nothing. Whoever opens the socket is the operator.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use axum::{
+    Router,
+    extract::{Request, State},
+    http::{
+        HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri,
+        header::{
+            AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, VARY,
+            X_CONTENT_TYPE_OPTIONS,
+        },
+    },
+    response::{IntoResponse, Redirect, Response},
+};
+use axum_login::AuthSession;
+use rosehip_adapters::accounts::{Identity, Role};
+use rosehip_core::limits::REQUEST_MS;
+use tower::ServiceExt as _;
+use tower_sessions::Session;
+
+use super::{
+    App, HttpOptions, csrf,
+    fault::Fault,
+    limits,
+    negotiate::wants_page,
+    page,
+    prefer::Wait,
+    routes,
+    session::{self, Backend},
+    visitor::Visitor,
+};
+
+/// What pages may load: the stylesheet, pictures, and nothing that runs.
+const POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; style-src 'self'; img-src 'self' https: data:; form-action 'self'; base-uri 'none'; \
+     frame-ancestors 'none'",
+);
+
+/// The door of the socket.
+pub(super) fn operator(app: &App) -> Router {
+    let site = app.host.actors().into_iter().next();
+    let identity = Identity {
+        user: "operator".parse().expect("a user name"),
+        role: Role::Operator,
+        actor: site.unwrap_or_else(|| "site".parse().expect("an actor name")),
+    };
+    let door = Socket { routes: routes::router(app), visitor: Visitor::without_session(Arc::new(identity)) };
+    Router::new().fallback(by_socket).with_state(door)
+}
+
+/// The doors of the network.
+pub(super) fn public(app: &App, options: &HttpOptions) -> Router {
+    let routes = routes::router(app);
+    let limits = limits::Limits::new(options);
+    let people = People {
+        anonymous: routes.clone().layer(limits.reads()),
+        login: routes.clone().layer(limits.logins()),
+        routes: routes.clone(),
+    };
+    let people = Router::new().fallback(by_cookie).with_state(people).layer(session::layer(app, options));
+    Router::new().fallback(by_token).with_state(Public { app: app.clone(), routes, people })
+}
+
+#[derive(Clone)]
+struct Socket {
+    routes: Router,
+    visitor: Visitor,
+}
+
+#[derive(Clone)]
+struct Public {
+    app: App,
+    routes: Router,
+    people: Router,
+}
+
+#[derive(Clone)]
+struct People {
+    routes: Router,
+    anonymous: Router,
+    login: Router,
+}
+
+async fn by_socket(State(door): State<Socket>, request: Request) -> Response {
+    let asked = Asked::of(&request, &door.visitor);
+    asked.answer(door.routes, request, door.visitor).await
+}
+
+async fn by_token(State(door): State<Public>, request: Request) -> Response {
+    let Some(token) = bearer(request.headers()) else { return infallible(door.people.oneshot(request).await) };
+    let identity = token.and_then(|token| door.app.host.accounts().identity_of_token(token));
+    let Some(identity) = identity else {
+        let asked = Asked { is_person: false, ..Asked::of(&request, &Visitor::default()) };
+        let fault = Fault::new(StatusCode::UNAUTHORIZED, "token", "the bearer token is not one of this host's");
+        return asked.dress(fault.into_response(), &Visitor::default());
+    };
+    let visitor = Visitor::without_session(identity);
+    let asked = Asked::of(&request, &visitor);
+    asked.answer(door.routes, request, visitor).await
+}
+
+async fn by_cookie(
+    State(door): State<People>,
+    auth: AuthSession<Backend>,
+    session: Session,
+    request: Request,
+) -> Response {
+    let csrf = match csrf::of_session(&session).await {
+        Ok(csrf) => csrf,
+        Err(fault) => return fault.to_problem(),
+    };
+    let visitor = Visitor { identity: auth.user.map(|user| user.identity), csrf };
+    let asked = Asked::of(&request, &visitor);
+    let request = match csrf::check(request, &visitor).await {
+        Ok(request) => request,
+        Err(fault) => return asked.dress(fault.into_response(), &visitor),
+    };
+    let is_login = request.uri().path() == "/login" && request.method() == Method::POST;
+    let routes = match visitor.identity {
+        _ if is_login => door.login,
+        None => door.anonymous,
+        Some(_) => door.routes,
+    };
+    let mut response = asked.answer(routes, request, visitor).await;
+    response.headers_mut().append(VARY, HeaderValue::from_static("accept, authorization, cookie"));
+    response
+}
+
+/// The bearer token of a request: none where it sends no such header, `Some(None)` where it sends another scheme.
+fn bearer(headers: &HeaderMap) -> Option<Option<&str>> {
+    let value = headers.get(AUTHORIZATION)?.to_str().unwrap_or_default();
+    let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
+    Some(scheme.eq_ignore_ascii_case("bearer").then(|| token.trim()))
+}
+
+fn infallible(response: Result<Response, std::convert::Infallible>) -> Response {
+    response.unwrap_or_else(|never| match never {})
+}
+
+/// What of a request its answer depends on.
+struct Asked {
+    method: Method,
+    uri: Uri,
+    /// Whether a page is wanted rather than JSON.
+    is_person: bool,
+    is_logged_in: bool,
+    limit: Duration,
+}
+
+impl Asked {
+    fn of(request: &Request, visitor: &Visitor) -> Self {
+        let wait = Wait::asked(request.headers()).map_or(Duration::ZERO, Wait::length);
+        Self {
+            method: request.method().clone(),
+            uri: request.uri().clone(),
+            is_person: wants_page(request.method(), request.uri().path(), request.headers()),
+            is_logged_in: visitor.identity.is_some(),
+            limit: Duration::from_millis(REQUEST_MS) + wait,
+        }
+    }
+
+    /// Has the routes answer, in time.
+    async fn answer(&self, routes: Router, mut request: Request, visitor: Visitor) -> Response {
+        request.extensions_mut().insert(visitor.clone());
+        let response = match tokio::time::timeout(self.limit, routes.oneshot(request)).await {
+            Ok(response) => infallible(response),
+            Err(_) => {
+                let detail = format!("no answer within {} s; what was sent may still take effect", self.limit.as_secs());
+                Fault::later("timeout", detail, 5).into_response()
+            }
+        };
+        self.dress(response, &visitor)
+    }
+
+    /// Writes a fault in the form that was asked for and sets the headers that every answer has.
+    fn dress(&self, mut response: Response, visitor: &Visitor) -> Response {
+        if response.status().is_client_error() || response.status().is_server_error() {
+            response = self.fault(response, visitor);
+        }
+        let headers = response.headers_mut();
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        if headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html")) {
+            headers.insert(CONTENT_SECURITY_POLICY, POLICY);
+            headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+            if self.is_logged_in {
+                headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+            }
+        }
+        response
+    }
+
+    /// Faults become documents or pages; what a handler wrote itself stays.
+    fn fault(&self, mut response: Response, visitor: &Visitor) -> Response {
+        let fault = match response.extensions_mut().remove::<Fault>() {
+            Some(fault) => fault,
+            None if has_document(response.headers()) => return response,
+            None => plain(response.status(), &self.method),
+        };
+        self.log(&fault, response.headers_mut());
+        let mut written = match (fault.status, self.is_person) {
+            (StatusCode::UNAUTHORIZED, true) => Redirect::to(&self.login()).into_response(),
+            (_, true) => page::fault(&fault, visitor),
+            (_, false) => fault.to_problem(),
+        };
+        fault.set_headers(&mut written);
+        // `Allow` and cookies were set on the bare response.
+        for (name, value) in response.headers() {
+            if !written.headers().contains_key(name) && name != "content-length" {
+                written.headers_mut().append(name, value.clone());
+            }
+        }
+        written
+    }
+
+    /// An error that is ours is logged here, once, under an id that the answer gives.
+    fn log(&self, fault: &Fault, headers: &mut HeaderMap) {
+        static COUNT: AtomicU64 = AtomicU64::new(1);
+        let Some(cause) = &fault.cause else { return };
+        let id = COUNT.fetch_add(1, Ordering::Relaxed);
+        tracing::error!(request = id, method = %self.method, path = self.uri.path(), error = %cause, "a request failed");
+        headers.insert(HeaderName::from_static("x-request-id"), id.into());
+    }
+
+    /// The login page, which comes back to where the visitor wanted to go.
+    fn login(&self) -> String {
+        let next = match self.method {
+            Method::GET => self.uri.path_and_query().map_or("/", |path| path.as_str()),
+            // An action is not repeated; its page is where it can be.
+            _ if matches!(self.uri.path(), "/new") || self.uri.path().ends_with("/edit") => self.uri.path(),
+            _ => "/",
+        };
+        let query: String = form_urlencoded::Serializer::new(String::new()).append_pair("next", next).finish();
+        format!("/login?{query}")
+    }
+}
+
+fn has_document(headers: &HeaderMap) -> bool {
+    headers.get(CONTENT_TYPE).is_some_and(|kind| !kind.as_bytes().starts_with(b"text/plain"))
+}
+
+/// What the router itself refuses.
+fn plain(status: StatusCode, method: &Method) -> Fault {
+    match status {
+        StatusCode::METHOD_NOT_ALLOWED => Fault::new(status, "method", format!("{method} means nothing here")),
+        StatusCode::NOT_FOUND => Fault::not_found("page"),
+        status => Fault::new(status, "request", status.canonical_reason().unwrap_or("Error").to_lowercase()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_bearer_tokens_are_tokens() {
+        let read = |value: &'static str| {
+            let headers = HeaderMap::from_iter([(AUTHORIZATION, HeaderValue::from_static(value))]);
+            bearer(&headers).map(|token| token.map(str::to_owned))
+        };
+        assert_eq!(read("Bearer rh_x"), Some(Some("rh_x".to_owned())));
+        assert_eq!(read("bearer rh_x"), Some(Some("rh_x".to_owned())));
+        assert_eq!(read("Basic eDp5"), Some(None));
+        assert_eq!(bearer(&HeaderMap::new()), None);
+    }
+
+    #[test]
+    fn the_way_to_log_in_leads_back() {
+        let login = |method: Method, uri: &'static str| {
+            let uri = Uri::from_static(uri);
+            Asked { method, uri, is_person: true, is_logged_in: false, limit: Duration::ZERO }.login()
+        };
+        assert_eq!(login(Method::GET, "/flows?status=failed"), "/login?next=%2Fflows%3Fstatus%3Dfailed");
+        assert_eq!(login(Method::POST, "/a-post/edit"), "/login?next=%2Fa-post%2Fedit");
+        assert_eq!(login(Method::POST, "/flows/x/retry"), "/login?next=%2F");
+    }
+}

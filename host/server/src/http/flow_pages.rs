@@ -1,0 +1,417 @@
+//! Flows as people read them: the list, and one with all that happened.
+
+use askama::Template;
+use rosehip_adapters::clock::SystemClock;
+use rosehip_core::{
+    behavior::{Dag, NodeIndex, NodeWork, Wait},
+    effect::EffectState,
+    event::{Event, Timer},
+    flow::{FlowState, FlowSummary, NodeState, Waiting},
+    guest::{GuestLogLevel, GuestLogLine},
+    state::{EffectEvent, EffectStatus, FlowEvent, FlowStatus, NodeStatus},
+};
+use serde_json::Value;
+
+use super::{
+    access::Need,
+    flow_json,
+    flow_query::Filters,
+    objects::pretty,
+    page::{Badge, Frame, Moment, duration},
+    visitor::Visitor,
+    written,
+};
+use crate::host::{FlowDetail, FlowPage};
+
+/// A flow as lists show it.
+pub(super) struct FlowRow {
+    pub(super) id: String,
+    pub(super) short: String,
+    pub(super) badge: Badge,
+    pub(super) behavior: String,
+    pub(super) version: String,
+    pub(super) digest: String,
+    pub(super) run: u32,
+    pub(super) owner: String,
+    /// Label and path of the object it is about.
+    pub(super) object: Option<(String, String)>,
+    pub(super) started: Moment,
+    /// How long it took, or has taken so far.
+    pub(super) duration: String,
+    /// When its next wait ends by itself.
+    pub(super) due: Option<Moment>,
+    /// Effects that are done with, and all.
+    pub(super) effects: (u32, u32),
+    /// Effects that need somebody.
+    pub(super) stuck: u32,
+}
+
+impl FlowRow {
+    /// The row of a flow.
+    pub(super) fn of(flow: &FlowSummary) -> Self {
+        let object = flow.object.as_ref().map(|object| {
+            let key = rosehip_core::ids::ObjectKey { kind: object.r#type.clone(), id: object.id.clone() };
+            (object.slug.clone().unwrap_or_else(|| key.to_string()), written::path(&key, object.slug.as_deref()))
+        });
+        let effects = &flow.effects;
+        Self {
+            id: flow.id.to_string(),
+            short: flow.id.short(),
+            badge: flow.status.into(),
+            behavior: flow.behavior.to_string(),
+            version: flow.version.clone(),
+            digest: flow.digest.short(),
+            run: flow.run,
+            owner: flow.owner.to_string(),
+            object,
+            started: Moment(flow.started_at),
+            duration: duration(flow.started_at, flow.finished_at.unwrap_or_else(SystemClock::now)),
+            due: flow.next_due.map(Moment),
+            effects: (effects.total() - effects.open(), effects.total()),
+            stuck: effects.dead + effects.denied + effects.unhandled,
+        }
+    }
+}
+
+/// The list of flows.
+#[derive(Template)]
+#[template(path = "flows.html")]
+pub(super) struct FlowsPage {
+    frame: Frame,
+    filters: Filters,
+    /// Words to filter by, with whether it is done.
+    statuses: Vec<(&'static str, bool)>,
+    flows: Vec<FlowRow>,
+    next: Option<String>,
+}
+
+impl FlowsPage {
+    /// The page of a list.
+    pub(super) fn new(visitor: &Visitor, filters: Filters, page: &FlowPage) -> Self {
+        Self {
+            frame: Frame::new("Flows", visitor),
+            next: page.next.map(|cursor| filters.page_from(cursor)),
+            statuses: FlowStatus::ALL
+                .iter()
+                .map(|status| (status.as_str(), filters.query.status == Some(*status)))
+                .collect(),
+            filters,
+            flows: page.flows.iter().map(FlowRow::of).collect(),
+        }
+    }
+}
+
+/// One flow.
+#[derive(Template)]
+#[template(path = "flow.html")]
+pub(super) struct FlowDetailPage {
+    frame: Frame,
+    flow: FlowRow,
+    digest: String,
+    activity: ActivityView,
+    depth: u32,
+    cause: Option<String>,
+    error: Option<String>,
+    runner: &'static str,
+    needs: String,
+    steps: Vec<StepView>,
+    entries: Vec<EntryView>,
+    finished: Option<Moment>,
+    may_retry: bool,
+    may_rerun: bool,
+    may_cancel: bool,
+    /// Signals that nodes wait for, where the visitor may send them.
+    signals: Vec<String>,
+}
+
+/// The activity that started a flow.
+pub(super) struct ActivityView {
+    pub(super) kind: String,
+    pub(super) object_type: String,
+    pub(super) token: String,
+    pub(super) id: String,
+    pub(super) cid: String,
+    pub(super) actor: String,
+    pub(super) changes: Vec<(String, String, String)>,
+}
+
+impl ActivityView {
+    /// The view of an activity.
+    pub(super) fn of(activity: &rosehip_core::activity::Activity) -> Self {
+        let changes = activity.transitions().map(|(field, from, to)| (field.to_owned(), plain(from), plain(to)));
+        Self {
+            kind: activity.kind.to_string(),
+            object_type: activity.object_type.to_string(),
+            token: activity.id.token().to_owned(),
+            id: activity.id.to_string(),
+            cid: activity.cid.to_string(),
+            actor: activity.owner.to_string(),
+            changes: changes.collect(),
+        }
+    }
+}
+
+/// A short value as people read it.
+fn plain(value: &Value) -> String {
+    match value {
+        Value::Null => "nothing".to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Object(members) if members.len() == 1 && members.contains_key("bytes") => {
+            format!("{} bytes", members["bytes"])
+        }
+        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => value.to_string(),
+    }
+}
+
+/// A node with what happened to it.
+struct StepView {
+    id: String,
+    label: String,
+    kind: &'static str,
+    badge: Badge,
+    is_idle: bool,
+    /// What leads to it, such as `validate (urgent)`.
+    after: Vec<String>,
+    branch: Option<String>,
+    attempts: u32,
+    duration: Option<String>,
+    fuel: Option<u64>,
+    waiting: Option<WaitView>,
+    retry_at: Option<Moment>,
+    error: Option<(String, String)>,
+    effects: Vec<EffectView>,
+    log: Vec<(&'static str, String)>,
+}
+
+/// What a node waits for.
+struct WaitView {
+    until: Option<Moment>,
+    signal: Option<String>,
+    schedule: Option<String>,
+    is_for_effects: bool,
+}
+
+struct EffectView {
+    id: String,
+    kind: String,
+    badge: Badge,
+    payload: Payload,
+    attempts: u32,
+    next_retry: Option<Moment>,
+    last_error: Option<String>,
+    receipt: Option<String>,
+    may_redrive: bool,
+}
+
+/// A payload as people read it, by kind; JSON for kinds that this host does not know.
+enum Payload {
+    Verdict { valid: bool, findings: Vec<Finding> },
+    Message { channel: String, subject: String, text: String, url: Option<String>, batch: Option<String> },
+    Line { level: String, text: String },
+    Json(String),
+}
+
+struct Finding {
+    field: String,
+    rule: String,
+    message: String,
+    severity: String,
+}
+
+struct EntryView {
+    seq: u64,
+    at: Moment,
+    kind: &'static str,
+    json: String,
+}
+
+impl FlowDetailPage {
+    /// The page of a flow.
+    pub(super) fn new(visitor: &Visitor, detail: &FlowDetail) -> Self {
+        let state = &detail.state;
+        let flow = FlowRow::of(&state.summary);
+        let status = state.status();
+        let operates = visitor.has(Need::Operate);
+        let may = |event: FlowEvent| operates && status.on(event).is_ok();
+        let order = state.dag.order();
+        let needs: Vec<_> = detail.needs.iter().map(ToString::to_string).collect();
+        let signals = order.iter().filter(|&&index| state.node(index).status == NodeStatus::Suspended);
+        let signals = signals.filter_map(|&index| state.waits_for_signal(index)).map(str::to_owned);
+        Self {
+            frame: Frame::new(format!("Flow {}", flow.short), visitor),
+            digest: state.summary.digest.to_string(),
+            activity: ActivityView::of(&detail.activity),
+            depth: state.started.depth,
+            cause: state.started.cause.as_ref().map(|cause| cause.flow.to_string()),
+            error: failure(detail),
+            runner: detail.runner,
+            needs: needs.join(", "),
+            steps: order.iter().map(|&index| StepView::of(detail, index, operates)).collect(),
+            entries: detail.records.iter().map(|(record, body)| EntryView {
+                seq: record.seq,
+                at: Moment(record.time),
+                kind: record.event.as_ref().map_or("erased", Event::kind),
+                json: pretty(body),
+            }).collect(),
+            finished: state.summary.finished_at.map(Moment),
+            may_retry: may(FlowEvent::Retry),
+            may_rerun: operates && status.is_final(),
+            may_cancel: may(FlowEvent::Cancel),
+            signals: if visitor.has(Need::Signal) { signals.collect() } else { Vec::new() },
+            flow,
+        }
+    }
+}
+
+/// How a failed flow failed.
+fn failure(detail: &FlowDetail) -> Option<String> {
+    if detail.state.status() != FlowStatus::Failed {
+        return None;
+    }
+    detail.records.iter().rev().find_map(|(record, _)| match &record.event {
+        Some(Event::FlowFailed(failed)) => {
+            Some(format!("{} failed: {} ({})", failed.node, failed.error.message, failed.error.rule))
+        }
+        _ => None,
+    })
+}
+
+impl StepView {
+    fn of(detail: &FlowDetail, index: NodeIndex, operates: bool) -> Self {
+        let state = &detail.state;
+        let (node, now) = (state.dag.node(index), state.node(index));
+        let ended = now.finished_at.or_else(|| now.started_at.map(|_| SystemClock::now()));
+        Self {
+            id: node.id.to_string(),
+            label: node.label.clone(),
+            kind: flow_json::kind(&node.work),
+            badge: now.status.into(),
+            is_idle: matches!(now.status, NodeStatus::Skipped | NodeStatus::Pending),
+            after: after(&state.dag, index),
+            branch: now.branch.clone(),
+            attempts: now.attempts,
+            duration: now.started_at.zip(ended).map(|(from, to)| duration(from, to)),
+            fuel: now.fuel,
+            waiting: WaitView::of(state, &node.work, now),
+            retry_at: now.retry_at.map(Moment),
+            error: now.error.as_ref().map(|error| (error.rule.clone(), error.message.clone())),
+            effects: now.effects.iter().map(|place| EffectView::of(&state.effects[*place], operates)).collect(),
+            log: log_of(detail, node.id.as_str()),
+        }
+    }
+}
+
+/// What leads to a node, with the branch on which it does.
+pub(super) fn after(dag: &Dag, index: NodeIndex) -> Vec<String> {
+    let edges = dag.incoming(index).map(|(from, edge)| {
+        let from = &dag.node(from).id;
+        edge.when.as_ref().map_or_else(|| from.to_string(), |branch| format!("{from} ({branch})"))
+    });
+    let mut edges: Vec<_> = edges.collect();
+    edges.sort();
+    edges
+}
+
+/// What the guest wrote while a node was called.
+fn log_of(detail: &FlowDetail, id: &str) -> Vec<(&'static str, String)> {
+    let lines = detail.records.iter().filter_map(|(record, _)| match record.event.as_ref()? {
+        Event::NodeDone(done) if done.node.as_str() == id => Some(&done.log),
+        Event::NodeRetrying(retrying) if retrying.node.as_str() == id => Some(&retrying.log),
+        Event::NodeFailed(failed) if failed.node.as_str() == id => Some(&failed.log),
+        _ => None,
+    });
+    lines.flatten().map(|line: &GuestLogLine| (level(line.level), line.message.clone())).collect()
+}
+
+fn level(level: GuestLogLevel) -> &'static str {
+    match level {
+        GuestLogLevel::Debug => "debug",
+        GuestLogLevel::Info => "info",
+        GuestLogLevel::Warn => "warn",
+        GuestLogLevel::Error => "error",
+    }
+}
+
+impl WaitView {
+    fn of(state: &FlowState, work: &NodeWork, now: &NodeState) -> Option<Self> {
+        match now.waiting.as_ref()? {
+            Waiting::Wait { timer, signal } => Some(Self {
+                until: timer.map(Timer::nominal).map(Moment),
+                signal: signal.clone(),
+                schedule: schedule(state, work),
+                is_for_effects: false,
+            }),
+            Waiting::Effects => Some(Self { until: None, signal: None, schedule: None, is_for_effects: true }),
+        }
+    }
+}
+
+/// The schedule that a wait follows, such as `09:00 Europe/Berlin on mon, thu`.
+fn schedule(state: &FlowState, work: &NodeWork) -> Option<String> {
+    let NodeWork::Wait(Wait::Until(pointer)) = work else { return None };
+    let within = pointer.strip_prefix("/config/")?;
+    let (name, rest) = within.split_once('/').map_or((within, String::new()), |(name, rest)| (name, format!("/{rest}")));
+    let schedule = state.started.config.get(name)?.pointer(&rest)?;
+    let text = |name: &str| schedule.get(name).and_then(Value::as_str);
+    let time = format!("{} {}", text("at")?, text("tz")?);
+    let days = schedule.get("days").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+    let days = days.collect::<Vec<_>>().join(", ");
+    Some(if days.is_empty() { format!("every day at {time}") } else { format!("{days} at {time}") })
+}
+
+impl EffectView {
+    fn of(state: &EffectState, operates: bool) -> Self {
+        let receipt = state.receipt.as_ref().filter(|receipt| !receipt.is_null());
+        Self {
+            id: state.effect.id.to_string(),
+            kind: state.effect.kind.clone(),
+            badge: state.status.into(),
+            payload: Payload::of(&state.effect.kind, &state.effect.payload),
+            attempts: state.attempts,
+            next_retry: state.next_retry_at.filter(|_| state.status == EffectStatus::Retrying).map(Moment),
+            last_error: state.last_error.clone(),
+            receipt: receipt.map(pretty),
+            may_redrive: operates && state.status.on(EffectEvent::Redrive).is_ok(),
+        }
+    }
+}
+
+impl Payload {
+    fn of(kind: &str, payload: &Value) -> Self {
+        let text = |name: &str| payload.get(name).and_then(Value::as_str).map(str::to_owned);
+        match kind {
+            "validate" => {
+                let findings = payload.get("findings").and_then(Value::as_array);
+                Self::Verdict {
+                    valid: payload.get("valid").and_then(Value::as_bool).unwrap_or_default(),
+                    findings: findings.into_iter().flatten().map(Finding::of).collect(),
+                }
+            }
+            "notify" => Self::Message {
+                channel: text("channel").unwrap_or_else(|| "log".to_owned()),
+                subject: text("subject").unwrap_or_default(),
+                text: text("text").unwrap_or_default(),
+                url: text("url"),
+                batch: text("batch"),
+            },
+            "log" => Self::Line {
+                level: text("level").unwrap_or_else(|| "info".to_owned()),
+                text: text("message").unwrap_or_default(),
+            },
+            _ => Self::Json(pretty(payload)),
+        }
+    }
+}
+
+impl Finding {
+    fn of(value: &Value) -> Self {
+        let text = |name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let severity = Some(text("severity")).filter(|severity| !severity.is_empty());
+        Self {
+            field: text("field"),
+            rule: text("rule"),
+            message: text("message"),
+            severity: severity.unwrap_or_else(|| "error".to_owned()),
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! `/flows`, `/flows/{id}` and what people do to flows and effects.
+
+use axum::{
+    extract::{Path, State},
+    http::{
+        HeaderMap, Uri,
+        header::LINK,
+        request::Parts,
+    },
+    response::{IntoResponse, Redirect, Response},
+};
+use rosehip_core::{
+    flow::FlowSummary,
+    ids::{EffectId, FlowId, NodeId},
+    json,
+};
+use serde_json::{Value, json};
+
+use super::{
+    App,
+    article_pages::document,
+    fault::Fault,
+    flow_json,
+    flow_pages::{FlowDetailPage, FlowsPage},
+    flow_query::Filters,
+    input::Input,
+    negotiate::{self, Form, choose, wants_redirect},
+    page,
+    visitor::Visitor,
+};
+use crate::host::{FlowDetail, Host};
+
+/// Characters of an id that are enough to name a flow.
+const PREFIX_CHARS: usize = 6;
+
+/// `GET /flows`
+pub(super) async fn list(
+    State(app): State<App>,
+    uri: Uri,
+    headers: HeaderMap,
+    visitor: Visitor,
+) -> Result<Response, Fault> {
+    let filters = Filters::read(uri.query())?;
+    let flows = app.host.flows(filters.query.clone()).await?;
+    let link = flows.next.map(|cursor| format!("<{}>; rel=\"next\"", filters.page_from(cursor)));
+    let mut response = match choose(&headers, negotiate::PAGE) {
+        Form::Html => page::html(&FlowsPage::new(&visitor, filters, &flows)),
+        form => document(form, &json!({"flows": flows.flows, "next": flows.next.map(|cursor| cursor.to_string())})),
+    };
+    if let Some(link) = link.and_then(|link| link.parse().ok()) {
+        response.headers_mut().insert(LINK, link);
+    }
+    Ok(response)
+}
+
+/// `GET /flows/{id}`
+pub(super) async fn show(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    visitor: Visitor,
+) -> Result<Response, Fault> {
+    let flow = detail(&app.host, &id).await?;
+    Ok(match choose(&headers, negotiate::PAGE) {
+        Form::Html => page::html(&FlowDetailPage::new(&visitor, &flow)),
+        form => document(form, &flow_json::detail(&flow)),
+    })
+}
+
+async fn detail(host: &Host, id: &str) -> Result<FlowDetail, Fault> {
+    let is_prefix = id.len() >= PREFIX_CHARS && id.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+    let found = if is_prefix { host.flow(id).await? } else { None };
+    found.ok_or_else(|| Fault::not_found("flow"))
+}
+
+/// The flow that an id or the beginning of one names.
+async fn named(host: &Host, id: &str) -> Result<FlowId, Fault> {
+    match id.parse() {
+        Ok(flow) => Ok(flow),
+        Err(_) => Ok(detail(host, id).await?.state.id()),
+    }
+}
+
+/// What was done, as its list item or as the flow's page.
+fn done(parts: &Parts, flow: &FlowSummary) -> Response {
+    match wants_redirect(parts) {
+        true => Redirect::to(&format!("/flows/{}", flow.id)).into_response(),
+        false => document(Form::Json, &json!(flow)),
+    }
+}
+
+/// `POST /flows/{id}/retry`
+pub(super) async fn retry(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    visitor: Visitor,
+    parts: Parts,
+) -> Result<Response, Fault> {
+    let flow = app.host.retry(named(&app.host, &id).await?, visitor.by()).await?;
+    Ok(done(&parts, &flow))
+}
+
+/// `POST /flows/{id}/rerun`
+pub(super) async fn rerun(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    visitor: Visitor,
+    parts: Parts,
+) -> Result<Response, Fault> {
+    let flow = app.host.rerun(named(&app.host, &id).await?, visitor.by()).await?;
+    Ok(done(&parts, &flow))
+}
+
+/// `POST /flows/{id}/cancel`
+pub(super) async fn cancel(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    visitor: Visitor,
+    parts: Parts,
+    input: Input,
+) -> Result<Response, Fault> {
+    let reason = match input {
+        Input::Form(mut fields) => fields.remove("reason"),
+        Input::Json(members) => members.get("reason").and_then(Value::as_str).map(str::to_owned),
+    };
+    let reason = reason.map(|reason| reason.trim().chars().take(500).collect()).filter(|reason: &String| !reason.is_empty());
+    let flow = app.host.cancel(named(&app.host, &id).await?, visitor.by(), reason).await?;
+    Ok(done(&parts, &flow))
+}
+
+/// `POST /flows/{id}/signal`
+pub(super) async fn signal(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    visitor: Visitor,
+    parts: Parts,
+    input: Input,
+) -> Result<Response, Fault> {
+    let (name, payload) = read_signal(input)?;
+    let flow = named(&app.host, &id).await?;
+    let is_taken = app.host.signal(flow, &name, payload, visitor.by()).await?;
+    if wants_redirect(&parts) {
+        return Ok(Redirect::to(&format!("/flows/{flow}")).into_response());
+    }
+    let summary = detail(&app.host, &flow.to_string()).await?.state.summary;
+    let mut value = json!(summary);
+    value["ignored"] = (!is_taken).into();
+    Ok(document(Form::Json, &value))
+}
+
+/// A signal's name and what it carries; in a form the latter is JSON.
+fn read_signal(input: Input) -> Result<(String, Value), Fault> {
+    let (name, payload) = match input {
+        Input::Json(mut members) => {
+            let name = members.remove("name").and_then(|name| name.as_str().map(str::to_owned));
+            let payload = members.remove("payload").unwrap_or_default();
+            if let Some(other) = members.keys().next() {
+                return Err(Fault::invalid(other, "unknown-field", "is not a field; those are name, payload"));
+            }
+            (name, payload)
+        }
+        Input::Form(mut fields) => {
+            let text = fields.remove("payload").unwrap_or_default();
+            let payload = match text.trim() {
+                "" => Value::Null,
+                text => json::parse(text.as_bytes()).map_err(|error| Fault::invalid("payload", error.rule, error.message))?,
+            };
+            (fields.remove("name"), payload)
+        }
+    };
+    let name = name.ok_or_else(|| Fault::invalid("name", "required", "name the signal"))?;
+    match name.trim().parse::<NodeId>() {
+        Ok(name) => Ok((name.to_string(), payload)),
+        Err(_) => Err(Fault::invalid("name", "form", "must be a signal's name, [a-z][a-z0-9-]{0,62}")),
+    }
+}
+
+/// `POST /effects/{id}/redrive`
+pub(super) async fn redrive(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    visitor: Visitor,
+    parts: Parts,
+) -> Result<Response, Fault> {
+    let effect: EffectId = id.parse().map_err(|_| Fault::not_found("effect"))?;
+    let flow = app.host.redrive(effect, visitor.by()).await?;
+    let summary = detail(&app.host, &flow.to_string()).await?.state.summary;
+    Ok(done(&parts, &summary))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn object(value: Value) -> Input {
+        Input::Json(value.as_object().cloned().expect("an object"))
+    }
+
+    #[test]
+    fn a_signal_has_a_name_and_may_carry_something() {
+        let read = |input| read_signal(input).map_err(|fault| fault.errors[0].field.clone());
+        assert_eq!(read(object(json!({"name": "approve", "payload": {"by": "ada"}}))), Ok(("approve".into(), json!({"by": "ada"}))));
+        let form = |text: &str| Input::Form(super::super::input::fields(text.as_bytes()));
+        assert_eq!(read(form("name=approve&payload=%7B%22a%22%3A1%7D")), Ok(("approve".into(), json!({"a": 1}))));
+        assert_eq!(read(form("name=approve&payload=")), Ok(("approve".into(), Value::Null)));
+        assert_eq!(read(form("name=approve&payload=%7B")), Err("payload".to_owned()));
+        assert_eq!(read(object(json!({"payload": 1}))), Err("name".to_owned()));
+        assert_eq!(read(object(json!({"name": "No"}))), Err("name".to_owned()));
+        assert_eq!(read(object(json!({"name": "a", "x": 1}))), Err("x".to_owned()));
+    }
+}

@@ -1,0 +1,80 @@
+//! The routes: HTML for people, JSON for programs. Handlers append through [`Host`] or read its views; nothing here
+//! decides what a write means.
+//!
+//! A request comes in by [`doors`], which says who it is from, and meets the table in [`routes`], which says who may.
+
+mod access;
+mod account_admin;
+mod activities;
+mod article_form;
+mod article_pages;
+mod article_writes;
+mod assets;
+mod behavior_json;
+mod behavior_pages;
+mod behaviors;
+mod csrf;
+mod doors;
+mod fault;
+mod flow_json;
+mod flow_pages;
+mod flow_query;
+mod flows;
+mod health;
+mod input;
+mod limits;
+mod live;
+mod login;
+mod markdown;
+mod negotiate;
+mod objects;
+mod page;
+mod prefer;
+mod routes;
+mod session;
+mod slug;
+mod visitor;
+mod written;
+
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+
+use crate::host::Host;
+
+/// Password hashes computed at a time; each takes a core and 19 MiB.
+const CONCURRENT_PASSWORDS: usize = 2;
+
+/// Who may come in, and as whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Over the network: sessions, bearer tokens, anonymous reads.
+    Public,
+    /// Over the data directory's socket or in the same process: whoever opens it acts as operator.
+    Operator,
+}
+
+/// What the routes need to know of the configuration.
+#[derive(Debug, Clone)]
+pub struct HttpOptions {
+    /// Whether cookies are marked Secure: `base_url` is https.
+    pub secure_cookies: bool,
+    /// Addresses whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<std::net::IpAddr>,
+}
+
+/// What every handler has at hand.
+#[derive(Debug, Clone)]
+struct App {
+    host: Arc<Host>,
+    passwords: Arc<Semaphore>,
+}
+
+/// All routes of the host. Serve it with the peer's address as `ConnectInfo<SocketAddr>`: rate limits are by address.
+pub fn router(host: Arc<Host>, options: &HttpOptions, access: Access) -> axum::Router {
+    let app = App { host, passwords: Arc::new(Semaphore::new(CONCURRENT_PASSWORDS)) };
+    match access {
+        Access::Public => doors::public(&app, options),
+        Access::Operator => doors::operator(&app),
+    }
+}

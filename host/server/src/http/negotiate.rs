@@ -1,0 +1,148 @@
+//! What form an answer takes: `Accept` (RFC 9110 §12.5.1), read once a request.
+
+use axum::http::{HeaderMap, HeaderValue, Method, header::ACCEPT, header::CONTENT_TYPE, request::Parts};
+
+/// The form of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// A page for people.
+    Html,
+    /// JSON, as `application/json`.
+    Json,
+    /// `ActivityStreams` 2.0, as `application/activity+json`.
+    Activity,
+    /// `ActivityStreams` 2.0, as `application/ld+json` with its profile.
+    LinkedData,
+}
+
+impl Form {
+    /// What stands in `Accept` for it.
+    fn media(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Html => ("text", "html"),
+            Self::Json => ("application", "json"),
+            Self::Activity => ("application", "activity+json"),
+            Self::LinkedData => ("application", "ld+json"),
+        }
+    }
+
+    /// The `Content-Type` of the answer.
+    pub(super) fn content_type(self) -> HeaderValue {
+        HeaderValue::from_static(match self {
+            Self::Html => "text/html; charset=utf-8",
+            Self::Json => "application/json",
+            Self::Activity => "application/activity+json",
+            Self::LinkedData => r#"application/ld+json; profile="https://www.w3.org/ns/activitystreams""#,
+        })
+    }
+}
+
+/// Pages that also come as JSON.
+pub(super) const PAGE: &[Form] = &[Form::Html, Form::Json];
+/// Pages whose JSON is `ActivityStreams`.
+pub(super) const PUBLIC_PAGE: &[Form] = &[Form::Html, Form::Activity, Form::LinkedData, Form::Json];
+/// `ActivityStreams` that people may also look at.
+pub(super) const DOCUMENT: &[Form] = &[Form::Json, Form::Activity, Form::LinkedData, Form::Html];
+
+/// The one of `offers` that the client likes best; the first, where it does not care or wants none of them.
+pub(super) fn choose(headers: &HeaderMap, offers: &[Form]) -> Form {
+    let accept = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let ranges: Vec<Range<'_>> = accept.flat_map(|value| value.split(',')).filter_map(Range::parse).collect();
+    let mut best = (offers[0], (0.0, 0));
+    for offer in offers {
+        // Of the ranges that cover the offer the most specific one says how much it is liked.
+        let covering = ranges.iter().filter_map(|range| Some((range.covers(*offer)?, range.quality)));
+        let Some((specific, quality)) = covering.max_by_key(|(specific, _)| *specific) else { continue };
+        let rank = (quality, specific);
+        if quality > 0.0 && rank > best.1 {
+            best = (*offer, rank);
+        }
+    }
+    best.0
+}
+
+/// Whether an error is for a person to read: the client names HTML, or does not care and asks for a page or sends a
+/// form.
+pub(super) fn wants_page(method: &Method, path: &str, headers: &HeaderMap) -> bool {
+    let is_for_programs = ["/objects/", "/users", "/tokens"].iter().any(|prefix| path.starts_with(prefix));
+    let sends_json = headers.get(CONTENT_TYPE).is_some_and(|value| !value.as_bytes().starts_with(b"application/x-www-form"));
+    let default = if method.is_safe() { !is_for_programs } else { !is_for_programs && !sends_json && *method == Method::POST };
+    let offers = if default { PUBLIC_PAGE } else { DOCUMENT };
+    choose(headers, offers) == Form::Html
+}
+
+/// The answer to a write: a redirect for people who sent a form, JSON for everybody else.
+pub(super) fn wants_redirect(parts: &Parts) -> bool {
+    wants_page(&parts.method, parts.uri.path(), &parts.headers)
+}
+
+/// One media range of an `Accept` header.
+struct Range<'a> {
+    kind: &'a str,
+    subtype: &'a str,
+    quality: f32,
+}
+
+impl<'a> Range<'a> {
+    fn parse(text: &'a str) -> Option<Self> {
+        let mut parts = text.split(';').map(str::trim);
+        let (kind, subtype) = parts.next()?.split_once('/')?;
+        let quality = parts.find_map(|parameter| parameter.strip_prefix("q=")).map_or(Some(1.0), |q| q.parse().ok())?;
+        Some(Self { kind, subtype, quality })
+    }
+
+    /// How closely it covers a form: 3 exactly, 2 by type, 1 as anything.
+    fn covers(&self, form: Form) -> Option<u8> {
+        let (kind, subtype) = form.media();
+        match (self.kind, self.subtype) {
+            ("*", "*") => Some(1),
+            (own, "*") if own.eq_ignore_ascii_case(kind) => Some(2),
+            (own, sub) if own.eq_ignore_ascii_case(kind) && sub.eq_ignore_ascii_case(subtype) => Some(3),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(accept: &str) -> HeaderMap {
+        HeaderMap::from_iter([(ACCEPT, accept.parse().expect("a header"))])
+    }
+
+    #[test]
+    fn browsers_get_pages_and_programs_what_they_ask_for() {
+        let browser = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+        for (accept, wanted) in [
+            (browser, Form::Html),
+            ("*/*", Form::Html),
+            ("application/json", Form::Json),
+            ("application/json, */*", Form::Json),
+            ("application/*", Form::Activity),
+            ("application/activity+json", Form::Activity),
+            (r#"application/ld+json; profile="https://www.w3.org/ns/activitystreams""#, Form::LinkedData),
+            ("text/html;q=0.5, application/json", Form::Json),
+            ("application/json;q=0, */*;q=0.1", Form::Html),
+            ("image/png", Form::Html),
+            ("nonsense", Form::Html),
+            ("application/json;q=x", Form::Html),
+        ] {
+            assert_eq!(choose(&headers(accept), PUBLIC_PAGE), wanted, "{accept}");
+        }
+        assert_eq!(choose(&HeaderMap::new(), PAGE), Form::Html);
+    }
+
+    #[test]
+    fn errors_are_pages_for_those_who_would_have_got_one() {
+        let none = HeaderMap::new();
+        assert!(wants_page(&Method::GET, "/drafts", &none));
+        assert!(wants_page(&Method::POST, "/new", &none));
+        assert!(!wants_page(&Method::GET, "/objects/Order/1", &none));
+        assert!(!wants_page(&Method::PUT, "/behaviors/publish", &none));
+        assert!(!wants_page(&Method::GET, "/drafts", &headers("application/json")));
+        let json = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
+        assert!(!wants_page(&Method::POST, "/new", &json));
+        assert!(wants_page(&Method::GET, "/objects/Order/1", &headers("text/html")));
+    }
+}

@@ -1,0 +1,222 @@
+//! The table: every route with what it needs of whoever asks. What is not in it is 404 or 405.
+
+use std::any::Any;
+
+use axum::{
+    Router,
+    extract::{Request, State},
+    handler::Handler,
+    middleware::{Next, from_fn_with_state},
+    response::{IntoResponse, Response},
+    routing::{MethodFilter, MethodRouter, on},
+};
+use tower_http::catch_panic::CatchPanicLayer;
+
+use super::{
+    App, account_admin as accounts, activities, article_pages as pages, article_writes as writes, assets, behaviors,
+    access::Need::{self, Login, Nothing, Operate, Signal, Upload, Write},
+    fault::Fault,
+    flows, health, live, login, objects,
+    visitor::Visitor,
+};
+
+/// A row of the table.
+struct Row {
+    method: &'static str,
+    path: &'static str,
+    need: Need,
+    handler: MethodRouter<App>,
+}
+
+fn row<T: 'static>(method: &'static str, path: &'static str, need: Need, handler: impl Handler<T, App>) -> Row {
+    let filter = match method {
+        "GET" => MethodFilter::GET,
+        "PUT" => MethodFilter::PUT,
+        "DELETE" => MethodFilter::DELETE,
+        _ => MethodFilter::POST,
+    };
+    Row { method, path, need, handler: on(filter, handler) }
+}
+
+/// Every route.
+fn table() -> Vec<Row> {
+    vec![
+        // Articles.
+        row("GET", "/", Nothing, pages::index),
+        row("GET", "/drafts", Write, pages::drafts),
+        row("GET", "/new", Write, pages::new_form),
+        row("POST", "/new", Write, writes::create),
+        row("GET", "/{slug}", Nothing, pages::to_slash),
+        row("GET", "/{slug}/", Nothing, pages::show),
+        row("DELETE", "/{slug}", Write, writes::delete),
+        row("DELETE", "/{slug}/", Write, writes::delete),
+        row("GET", "/{slug}/edit", Write, pages::edit_form),
+        row("POST", "/{slug}/edit", Write, writes::edit),
+        row("POST", "/{slug}/delete", Write, writes::delete),
+        // Every other object, and articles too. What is not public, the handler keeps to editors.
+        row("GET", "/objects/{type}/{id}", Nothing, objects::get),
+        row("PUT", "/objects/{type}/{id}", Write, objects::put),
+        row("DELETE", "/objects/{type}/{id}", Write, objects::delete),
+        // What happened. Strangers may read public activities, and no more of them than their document.
+        row("GET", "/activities/{name}", Nothing, activities::show),
+        row("GET", "/flows", Login, flows::list),
+        row("GET", "/flows/events", Login, live::events),
+        row("GET", "/flows/{id}", Login, flows::show),
+        row("POST", "/flows/{id}/retry", Operate, flows::retry),
+        row("POST", "/flows/{id}/rerun", Operate, flows::rerun),
+        row("POST", "/flows/{id}/cancel", Operate, flows::cancel),
+        row("POST", "/flows/{id}/signal", Signal, flows::signal),
+        row("POST", "/effects/{id}/redrive", Operate, flows::redrive),
+        // Behaviors.
+        row("GET", "/behaviors", Login, behaviors::list),
+        row("GET", "/behaviors/{name}", Login, behaviors::show),
+        row("PUT", "/behaviors/{name}", Upload, behaviors::install),
+        row("DELETE", "/behaviors/{name}", Operate, behaviors::remove),
+        row("POST", "/behaviors/{name}/delete", Operate, behaviors::remove_by_form),
+        row("POST", "/behaviors/{name}/rollback", Operate, behaviors::rollback),
+        row("POST", "/behaviors/{name}/enable", Operate, behaviors::enable),
+        row("POST", "/behaviors/{name}/disable", Operate, behaviors::disable),
+        row("GET", "/behaviors/{name}/config", Login, behaviors::config),
+        row("PUT", "/behaviors/{name}/config", Operate, behaviors::set_config),
+        row("POST", "/behaviors/{name}/config", Operate, behaviors::set_config_by_form),
+        row("GET", "/behaviors/{name}/policy", Login, behaviors::policy),
+        row("PUT", "/behaviors/{name}/policy", Operate, behaviors::set_policy),
+        row("POST", "/behaviors/{name}/policy", Operate, behaviors::set_policy_by_form),
+        // Accounts.
+        row("GET", "/login", Nothing, login::form),
+        row("POST", "/login", Nothing, login::login),
+        row("POST", "/logout", Nothing, login::logout),
+        row("GET", "/users", Operate, accounts::users),
+        row("POST", "/users", Operate, accounts::add_user),
+        row("DELETE", "/users/{name}", Operate, accounts::remove_user),
+        row("POST", "/users/{name}/password", Operate, accounts::set_password),
+        row("GET", "/tokens", Operate, accounts::tokens),
+        row("POST", "/tokens", Operate, accounts::add_token),
+        row("DELETE", "/tokens/{name}", Operate, accounts::revoke_token),
+        // Operations.
+        row("GET", "/livez", Nothing, health::alive),
+        row("GET", "/readyz", Nothing, health::ready),
+        row("GET", "/metrics", Nothing, health::metrics),
+        row("GET", "/assets/rosehip.css", Nothing, assets::stylesheet),
+    ]
+}
+
+/// The table as a router. A door sets the visitor before it.
+pub(super) fn router(app: &App) -> Router {
+    let mut router = Router::new();
+    for Row { path, need, handler, method: _ } in table() {
+        let handler = match need {
+            Nothing => handler,
+            Login | Write | Signal | Upload | Operate => handler.route_layer(from_fn_with_state(need, guard)),
+        };
+        router = router.route(path, handler);
+    }
+    router
+        .fallback(async || Fault::not_found("page"))
+        .layer(CatchPanicLayer::custom(panicked))
+        .with_state(app.clone())
+}
+
+/// Lets through who has what the route needs.
+async fn guard(State(need): State<Need>, visitor: Visitor, request: Request, next: Next) -> Response {
+    match visitor.must_have(need) {
+        Ok(()) => next.run(request).await,
+        Err(fault) => fault.into_response(),
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the layer hands the panic over")]
+fn panicked(panic: Box<dyn Any + Send>) -> Response {
+    let text = panic.downcast_ref::<String>().cloned();
+    let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+    Fault::ours(&format!("panic: {}", text.unwrap_or_default())).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use rosehip_adapters::accounts::Role;
+
+    use super::*;
+
+    /// Who may: a line a route, a letter a role (stranger, Author, Editor, aPprover, Operator).
+    #[test]
+    fn the_table_of_routes_and_roles() {
+        let who = |need: Need| {
+            let letters = ['A', 'E', 'P', 'O'];
+            let roles = Role::ALL.iter().zip(letters).map(|(role, letter)| need.is_met_by(Some(*role)).then_some(letter));
+            let stranger = std::iter::once(need.is_met_by(None).then_some('s'));
+            stranger.chain(roles).map(|letter| letter.unwrap_or('-')).collect::<String>()
+        };
+        let lines: String =
+            table().iter().map(|row| format!("{} {} {}\n", who(row.need), row.method, row.path)).collect();
+        insta::assert_snapshot!(lines, @r"
+        sAEPO GET /
+        --EPO GET /drafts
+        --EPO GET /new
+        --EPO POST /new
+        sAEPO GET /{slug}
+        sAEPO GET /{slug}/
+        --EPO DELETE /{slug}
+        --EPO DELETE /{slug}/
+        --EPO GET /{slug}/edit
+        --EPO POST /{slug}/edit
+        --EPO POST /{slug}/delete
+        sAEPO GET /objects/{type}/{id}
+        --EPO PUT /objects/{type}/{id}
+        --EPO DELETE /objects/{type}/{id}
+        sAEPO GET /activities/{name}
+        -AEPO GET /flows
+        -AEPO GET /flows/events
+        -AEPO GET /flows/{id}
+        ----O POST /flows/{id}/retry
+        ----O POST /flows/{id}/rerun
+        ----O POST /flows/{id}/cancel
+        ---PO POST /flows/{id}/signal
+        ----O POST /effects/{id}/redrive
+        -AEPO GET /behaviors
+        -AEPO GET /behaviors/{name}
+        -A--O PUT /behaviors/{name}
+        ----O DELETE /behaviors/{name}
+        ----O POST /behaviors/{name}/delete
+        ----O POST /behaviors/{name}/rollback
+        ----O POST /behaviors/{name}/enable
+        ----O POST /behaviors/{name}/disable
+        -AEPO GET /behaviors/{name}/config
+        ----O PUT /behaviors/{name}/config
+        ----O POST /behaviors/{name}/config
+        -AEPO GET /behaviors/{name}/policy
+        ----O PUT /behaviors/{name}/policy
+        ----O POST /behaviors/{name}/policy
+        sAEPO GET /login
+        sAEPO POST /login
+        sAEPO POST /logout
+        ----O GET /users
+        ----O POST /users
+        ----O DELETE /users/{name}
+        ----O POST /users/{name}/password
+        ----O GET /tokens
+        ----O POST /tokens
+        ----O DELETE /tokens/{name}
+        sAEPO GET /livez
+        sAEPO GET /readyz
+        sAEPO GET /metrics
+        sAEPO GET /assets/rosehip.css
+        ");
+    }
+
+    #[test]
+    fn a_stranger_changes_nothing_but_who_he_is() {
+        let open = table().into_iter().filter(|row| row.method != "GET" && row.need.is_met_by(None));
+        let paths: Vec<_> = open.map(|row| row.path).collect();
+        assert_eq!(paths, ["/login", "/logout"]);
+    }
+
+    #[test]
+    fn every_first_segment_is_a_reserved_slug() {
+        for row in table() {
+            let first = row.path.split('/').nth(1).unwrap_or_default();
+            let is_word = !first.is_empty() && !first.starts_with('{');
+            assert!(!is_word || super::super::slug::is_reserved(first), "{first}");
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! The binary `rosehip`: the host and its command line.
+
+#![allow(unreachable_pub, reason = "in a binary, `pub` can only mean that other modules use it")]
+
+mod cli;
+mod client;
+mod config;
+mod host;
+mod http;
+mod serve;
+mod shipped;
+mod socket;
+mod telemetry;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::main()
+}

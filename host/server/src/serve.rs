@@ -1,0 +1,220 @@
+//! Serving a data directory: the public routes on TCP, the operator's on a socket in the directory.
+//!
+//! `bind` before `start`, so that a port that is taken is told before anything is opened; `stop` drains what is under
+//! way, lets the host write out what is queued, and takes the socket away while the lock is still held.
+
+use std::{
+    fs, io,
+    net::{IpAddr, SocketAddr},
+    os::unix::fs::PermissionsExt as _,
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
+
+use axum::{Router, body::Body, http::header, middleware, response::Response, serve::ListenerExt as _};
+use futures_util::StreamExt as _;
+use tokio::{
+    net::{TcpListener, TcpStream, UnixListener},
+    signal::unix::{Signal, SignalKind, signal},
+    sync::watch,
+    task::JoinSet,
+};
+
+use crate::{
+    host::{Host, HostOptions},
+    http::{self, Access, HttpOptions},
+    socket::SocketPath,
+};
+
+/// How long requests under way may take once the host is told to stop.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// How a data directory is served.
+#[derive(Debug, Clone)]
+pub struct ServeOptions {
+    /// The data directory, made on the first start.
+    pub data_dir: PathBuf,
+    /// The origin of ids.
+    pub base_url: String,
+    /// Addresses whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpAddr>,
+    /// Accept a log that is shorter than its signed head.
+    pub accept_truncation: bool,
+}
+
+/// Why a data directory is not served.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The address cannot be listened on.
+    #[error("cannot listen on {listen}: {}", bind_reason(.source))]
+    Bind {
+        /// The address.
+        listen: String,
+        /// The system's words.
+        source: io::Error,
+    },
+    /// The operator's socket cannot be made.
+    #[error("cannot listen on {path}: {source}")]
+    Socket {
+        /// The socket.
+        path: PathBuf,
+        /// The system's words.
+        source: io::Error,
+    },
+    /// The data directory was not opened.
+    #[error(transparent)]
+    Open(anyhow::Error),
+    /// Signals cannot be waited for.
+    #[error("cannot wait for signals: {0}")]
+    Signals(io::Error),
+}
+
+fn bind_reason(error: &io::Error) -> String {
+    if error.kind() == io::ErrorKind::AddrInUse {
+        return "the port is taken; choose another with --listen".to_owned();
+    }
+    error.to_string()
+}
+
+/// Takes an address to listen on, such as `127.0.0.1:7420`.
+pub async fn bind(listen: &str) -> Result<TcpListener, ServeError> {
+    let bind = |source| ServeError::Bind { listen: listen.to_owned(), source };
+    TcpListener::bind(listen).await.map_err(bind)
+}
+
+/// A host that is being served.
+#[derive(Debug)]
+pub struct Server {
+    host: Arc<Host>,
+    socket: SocketPath,
+    stopping: watch::Sender<bool>,
+    listeners: JoinSet<io::Result<()>>,
+}
+
+impl Server {
+    /// Opens the data directory and serves it. Connections made since `listener` was bound are answered from here on.
+    pub async fn start(options: ServeOptions, listener: TcpListener) -> Result<Self, ServeError> {
+        let http_options = HttpOptions {
+            secure_cookies: options.base_url.starts_with("https:"),
+            trusted_proxies: options.trusted_proxies,
+        };
+        let socket = SocketPath::of(&options.data_dir);
+        let host = open(HostOptions {
+            data_dir: options.data_dir,
+            base_url: options.base_url,
+            runs_flows: true,
+            accept_truncation: options.accept_truncation,
+        })
+        .await
+        .map_err(ServeError::Open)?;
+        let operators = match listen_on(&socket) {
+            Ok(operators) => operators,
+            Err(source) => {
+                host.stop().await;
+                return Err(ServeError::Socket { path: socket.path().to_owned(), source });
+            }
+        };
+
+        let (stopping, stop) = watch::channel(false);
+        let public = ending(http::router(Arc::clone(&host), &http_options, Access::Public), stop.clone());
+        let operator = ending(http::router(Arc::clone(&host), &http_options, Access::Operator), stop.clone());
+        let listener = listener.tap_io(without_delay);
+        let mut listeners = JoinSet::new();
+        listeners.spawn(
+            axum::serve(listener, public.into_make_service_with_connect_info::<SocketAddr>())
+                .with_graceful_shutdown(stopped(stop.clone()))
+                .into_future(),
+        );
+        listeners.spawn(axum::serve(operators, operator).with_graceful_shutdown(stopped(stop)).into_future());
+        Ok(Self { host, socket, stopping, listeners })
+    }
+
+    /// The host that is served.
+    pub fn host(&self) -> &Arc<Host> {
+        &self.host
+    }
+
+    /// Takes no more requests, waits for those under way, then stops the host.
+    pub async fn stop(mut self) {
+        let _listeners_are_gone = self.stopping.send(true);
+        let drained = async { while self.listeners.join_next().await.is_some() {} };
+        if tokio::time::timeout(DRAIN, drained).await.is_err() {
+            tracing::warn!(seconds = DRAIN.as_secs(), "requests were still under way when the host stopped");
+        }
+        self.listeners.abort_all();
+        self.host.stop().await;
+        if let Err(error) = fs::remove_file(self.socket.path()) {
+            tracing::warn!(socket = %self.socket.path().display(), %error, "the socket was not removed");
+        }
+    }
+}
+
+/// Opens a data directory on a thread that may block.
+pub async fn open(options: HostOptions) -> Result<Arc<Host>, anyhow::Error> {
+    tokio::task::spawn_blocking(move || Host::open(options)).await?
+}
+
+/// The signals that ask a process to end: SIGINT and SIGTERM. From the first of these on none is missed, and none ends
+/// the process by itself.
+#[derive(Debug)]
+pub struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    /// Begins to listen for them.
+    pub fn listen() -> Result<Self, ServeError> {
+        let interrupt = signal(SignalKind::interrupt()).map_err(ServeError::Signals)?;
+        let terminate = signal(SignalKind::terminate()).map_err(ServeError::Signals)?;
+        Ok(Self { interrupt, terminate })
+    }
+
+    /// Waits for one.
+    pub async fn received(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+/// Makes the operator's socket. One that is there is stale: its host would hold the directory's lock, which is ours.
+fn listen_on(socket: &SocketPath) -> io::Result<UnixListener> {
+    match fs::remove_file(socket.path()) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    let listener = UnixListener::bind(socket.short()?.path())?;
+    fs::set_permissions(socket.path(), fs::Permissions::from_mode(0o600))?;
+    Ok(listener)
+}
+
+fn without_delay(stream: &mut TcpStream) {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "a connection keeps its delay");
+    }
+}
+
+/// Resolves when the host is told to stop, or when whoever would tell it is gone.
+async fn stopped(mut stop: watch::Receiver<bool>) {
+    let _either_way = stop.wait_for(|stopping| *stopping).await;
+}
+
+/// Ends event streams when the host is told to stop; they would hold up its end otherwise.
+fn ending(router: Router, stop: watch::Receiver<bool>) -> Router {
+    router.layer(middleware::map_response(move |response: Response| {
+        let stop = stop.clone();
+        async move { if is_event_stream(&response) { response.map(|body| until(body, stop)) } else { response } }
+    }))
+}
+
+fn is_event_stream(response: &Response) -> bool {
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"))
+}
+
+fn until(body: Body, stop: watch::Receiver<bool>) -> Body {
+    Body::from_stream(body.into_data_stream().take_until(Box::pin(stopped(stop))))
+}

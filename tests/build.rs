@@ -1,0 +1,13 @@
+//! Builds the guests that the tests install.
+
+fn main() -> Result<(), rosehip_guest_build::BuildError> {
+    for (guest, variable) in [
+        ("guests/misbehave", "MISBEHAVE_COMPONENT"),
+        ("guests/two-step", "TWO_STEP_COMPONENT"),
+        ("../behaviors/publish", "PUBLISH_COMPONENT"),
+    ] {
+        let component = rosehip_guest_build::from_build_script(guest)?;
+        println!("cargo:rustc-env={variable}={}", component.display());
+    }
+    Ok(())
+}

@@ -1,0 +1,73 @@
+//! Who may do what: every route for every role.
+
+use reqwest::Method;
+use rosehip_tests::{Client, Host};
+use serde_json::json;
+
+/// What a role may do with a route: `true` where it is let in, whatever comes of the request then.
+const TABLE: &[(&str, &str, [bool; 5])] = &[
+    // method, path, [stranger, author, editor, approver, operator]
+    ("GET", "/", [true; 5]),
+    ("GET", "/livez", [true; 5]),
+    ("GET", "/readyz", [true; 5]),
+    ("GET", "/login", [true; 5]),
+    ("GET", "/known/", [true; 5]),
+    ("GET", "/drafts", [false, false, true, true, true]),
+    ("GET", "/new", [false, false, true, true, true]),
+    ("POST", "/new", [false, false, true, true, true]),
+    ("GET", "/known/edit", [false, false, true, true, true]),
+    ("POST", "/known/edit", [false, false, true, true, true]),
+    ("PUT", "/objects/Order/1", [false, false, true, true, true]),
+    ("GET", "/flows", [false, true, true, true, true]),
+    ("GET", "/behaviors", [false, true, true, true, true]),
+    ("GET", "/behaviors/publish", [false, true, true, true, true]),
+    ("PUT", "/behaviors/publish/config", [false, false, false, false, true]),
+    ("PUT", "/behaviors/publish/policy", [false, false, false, false, true]),
+    ("POST", "/behaviors/publish/disable", [false, false, false, false, true]),
+    ("POST", "/behaviors/publish/enable", [false, false, false, false, true]),
+    ("POST", "/behaviors/publish/rollback", [false, false, false, false, true]),
+    ("DELETE", "/behaviors/unknown", [false, false, false, false, true]),
+    ("POST", "/flows/unknown/signal", [false, false, false, true, true]),
+    ("GET", "/users", [false, false, false, false, true]),
+    ("POST", "/users", [false, false, false, false, true]),
+    ("GET", "/tokens", [false, false, false, false, true]),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_route_lets_in_the_roles_of_the_table_and_no_other() {
+    let host = Host::start().await;
+    host.client().post("/new", &Client::article("Known", "published", "")).await.expect(201);
+    let mut clients = vec![("stranger", host.client().stranger())];
+    for (name, role) in [("ann", "author"), ("edith", "editor"), ("ava", "approver"), ("otto", "operator")] {
+        clients.push((role, host.client_of(&host.add_user(name, role))));
+    }
+    for (method, path, allowed) in TABLE {
+        for ((role, client), is_allowed) in clients.iter().zip(allowed) {
+            let method = Method::from_bytes(method.as_bytes()).expect("a method");
+            let request = client.request(method.clone(), path).header("accept", "application/json");
+            let status = client.send(request.json(&json!({}))).await.status.as_u16();
+            let was_let_in = ![401, 403].contains(&status);
+            assert_eq!(was_let_in, *is_allowed, "{role}: {method} {path} answered {status}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_is_revoked_or_made_up_opens_nothing() {
+    let host = Host::start().await;
+    let token = host.add_user("edith", "editor");
+    let client = host.client_of(&token);
+    assert_eq!(client.get("/drafts").await.status.as_u16(), 200);
+    host.cli(&["user", "rm", "edith"], "").ok();
+    assert_eq!(client.get("/drafts").await.status.as_u16(), 401);
+    assert_eq!(host.client_of("rh_made_up").get("/drafts").await.status.as_u16(), 401);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browser_without_a_login_is_led_to_it() {
+    let host = Host::start().await;
+    let answer = host.client().stranger().page("/flows").await;
+    assert_eq!((answer.status.as_u16(), answer.header("location")), (303, "/login?next=%2Fflows"));
+    let program = host.client().stranger().get("/flows").await;
+    assert_eq!((program.status.as_u16(), program.header("www-authenticate").starts_with("Bearer")), (401, true));
+}

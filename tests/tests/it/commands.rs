@@ -1,0 +1,118 @@
+//! The command line, with a host that runs and without one.
+
+use std::process::Command;
+
+use rosehip_tests::{Client, Host, PUBLISH, free_port, rosehip};
+use serde_json::Value;
+
+fn json(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_verb_works_with_and_without_a_running_host() {
+    let mut host = Host::start().await;
+    let module = host.path("../publish.wasm");
+    std::fs::write(&module, PUBLISH).expect("written");
+    let module = module.to_str().expect("UTF-8").to_owned();
+    host.client().post_and_wait("/new", &Client::article("Verbs", "published", "urgent")).await.expect(201);
+    for is_running in [true, false] {
+        if !is_running {
+            assert_eq!(host.stop(), Some(0));
+        }
+        let flows = json(&host.cli(&["flows", "ls", "--json"], "").ok());
+        let id = flows["flows"][0]["id"].as_str().expect("an id").to_owned();
+        assert_eq!(json(&host.cli(&["flows", "show", &id, "--json"], "").ok())["status"], "completed");
+        assert!(host.cli(&["flows", "ls"], "").ok().contains("publish"));
+        let behaviors = json(&host.cli(&["behaviors", "ls", "--json"], "").ok());
+        assert_eq!(behaviors["behaviors"][0]["name"], "publish");
+        host.cli(&["behaviors", "show", "publish"], "").ok();
+        let name = if is_running { "second" } else { "third" };
+        host.cli(&["behaviors", "install", &module, "--name", name], "").ok();
+        host.cli(&["behaviors", "disable", name], "").ok();
+        host.cli(&["behaviors", "enable", name], "").ok();
+        assert_eq!(host.cli(&["behaviors", "rollback", name], "").code, Some(1), "nothing to roll back to");
+        assert_eq!(json(&host.verify().ok())["entries"].as_u64().map(|entries| entries > 5), Some(true));
+        let user = if is_running { "uma" } else { "urs" };
+        host.add_user(user, "editor");
+        assert_eq!(host.cli(&["flows", "show", "aaaaaaaaaaaa"], "").code, Some(3));
+        assert_eq!(host.cli(&["behaviors", "show", "nobody"], "").code, Some(3));
+        assert_eq!(host.cli(&["flows", "frobnicate"], "").code, Some(2));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_remote_host_is_driven_with_a_token() {
+    let host = Host::start().await;
+    let token = host.add_user("rita", "operator");
+    let run = |url: &str, token: &str| {
+        let mut command = Command::new(rosehip());
+        command.args(["--url", url, "flows", "ls", "--json"]).env("ROSEHIP_TOKEN", token);
+        command.output().expect("it runs")
+    };
+    let output = run(&host.url(), &token);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(json(&String::from_utf8_lossy(&output.stdout))["flows"], serde_json::json!([]));
+    assert_eq!(run(&host.url(), "wrong").status.code(), Some(1));
+    assert_eq!(run(&format!("http://127.0.0.1:{}", free_port()), &token).status.code(), Some(5));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_keeps_a_host_from_starting_is_one_clear_line() {
+    let host = Host::start().await;
+    let port = host.url().rsplit(':').next().expect("a port").to_owned();
+    let listen = format!("127.0.0.1:{port}");
+    let busy_port = {
+        let dir = tempfile::tempdir().expect("a directory");
+        let mut command = Command::new(rosehip());
+        command.arg("--data").arg(dir.path()).args(["serve", "--listen", &listen]).output().expect("it runs")
+    };
+    let locked = host.cli(&["serve", "--listen", &format!("127.0.0.1:{}", free_port())], "");
+    let bad_config = {
+        let dir = tempfile::tempdir().expect("a directory");
+        std::fs::write(dir.path().join("rosehip.toml"), "listen = [").expect("written");
+        let mut command = Command::new(rosehip());
+        command.arg("--data").arg(dir.path()).args(["serve"]).output().expect("it runs")
+    };
+    let lines = [
+        (busy_port.status.code(), String::from_utf8_lossy(&busy_port.stderr).into_owned(), listen.as_str()),
+        (locked.code, locked.stderr, "lock"),
+        (bad_config.status.code(), String::from_utf8_lossy(&bad_config.stderr).into_owned(), "rosehip.toml"),
+    ];
+    for (code, stderr, word) in lines {
+        assert_eq!(code, Some(1), "{stderr}");
+        assert!(stderr.contains(word) && stderr.trim().lines().count() == 1, "{stderr}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn verify_finds_what_was_changed() {
+    let mut host = Host::start().await;
+    host.client().post_and_wait("/new", &Client::article("Changed", "published", "urgent")).await.expect(201);
+    host.stop();
+    let sql = "UPDATE entries SET body = CAST(replace(CAST(body AS TEXT), 'urgent', 'plain!') AS BLOB) WHERE kind = 'object.revised'";
+    let log = rusqlite::Connection::open(host.path("log.db")).expect("the log");
+    assert_eq!(log.execute(sql, []).expect("changed"), 1);
+    drop(log);
+    let verified = host.verify();
+    assert_eq!(verified.code, Some(4), "{}{}", verified.stdout, verified.stderr);
+    assert!(format!("{}{}", verified.stdout, verified.stderr).contains("body"), "{}", verified.stderr);
+}
+
+#[test]
+fn the_demo_settles_and_ends() {
+    let output = Command::new(rosehip()).args(["demo", "--exit"]).output().expect("it runs");
+    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(0), "{stdout}{stderr}");
+    for word in ["urgent", "newsletter", "notify", "suspended", "password", "http://"] {
+        assert!(format!("{stdout}{stderr}").to_lowercase().contains(word), "{word} is missing: {stdout}{stderr}");
+    }
+}
+
+#[test]
+fn completions_are_written_for_each_shell() {
+    for shell in ["bash", "zsh", "fish"] {
+        let output = Command::new(rosehip()).args(["completion", shell]).output().expect("it runs");
+        assert!(output.status.success() && String::from_utf8_lossy(&output.stdout).contains("rosehip"));
+    }
+}

@@ -1,0 +1,196 @@
+//! Forms and JSON: what editors write, what comes back when it is wrong, and who sees what.
+
+use reqwest::{Method, header};
+use rosehip_tests::{Answer, Client, Host};
+use serde_json::json;
+
+/// A browser that is logged in: it keeps its cookie and reads the token of forms.
+struct Browser {
+    client: Client,
+    cookie: String,
+}
+
+fn field(page: &str, name: &str) -> String {
+    let place = page.find(&format!("name=\"{name}\"")).unwrap_or_else(|| panic!("no field {name} in {page}"));
+    let start = page[..place].rfind('<').expect("a tag");
+    let tag = &page[start..start + page[start..].find('>').expect("its end")];
+    let value = tag.split("value=\"").nth(1).expect("a value");
+    value.split('"').next().expect("its end").to_owned()
+}
+
+impl Browser {
+    async fn log_in(host: &Host, name: &str) -> Self {
+        let client = host.client().stranger();
+        let form = client.page("/login").await;
+        let mut browser = Self { client, cookie: cookie(&form) };
+        let csrf = field(&form.text, "csrf");
+        let answer = browser.submit("/login", &[("csrf", &csrf), ("name", name), ("password", "correct horse")]).await;
+        assert_eq!(answer.status.as_u16(), 303, "{}", answer.text);
+        browser.cookie = cookie(&answer);
+        browser
+    }
+
+    async fn open(&self, path: &str) -> Answer {
+        let request = self.client.request(Method::GET, path).header(header::ACCEPT, "text/html");
+        self.client.send(request.header(header::COOKIE, &self.cookie)).await
+    }
+
+    async fn submit(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
+        let request = self.client.request(Method::POST, path).header(header::ACCEPT, "text/html");
+        self.client.send(request.header(header::COOKIE, &self.cookie).form(fields)).await
+    }
+}
+
+fn cookie(answer: &Answer) -> String {
+    answer.header("set-cookie").split(';').next().unwrap_or_default().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_editor_publishes_with_a_form_and_sees_the_flow() {
+    let host = Host::start().await;
+    host.add_user("edith", "editor");
+    let browser = Browser::log_in(&host, "edith").await;
+    let csrf = field(&browser.open("/new").await.text, "csrf");
+    let fields =
+        [("csrf", &*csrf), ("title", "Form post"), ("body", "Hi <b>there</b>."), ("category", "urgent"), ("tags", "a, b"), ("status", "published")];
+    let answer = browser.submit("/new", &fields).await;
+    assert_eq!((answer.status.as_u16(), answer.header("location")), (303, "/form-post/"));
+    let page = browser.open("/form-post/").await;
+    assert!(page.text.contains("Form post") && page.text.contains("<b>there</b>"), "{}", page.text);
+    let flows = browser.open("/flows").await;
+    assert_eq!(flows.status.as_u16(), 200);
+    assert!(flows.text.contains("publish") && flows.text.contains("form-post"), "{}", flows.text);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_form_comes_back_with_the_message_and_what_was_typed() {
+    let host = Host::start().await;
+    host.add_user("edith", "editor");
+    let browser = Browser::log_in(&host, "edith").await;
+    let csrf = field(&browser.open("/new").await.text, "csrf");
+    let fields = [("csrf", &*csrf), ("title", ""), ("body", "Typed with care"), ("category", ""), ("tags", ""), ("status", "draft")];
+    let answer = browser.submit("/new", &fields).await;
+    assert_eq!(answer.status.as_u16(), 422);
+    assert!(answer.text.contains("Typed with care") && answer.text.contains("title"), "{}", answer.text);
+
+    host.client().post("/new", &Client::article("Mine", "draft", "")).await.expect(201);
+    host.client().post("/mine/edit", &json!({"title": "Mine", "body": "theirs", "status": "draft"})).await.expect(200);
+    let stale = [("csrf", &*csrf), ("title", "Mine"), ("body", "my long work"), ("category", ""), ("tags", ""), ("status", "draft"), ("revision", "1")];
+    let answer = browser.submit("/mine/edit", &stale).await;
+    assert_eq!(answer.status.as_u16(), 409);
+    assert!(answer.text.contains("my long work"), "{}", answer.text);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_form_without_its_token_is_refused() {
+    let host = Host::start().await;
+    host.add_user("edith", "editor");
+    let browser = Browser::log_in(&host, "edith").await;
+    let fields = [("title", "Forged"), ("body", "x"), ("category", ""), ("tags", ""), ("status", "published")];
+    assert_eq!(browser.submit("/new", &fields).await.status.as_u16(), 403);
+    assert_eq!(host.client().get("/objects/Article/forged").await.status.as_u16(), 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn json_that_breaks_a_rule_lists_field_and_rule() {
+    let host = Host::start().await;
+    let client = host.client();
+    for (body, field) in [
+        (json!({"title": "", "body": "x", "status": "draft"}), "title"),
+        (json!({"title": "x", "body": "x", "status": "gone"}), "status"),
+        (json!({"title": "x", "body": "x", "status": "draft", "slug": "Not a slug"}), "slug"),
+        (json!({"title": "x", "body": "x", "status": "draft", "slug": "flows"}), "slug"),
+        (json!({"title": "x", "body": "x", "status": "draft", "colour": "red"}), "colour"),
+        (json!({"title": 7, "body": "x", "status": "draft"}), "title"),
+        (json!({"title": "x", "body": "x", "status": "draft", "revision": "one"}), "revision"),
+    ] {
+        let problem = client.post("/new", &body).await.expect(422);
+        let errors = problem["errors"].as_array().expect("errors");
+        assert!(errors.iter().any(|error| error["field"] == field && error["rule"].is_string()), "{problem:#}");
+    }
+    let raw = |text: &str, kind: &str| {
+        client.send(client.request(Method::POST, "/new").header(header::CONTENT_TYPE, kind).body(text.to_owned()))
+    };
+    assert_eq!(raw("{", "application/json").await.status.as_u16(), 400);
+    assert_eq!(raw("<x/>", "application/xml").await.status.as_u16(), 415);
+    assert_eq!(raw(&" ".repeat((1 << 20) + 1), "application/json").await.status.as_u16(), 413);
+    assert_eq!(client.send(client.request(Method::PATCH, "/new")).await.status.as_u16(), 405);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_draft_is_hidden_from_strangers_and_a_published_post_is_not() {
+    let host = Host::start().await;
+    let (client, stranger) = (host.client(), host.client().stranger());
+    client.post("/new", &Client::article("Secret", "draft", "")).await.expect(201);
+    assert_eq!(stranger.page("/secret/").await.status.as_u16(), 404);
+    assert_eq!(client.get("/secret/").await.status.as_u16(), 200);
+    assert!(!stranger.page("/").await.text.contains("Secret"));
+    assert!([303, 401].contains(&stranger.page("/drafts").await.status.as_u16()));
+    assert!(client.get("/drafts").await.text.contains("Secret"));
+    assert!([401, 403, 404].contains(&stranger.get("/objects/Article/secret").await.status.as_u16()));
+    let edit = json!({"title": "Secret", "body": "told", "status": "published"});
+    client.post("/secret/edit", &edit).await.expect(200);
+    assert!(stranger.page("/secret/").await.text.contains("told"));
+    let request = stranger.request(Method::GET, "/secret/").header(header::ACCEPT, "application/activity+json");
+    let document = stranger.send(request).await;
+    assert_eq!((document.json()["type"].as_str(), document.json()["name"].as_str()), (Some("Article"), Some("Secret")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slug_that_changes_leads_on_and_a_taken_one_is_refused() {
+    let host = Host::start().await;
+    let client = host.client();
+    client.post("/new", &Client::article("One", "published", "")).await.expect(201);
+    client.post("/new", &Client::article("Two", "published", "")).await.expect(201);
+    let edit = |slug: &str| json!({"title": "One", "body": "x", "status": "published", "slug": slug});
+    assert_eq!(client.post("/one/edit", &edit("two")).await.status.as_u16(), 409);
+    client.post("/one/edit", &edit("uno")).await.expect(200);
+    let moved = client.page("/one/").await;
+    assert_eq!((moved.status.as_u16(), moved.header("location")), (301, "/uno/"));
+    assert_eq!(client.page("/uno/").await.status.as_u16(), 200);
+    let taken = json!({"title": "x", "body": "x", "status": "draft", "slug": "uno"});
+    assert_eq!(client.post("/new", &taken).await.status.as_u16(), 409);
+    let again = client.post("/new", &Client::article("One", "draft", "")).await.expect(201);
+    assert_eq!(again["slug"], "one-2", "a former slug stays taken");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deleted_post_is_gone_and_its_slug_is_free() {
+    let host = Host::start().await;
+    let client = host.client();
+    client.post("/new", &Client::article("Brief", "published", "")).await.expect(201);
+    let deleted = client.delete("/brief").await;
+    assert!([200, 204].contains(&deleted.status.as_u16()), "{}", deleted.text);
+    assert_eq!(client.page("/brief/").await.status.as_u16(), 404);
+    let again = client.post_and_wait("/new", &Client::article("Brief", "published", "urgent")).await.expect(201);
+    assert_eq!((again["slug"].as_str(), again["flows"].as_array().map(Vec::len)), (Some("brief"), Some(1)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn if_match_guards_an_object() {
+    let host = Host::start().await;
+    let client = host.client();
+    client.put("/objects/Order/1", &json!({"status": "pending"})).await.expect(201);
+    let put = |tag: &str, status: &str| {
+        let request = client.request(Method::PUT, "/objects/Order/1").header(header::IF_MATCH, tag);
+        client.send(request.json(&json!({"status": status})))
+    };
+    assert_eq!(put("\"1\"", "paid").await.status.as_u16(), 200);
+    assert_eq!(put("\"1\"", "refunded").await.status.as_u16(), 409);
+    let object = client.get("/objects/Order/1").await;
+    assert_eq!((object.header("etag"), object.json()["status"].as_str()), ("\"2\"", Some("paid")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn scripts_in_a_body_do_not_reach_the_page() {
+    let host = Host::start().await;
+    let client = host.client();
+    let body = json!({"title": "<script>x</script>", "status": "published",
+        "body": "<script>alert(1)</script> [a](javascript:alert(1)) <img src=x onerror=alert(1)>"});
+    let slug = client.post("/new", &body).await.expect(201)["slug"].as_str().expect("a slug").to_owned();
+    let page = client.page(&format!("/{slug}/")).await;
+    let lower = page.text.to_lowercase();
+    assert!(!lower.contains("<script") && !lower.contains("javascript:") && !lower.contains("onerror"), "{}", page.text);
+    assert!(page.header("content-security-policy").contains("default-src 'none'"));
+    assert!(!page.header("content-security-policy").contains("unsafe-inline"));
+}
