@@ -131,6 +131,18 @@ impl Client {
         found["flows"].as_array().cloned().expect("a list of flows")
     }
 
+    /// Asks until a query finds a flow, for at most 30 seconds: its activity may not be matched yet.
+    pub async fn first_flow(&self, query: &str) -> Value {
+        let begun = Instant::now();
+        loop {
+            if let Some(flow) = self.flows(query).await.into_iter().next() {
+                return flow;
+            }
+            assert!(begun.elapsed() < Duration::from_secs(30), "no flow is found by {query}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     /// Asks for a flow until it is as wanted, for at most 30 seconds.
     pub async fn flow_until(&self, id: &str, wanted: impl Fn(&Value) -> bool) -> Value {
         let begun = Instant::now();

@@ -145,6 +145,7 @@ fn append_of(n: i64, body: &Arc<[u8]>, keyed: bool) -> Append {
         kind: "flow.started".into(),
         dedup: keyed.then(|| key_of(n)),
         body: Arc::clone(body),
+        event: None,
     }])
 }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use rosehip_core::{
-    log::{ChainError, ChainVerifier, EntryHash, Head, StoredEntry},
+    log::{ChainError, ChainVerifier, EntryHash, Head, StoredEntry, Stream},
     ports::StoreError,
 };
 use serde::Deserialize;
@@ -92,13 +92,17 @@ pub fn verify_log(
 ) -> Result<VerifyReport, VerifyError> {
     let mut verifier = ChainVerifier::default();
     let (mut erased, mut at_signed) = (0, None);
+    let mut before: Option<Stream> = None;
     loop {
         let batch = reader.read_with_keys(verifier.head().seq + 1, BATCH)?;
         for (key, entry) in &batch {
             verifier.check(entry, &erased_by(entry)?)?;
-            if *key != entry.header.stream.key() {
+            let stream = &entry.header.stream;
+            let is_found = key.map_or(before.as_ref() == Some(stream), |key| key == stream.key());
+            if !is_found {
                 return Err(VerifyError::StreamKey { seq: entry.header.seq });
             }
+            before = Some(stream.clone());
             erased += u64::from(entry.body.is_none());
             if signed.is_some_and(|signed| signed.seq == entry.header.seq) {
                 at_signed = Some(entry.hash);

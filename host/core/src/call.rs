@@ -17,34 +17,59 @@ use crate::{
 };
 
 /// What a guest is told. Guests ignore members they do not know.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Call<'a> {
+    /// Version of this document: 1.
+    #[schemars(extend("const" = 1))]
     v: u32,
+    /// The flow's id: a sha-256 in base32.
+    #[schemars(with = "String")]
     flow: FlowId,
+    /// The name that the behavior is installed under.
+    #[schemars(with = "String")]
     behavior: &'a BehaviorName,
+    /// The node to run.
+    #[schemars(with = "String")]
     node: &'a NodeId,
+    /// Which call of the node this is, from 1.
     attempt: u32,
+    /// The activity that started the flow; its `object` is the object's id.
     activity: Map<String, Value>,
+    /// The object as the activity holds it.
     object: &'a Value,
+    /// What the nodes before this one came to, by node id.
     input: BTreeMap<&'a str, Input<'a>>,
+    /// The config that the flow is pinned to.
     config: &'a Map<String, Value>,
+    /// The time of the entry that made the node ready, RFC 3339 in UTC with milliseconds.
+    #[schemars(with = "String", extend("format" = "date-time"))]
     now: Timestamp,
+    /// The object's standing at that entry; null where it is gone.
     current: &'a Option<Current>,
 }
 
 /// What a node before this one returned.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Input<'a> {
+    /// Its output; null where it has none or was skipped.
     output: &'a Value,
+    /// The branch it took.
     branch: Option<&'a str>,
+    /// The effects it asked for, in order.
     effects: Vec<InputEffect<'a>>,
 }
 
-#[derive(Debug, Serialize)]
+/// An effect of a node before this one, as it stands.
+#[derive(Debug, Serialize, JsonSchema)]
 struct InputEffect<'a> {
+    /// Its id: a sha-256 in base32.
+    #[schemars(with = "String")]
     id: EffectId,
+    /// Its kind.
     kind: &'a str,
+    /// Where it stands.
     status: EffectStatus,
+    /// How its dispatch ended; null while it has not.
     receipt: &'a Option<Value>,
 }
 
@@ -96,6 +121,7 @@ impl<'a> Input<'a> {
 #[serde(deny_unknown_fields)]
 pub struct Outcome {
     /// Version of this document: 1.
+    #[schemars(extend("const" = 1))]
     #[serde(default = "one")]
     pub v: u32,
     /// What later nodes see of this one.

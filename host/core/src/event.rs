@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
@@ -13,7 +14,7 @@ use crate::{
     ids::{
         ActivityId, ActorName, BehaviorName, BoxName, DedupKey, Digest, EffectId, FlowId, NodeId, ObjectId, ObjectKey,
     },
-    log::{Append, Draft, StoredEntry, Stream},
+    log::{Append, Draft, Entry, StoredEntry, Stream},
     object::{Object, Transition},
     state::EffectStatus,
     time::Timestamp,
@@ -34,7 +35,7 @@ macro_rules! events {
             }
 
             /// The body that its entry carries.
-            fn body(&self) -> Vec<u8> {
+            pub fn body(&self) -> Vec<u8> {
                 match self { $(Self::$variant(body) => encode(body),)+ }
             }
 
@@ -110,24 +111,41 @@ pub struct Record {
     /// What it is about.
     pub stream: Stream,
     /// What happened.
-    pub event: Option<Event>,
+    pub event: Option<Arc<Event>>,
 }
 
 impl Record {
     /// Reads a stored entry.
     pub fn read(entry: &StoredEntry) -> Result<Self, UnreadableEvent> {
         let event = match &entry.body {
-            Some((_, body)) => Some(Event::decode(&entry.header.kind, body)?),
+            Some((_, body)) => Some(Arc::new(Event::decode(&entry.header.kind, body)?)),
             None => None,
         };
         Ok(Self { seq: entry.header.seq, time: entry.header.time, stream: entry.header.stream.clone(), event })
+    }
+
+    /// Reads an entry that was just committed; one that came with its event is not read again.
+    pub fn of(entry: &Entry) -> Result<Self, UnreadableEvent> {
+        let event = match &entry.event {
+            Some(event) => Arc::clone(event),
+            None => Arc::new(Event::decode(&entry.header.kind, &entry.body)?),
+        };
+        let header = &entry.header;
+        Ok(Self { seq: header.seq, time: header.time, stream: header.stream.clone(), event: Some(event) })
     }
 }
 
 impl Event {
     /// The entry that says this, before it has a place.
-    pub fn draft(&self, time: Timestamp) -> Draft {
-        Draft { stream: self.stream(), time, kind: self.kind().into(), dedup: self.dedup(), body: self.body().into() }
+    pub fn draft(self, time: Timestamp) -> Draft {
+        Draft {
+            stream: self.stream(),
+            time,
+            kind: self.kind().into(),
+            dedup: self.dedup(),
+            body: self.body().into(),
+            event: Some(Arc::new(self)),
+        }
     }
 
     /// What must not be recorded twice.
@@ -139,7 +157,8 @@ impl Event {
                 Some(DedupKey::seen(&activity.owner, activity.r#box, &activity.id))
             }
             Self::ActivityMatched(body) => Some(DedupKey::matched(&body.owner, body.r#box, &body.activity)),
-            Self::FlowStarted(body) => Some(body.flow.started_once()),
+            // The first run is recorded once with its activity's match.
+            Self::FlowStarted(body) => (body.run > 1).then(|| body.flow.started_once()),
             _ => None,
         }
     }
@@ -210,8 +229,8 @@ impl Event {
 }
 
 /// The drafts of events that happen at the same time, as one append.
-pub fn append_of(time: Timestamp, events: &[Event]) -> Append {
-    Append::unconditional(events.iter().map(|event| event.draft(time)).collect())
+pub fn append_of(time: Timestamp, events: Vec<Event>) -> Append {
+    Append::unconditional(events.into_iter().map(|event| event.draft(time)).collect())
 }
 
 /// The stream of an object's revisions.
@@ -287,7 +306,7 @@ pub struct ActivityMatched {
 }
 
 /// The object's standing when a node became ready.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Current {
     /// Its revision.
     pub revision: u64,

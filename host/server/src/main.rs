@@ -14,6 +14,10 @@ mod telemetry;
 
 use std::process::ExitCode;
 
+/// Writers, guests and routes free on other threads than they allocate on, which the system's allocator is slow at.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     cli::main()
 }

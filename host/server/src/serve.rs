@@ -14,6 +14,7 @@ use std::{
 
 use axum::{Router, body::Body, http::header, middleware, response::Response, serve::ListenerExt as _};
 use futures_util::StreamExt as _;
+use rosehip_adapters::{data_dir::OpenError, lock::LockError};
 use tokio::{
     net::{TcpListener, TcpStream, UnixListener},
     signal::unix::{Signal, SignalKind, signal},
@@ -29,6 +30,11 @@ use crate::{
 
 /// How long requests under way may take once the host is told to stop.
 const DRAIN: Duration = Duration::from_secs(10);
+
+/// How often a directory that is another process's is tried, and how long apart.
+pub const ATTEMPTS: u32 = 10;
+/// See [`ATTEMPTS`].
+pub const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(200);
 
 /// How a data directory is served.
 #[derive(Debug, Clone)]
@@ -47,12 +53,12 @@ pub struct ServeOptions {
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     /// The address cannot be listened on.
-    #[error("cannot listen on {listen}: {}", bind_reason(.source))]
+    #[error("cannot listen on {listen}: {}", bind_reason(.reason))]
     Bind {
         /// The address.
         listen: String,
         /// The system's words.
-        source: io::Error,
+        reason: io::Error,
     },
     /// The operator's socket cannot be made.
     #[error("cannot listen on {path}: {source}")]
@@ -79,8 +85,8 @@ fn bind_reason(error: &io::Error) -> String {
 
 /// Takes an address to listen on, such as `127.0.0.1:7420`.
 pub async fn bind(listen: &str) -> Result<TcpListener, ServeError> {
-    let bind = |source| ServeError::Bind { listen: listen.to_owned(), source };
-    TcpListener::bind(listen).await.map_err(bind)
+    let refused = |reason| ServeError::Bind { listen: listen.to_owned(), reason };
+    TcpListener::bind(listen).await.map_err(refused)
 }
 
 /// A host that is being served.
@@ -100,14 +106,13 @@ impl Server {
             trusted_proxies: options.trusted_proxies,
         };
         let socket = SocketPath::of(&options.data_dir);
-        let host = open(HostOptions {
+        let host_options = HostOptions {
             data_dir: options.data_dir,
             base_url: options.base_url,
             runs_flows: true,
             accept_truncation: options.accept_truncation,
-        })
-        .await
-        .map_err(ServeError::Open)?;
+        };
+        let host = open_once_free(&host_options, &socket).await.map_err(ServeError::Open)?;
         let operators = match listen_on(&socket) {
             Ok(operators) => operators,
             Err(source) => {
@@ -148,6 +153,23 @@ impl Server {
             tracing::warn!(socket = %self.socket.path().display(), %error, "the socket was not removed");
         }
     }
+}
+
+/// Opens a data directory, after a moment where a command has it: those hold it briefly and answer on no socket. A
+/// host that runs is told at once.
+async fn open_once_free(options: &HostOptions, socket: &SocketPath) -> Result<Arc<Host>, anyhow::Error> {
+    for _ in 0..ATTEMPTS {
+        match open(options.clone()).await {
+            Err(error) if is_locked(&error) && !socket.answers().await => tokio::time::sleep(BETWEEN_ATTEMPTS).await,
+            result => return result,
+        }
+    }
+    open(options.clone()).await
+}
+
+/// Whether a data directory was not opened because another process has it.
+pub fn is_locked(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(OpenError::Lock(LockError::DataDirLocked { .. })))
 }
 
 /// Opens a data directory on a thread that may block.

@@ -10,6 +10,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use tokio::net::UnixStream;
+
 /// The socket's name in the data directory.
 const NAME: &str = "rosehip.sock";
 
@@ -29,6 +31,12 @@ impl SocketPath {
     /// Its path.
     pub fn path(&self) -> &Path {
         &self.0
+    }
+
+    /// Whether a host listens on it. One that was killed leaves a socket behind that nobody does.
+    pub async fn answers(&self) -> bool {
+        let Ok(short) = self.short() else { return false };
+        UnixStream::connect(short.path()).await.is_ok()
     }
 
     /// A path that the kernel takes.

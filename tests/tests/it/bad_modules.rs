@@ -113,8 +113,7 @@ async fn a_retry_failure_is_tried_again_and_an_undeclared_effect_is_denied() {
     client.post("/behaviors/publish/disable", &json!({})).await.expect(200);
     let saved = client.post("/new", &Client::article("Third time", "published", "")).await.expect(201);
     assert!(saved["activity"].is_string());
-    client.flows("limit=1").await;
-    let id = client.flows("object=third-time").await[0]["id"].as_str().expect("an id").to_owned();
+    let id = client.first_flow("object=third-time").await["id"].as_str().expect("an id").to_owned();
     let flow = client.flow_until(&id, |flow| flow["status"] == "completed").await;
     let kinds: Vec<&Value> = flow["events"].as_array().expect("entries").iter().map(|event| &event["kind"]).collect();
     assert_eq!(kinds.iter().filter(|kind| **kind == "node.retrying").count(), 2);

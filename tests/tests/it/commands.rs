@@ -76,7 +76,7 @@ async fn what_keeps_a_host_from_starting_is_one_clear_line() {
     };
     let lines = [
         (busy_port.status.code(), String::from_utf8_lossy(&busy_port.stderr).into_owned(), listen.as_str()),
-        (locked.code, locked.stderr, "lock"),
+        (locked.code, locked.stderr, "is in use by process"),
         (bad_config.status.code(), String::from_utf8_lossy(&bad_config.stderr).into_owned(), "rosehip.toml"),
     ];
     for (code, stderr, word) in lines {

@@ -99,7 +99,9 @@ async fn any_typed_object_fires_what_its_trigger_names() {
     let client = host.client();
     let created = client.put("/objects/Order/7", &json!({"status": "pending", "total": 12})).await.expect(201);
     assert_eq!((&created["status"], &created["revision"]), (&json!("pending"), &json!(1)));
-    let paid = client.put("/objects/Order/7", &json!({"status": "paid", "total": 12})).await.expect(200);
+    let request = client.request(reqwest::Method::PUT, "/objects/Order/7").header("prefer", "wait=10");
+    let paid = client.send(request.json(&json!({"status": "paid", "total": 12}))).await.expect(200);
+    assert_eq!(paid["flows"], json!([]), "nothing is installed for orders");
     let activity = client.get(&format!("/activities/{}", token(&paid["activity"]))).await.expect(200);
     let text = activity.to_string();
     assert!(text.contains("\"Update\"") && text.contains("\"paid\""), "{activity:#}");

@@ -146,7 +146,7 @@ impl EngineActions {
         let current = shared.current(activity.object.as_ref(), None)?;
         let started = Arc::new(matching::start(seq, &activity, &installed, run, current));
         let now = SystemClock::now();
-        let append = append_of(now, &[Event::from(Arc::clone(&started))]);
+        let append = append_of(now, vec![Event::from(Arc::clone(&started))]);
         shared.writer().append(append).await.map_err(EngineError::from)?;
         shared.jobs.push(Job::Advance(started.flow));
         Ok(FlowSummary::begin(now, &started))
@@ -168,7 +168,7 @@ impl EngineActions {
             let slot = filled(shared, &mut held, flow)?.ok_or(ActionError::NotFound)?;
             let object = slot.state.started.object.clone();
             let events = decide(&slot.state, &|| shared.current(object.as_ref(), None))?;
-            match shared.record(slot, &events).await {
+            match shared.record(slot, events).await {
                 Ok(_) => {
                     let summary = slot.state.summary.clone();
                     drop(held);

@@ -4,7 +4,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -40,8 +40,43 @@ type BatchKey = (String, String, String);
 /// Which flows and batches are being worked off.
 #[derive(Default)]
 pub(super) struct Driver {
-    driving: Mutex<HashSet<FlowId>>,
+    /// Flows with a task of their own, and whether there was more to do since it last looked.
+    driving: Mutex<HashMap<FlowId, bool>>,
     batches: Mutex<HashMap<BatchKey, Vec<Member>>>,
+    /// Effects that this process is attempting, or has taken into a batch.
+    in_flight: Mutex<HashSet<EffectId>>,
+}
+
+impl Driver {
+    /// Asks for a flow to be worked off; whether a task has to be started for that.
+    fn begin(&self, flow: FlowId) -> bool {
+        let mut driving = locked(&self.driving);
+        driving.insert(flow, true).is_none()
+    }
+
+    /// Before the task of a flow looks at it: whether there is anything to look at since it last did. Where there is
+    /// not, the task has ended.
+    fn looks(&self, flow: FlowId) -> bool {
+        let mut driving = locked(&self.driving);
+        match driving.get_mut(&flow) {
+            Some(has_more) if *has_more => {
+                *has_more = false;
+                true
+            }
+            Some(_) | None => {
+                driving.remove(&flow);
+                false
+            }
+        }
+    }
+
+    fn is_in_flight(&self, effect: EffectId) -> bool {
+        locked(&self.in_flight).contains(&effect)
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// An effect of a flow.
@@ -66,19 +101,19 @@ enum Todo {
 impl Shared {
     /// Works a flow's open effects off, unless that is being done.
     pub(super) fn drive(self: &Arc<Self>, flow: FlowId, slot: SlotLock) {
-        if !self.driver.driving.lock().unwrap_or_else(PoisonError::into_inner).insert(flow) {
+        if !self.driver.begin(flow) {
             return;
         }
         let shared = Arc::clone(self);
         self.runtime.spawn(async move {
-            let result = shared.work_off(flow, &slot).await;
-            shared.driver.driving.lock().unwrap_or_else(PoisonError::into_inner).remove(&flow);
-            match result {
-                Ok(Some(due)) => shared.timers.set(flow, due),
-                Ok(None) => {}
-                Err(error) => {
-                    *slot.lock().await = None;
-                    shared.try_later(&error, Job::Advance(flow));
+            while shared.driver.looks(flow) {
+                match shared.work_off(flow, &slot).await {
+                    Ok(Some(due)) => shared.timers.set(flow, due),
+                    Ok(None) => {}
+                    Err(error) => {
+                        *slot.lock().await = None;
+                        shared.try_later(&error, Job::Advance(flow));
+                    }
                 }
             }
         });
@@ -86,14 +121,13 @@ impl Shared {
 
     /// Returns when the flow's effects are to be looked at again.
     async fn work_off(self: &Arc<Self>, flow: FlowId, lock: &SlotLock) -> Result<Option<Timestamp>, EngineError> {
-        let mut batched = HashSet::new();
         loop {
             let mut held = lock.lock().await;
             let Some(slot) = filled(self, &mut held, flow)? else { return Ok(None) };
             let mut due: Option<Timestamp> = None;
             let mut next = None;
             let ids: Vec<EffectId> = slot.state.open_effects().map(|effect| effect.effect.id).collect();
-            for id in ids.into_iter().filter(|id| !batched.contains(id)) {
+            for id in ids.into_iter().filter(|id| !self.driver.is_in_flight(*id)) {
                 let Some(effect) = slot.state.effect(id) else { continue };
                 match self.todo(&slot.state, effect) {
                     Ok(Todo::Later(at)) => due = Some(due.map_or(at, |due| due.min(at))),
@@ -107,11 +141,10 @@ impl Shared {
             match next {
                 None => return Ok(due),
                 Some((_, Todo::Record(event))) => {
-                    self.record(slot, &[*event]).await?;
+                    self.record(slot, vec![*event]).await?;
                     self.after_change(&slot.state);
                 }
                 Some((id, Todo::Batch(key))) => {
-                    batched.insert(id);
                     self.join_batch(key, Member { flow, slot: Arc::clone(lock), effect: id });
                 }
                 Some((id, Todo::Attempt)) => {
@@ -126,7 +159,7 @@ impl Shared {
     fn todo(&self, state: &FlowState, effect: &EffectState) -> Result<Todo, Illegal> {
         let flow = state.id();
         if effect.status == EffectStatus::Attempting {
-            // Nobody else attempts this flow's effects: the host stopped during that attempt.
+            // This process does not attempt it: an earlier one stopped during that attempt.
             return conclude(state, effect, AttemptEnd::Unknown).map(record);
         }
         if let Some(at) = effect.next_retry_at.filter(|at| *at > SystemClock::now()) {
@@ -149,11 +182,9 @@ impl Shared {
     }
 
     fn join_batch(self: &Arc<Self>, key: BatchKey, member: Member) {
-        let mut batches = self.driver.batches.lock().unwrap_or_else(PoisonError::into_inner);
+        locked(&self.driver.in_flight).insert(member.effect);
+        let mut batches = locked(&self.driver.batches);
         let members = batches.entry(key.clone()).or_default();
-        if members.iter().any(|known| known.effect == member.effect) {
-            return;
-        }
         members.push(member);
         if members.len() > 1 {
             return;
@@ -162,8 +193,7 @@ impl Shared {
         self.runtime.spawn(async move {
             // Flows that end their wait at the same time are at work; what they add belongs to the same message.
             let _ = tokio::time::timeout(BATCH_PATIENCE, shared.jobs.idle()).await;
-            let members = shared.driver.batches.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
-            let members = members.unwrap_or_default();
+            let members = locked(&shared.driver.batches).remove(&key).unwrap_or_default();
             if let Err(error) = shared.attempt(&members).await {
                 for member in &members {
                     *member.slot.lock().await = None;
@@ -175,6 +205,16 @@ impl Shared {
 
     /// Attempts effects together: each attempt is durable, then the sink is called once, then each end is recorded.
     async fn attempt(self: &Arc<Self>, members: &[Member]) -> Result<(), EngineError> {
+        locked(&self.driver.in_flight).extend(members.iter().map(|member| member.effect));
+        let result = self.attempt_in_flight(members).await;
+        let mut in_flight = locked(&self.driver.in_flight);
+        for member in members {
+            in_flight.remove(&member.effect);
+        }
+        result
+    }
+
+    async fn attempt_in_flight(&self, members: &[Member]) -> Result<(), EngineError> {
         let mut outgoing = Vec::with_capacity(members.len());
         let mut attempted = Vec::with_capacity(members.len());
         for member in members {
@@ -189,7 +229,7 @@ impl Shared {
                 owner: slot.state.started.owner.clone(),
                 effect: effect.effect.clone(),
             });
-            self.record(slot, &[event]).await?;
+            self.record(slot, vec![event]).await?;
             attempted.push(member);
         }
         let Some(first) = outgoing.first() else { return Ok(()) };
@@ -203,7 +243,7 @@ impl Shared {
             let Some(effect) = slot.state.effect(member.effect) else { continue };
             match conclude(&slot.state, effect, end.clone()) {
                 Ok(event) => {
-                    self.record(slot, &[event]).await?;
+                    self.record(slot, vec![event]).await?;
                     self.after_change(&slot.state);
                 }
                 Err(illegal) => tracing::warn!(flow = %member.flow, %illegal, "the end of an attempt came too late"),

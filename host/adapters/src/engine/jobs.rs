@@ -2,17 +2,22 @@
 
 use std::{
     collections::{HashSet, VecDeque},
-    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
 };
 
-use rosehip_core::{ids::FlowId, log::StoredEntry};
+use rosehip_core::{activity::Activity, ids::FlowId};
 use tokio::sync::watch;
 
 /// Something for a guest thread to do.
 #[derive(Debug)]
 pub(super) enum Job {
-    /// Match the activity of this entry and walk the flows it starts.
-    Match(Box<StoredEntry>),
+    /// Match an activity and walk the flows it starts.
+    Match {
+        /// `seq` of its entry.
+        seq: u64,
+        /// The activity.
+        activity: Arc<Activity>,
+    },
     /// Take a flow as far as it goes.
     Advance(FlowId),
 }

@@ -3,12 +3,7 @@
 use std::sync::Arc;
 
 use rosehip_core::{
-    activity::Activity,
-    event::{Event, Record},
-    flow::FlowState,
-    log::{Append, StoredEntry},
-    pipeline::matching::matching,
-    time::Timestamp,
+    activity::Activity, event::Event, flow::FlowState, log::Append, pipeline::matching::matching, time::Timestamp,
 };
 
 use super::{
@@ -32,34 +27,28 @@ struct Walked {
 }
 
 impl Shared {
-    /// Matches the activity of an entry. Returns once the append is queued; what follows happens when it is
-    /// committed.
-    pub(super) fn match_activity(self: &Arc<Self>, entry: StoredEntry) {
-        match self.decide_match(&entry) {
-            Ok((activity, append, walked)) => {
+    /// Matches the activity at `seq`. Returns once the append is queued; what follows happens when it is committed.
+    pub(super) fn match_activity(self: &Arc<Self>, seq: u64, activity: Arc<Activity>) {
+        match self.decide_match(seq, &activity) {
+            Ok((append, walked)) => {
                 let shared = Arc::clone(self);
                 let on_done = Box::new(move |answer| {
-                    shared.matched(entry, &activity, walked, answer);
+                    shared.matched(seq, activity, walked, answer);
                     shared.jobs.finish();
                 });
                 self.writer().append_with(append, on_done);
             }
             Err(error) => {
-                self.try_later(&error, Job::Match(Box::new(entry)));
+                self.try_later(&error, Job::Match { seq, activity });
                 self.jobs.finish();
             }
         }
     }
 
-    fn decide_match(&self, entry: &StoredEntry) -> Result<(Arc<Activity>, Append, Vec<Walked>), EngineError> {
-        let seq = entry.header.seq;
-        let Some(Event::ActivityAppended(appended)) = Record::read(entry)?.event else {
-            return Err(EngineError::Missing { what: "activity", seq });
-        };
-        let activity = appended.activity;
+    fn decide_match(&self, seq: u64, activity: &Activity) -> Result<(Append, Vec<Walked>), EngineError> {
         let standing = self.registry().at(seq);
-        let current = self.current(activity.object.as_ref(), Some((seq, &activity)))?;
-        let decided = matching(seq, &activity, &standing, current.as_ref());
+        let current = self.current(activity.object.as_ref(), Some((seq, activity)))?;
+        let decided = matching(seq, activity, &standing, current.as_ref());
         let now = SystemClock::now();
         let mut drafts = vec![Event::from(decided.matched).draft(now)];
         let mut walked = Vec::with_capacity(decided.flows.len());
@@ -71,19 +60,19 @@ impl Shared {
             let now = SystemClock::now();
             drafts.push(Event::from(Arc::clone(&started)).draft(now));
             let mut state = FlowState::begin(0, now, started, dag);
-            let Walk { drafts: more, wakes_at, goes_on } = self.walk(&mut state, &activity, &mut budget)?;
+            let Walk { drafts: more, wakes_at, goes_on } = self.walk(&mut state, activity, &mut budget)?;
             drafts.extend(more);
             let last = u64::try_from(drafts.len()).unwrap_or(u64::MAX) - 1;
             walked.push(Walked { state, wakes_at, goes_on, last });
         }
-        Ok((activity, Append::unconditional(drafts), walked))
+        Ok((Append::unconditional(drafts), walked))
     }
 
     /// The append of a match was answered.
     fn matched(
         self: &Arc<Self>,
-        entry: StoredEntry,
-        activity: &Arc<Activity>,
+        seq: u64,
+        activity: Arc<Activity>,
         walked: Vec<Walked>,
         answer: Result<Appended, AppendError>,
     ) {
@@ -91,13 +80,13 @@ impl Shared {
             Ok(appended) => appended,
             // It was matched before this host started and the views had not heard of it.
             Err(AppendError::Duplicate { .. }) => return,
-            Err(error) => return self.try_later(&error.into(), Job::Match(Box::new(entry))),
+            Err(error) => return self.try_later(&error.into(), Job::Match { seq, activity }),
         };
         let summaries: Vec<_> = walked.iter().map(|flow| flow.state.summary.clone()).collect();
         for flow in walked {
             let mut state = flow.state;
             state.seq = appended.first + flow.last;
-            self.settle(Slot { state, activity: Arc::clone(activity) }, flow.wakes_at, flow.goes_on);
+            self.settle(Slot { state, activity: Arc::clone(&activity) }, flow.wakes_at, flow.goes_on);
         }
         self.waiters.matched(&activity.id, &summaries);
     }

@@ -12,6 +12,7 @@ mod actions;
 mod driver;
 mod jobs;
 mod matcher;
+mod recent;
 mod shared;
 mod slots;
 mod timers;
@@ -35,7 +36,7 @@ pub use actions::{ActionError, EngineActions};
 pub use shared::{EngineError, EngineParts};
 pub use waiters::Waiting;
 
-use self::{jobs::Job, shared::Shared};
+use self::shared::Shared;
 use crate::writer::Writer;
 
 /// The runners of this host, cheapest first.
@@ -56,8 +57,9 @@ impl Intake {
     pub fn observe(&self, entries: &[Entry]) {
         for entry in entries {
             match &*entry.header.kind {
-                "activity.appended" => self.shared.jobs.push(Job::Match(Box::new(entry.clone().into()))),
-                kind if kind.starts_with("behavior.") => self.shared.take_in_behavior(&entry.clone().into()),
+                "object.revised" => self.shared.recent.revised(&entry.header.stream, entry.header.seq),
+                "activity.appended" => self.shared.take_in_activity(entry),
+                kind if kind.starts_with("behavior.") => self.shared.take_in_behavior(entry),
                 _ => {}
             }
         }
@@ -154,8 +156,8 @@ fn record_at(log: &impl LogReader, seq: u64) -> Result<Option<Record>, EngineErr
 
 /// Reads the activity at `seq`.
 fn activity_at(log: &impl LogReader, seq: u64) -> Result<Arc<rosehip_core::activity::Activity>, EngineError> {
-    match record_at(log, seq)?.and_then(|record| record.event) {
-        Some(Event::ActivityAppended(appended)) => Ok(appended.activity),
+    match record_at(log, seq)?.and_then(|record| record.event).as_deref() {
+        Some(Event::ActivityAppended(appended)) => Ok(Arc::clone(&appended.activity)),
         _ => Err(EngineError::Missing { what: "activity", seq }),
     }
 }

@@ -13,7 +13,7 @@ use rosehip_core::{
     flow::{FlowError, FlowState},
     guest::{GuestEngine, GuestFailure, GuestReport},
     ids::{Digest, FlowId, ObjectKey},
-    log::{Append, Expected, StoredEntry},
+    log::{Append, Entry, Expected},
     ports::{LogReader, Sink, StoreError},
 };
 use tokio::runtime::Handle;
@@ -22,6 +22,7 @@ use super::{
     activity_at,
     driver::Driver,
     jobs::{Job, Jobs},
+    recent::Recent,
     record_at,
     slots::{Slot, Slots},
     timers::Timers,
@@ -101,6 +102,7 @@ pub(crate) struct Shared {
     pub(super) timers: Arc<Timers>,
     pub(super) waiters: Waiters,
     pub(super) driver: Driver,
+    pub(super) recent: Recent,
     registry: RwLock<Registry>,
     writer: OnceLock<Writer>,
     sinks: OnceLock<Vec<Box<dyn Sink>>>,
@@ -118,6 +120,7 @@ impl Shared {
             }
             Ok(())
         })?;
+        let seq = parts.log.with::<_, EngineError>(|log| Ok(log.head()?.seq))?;
         Ok(Self {
             log: parts.log,
             views: parts.views,
@@ -130,6 +133,7 @@ impl Shared {
             timers: Arc::default(),
             waiters: Waiters::default(),
             driver: Driver::default(),
+            recent: Recent::since(seq),
             registry: RwLock::new(registry),
             writer: OnceLock::new(),
             sinks: OnceLock::new(),
@@ -160,8 +164,21 @@ impl Shared {
         self.registry().module(digest).cloned()
     }
 
-    pub(super) fn take_in_behavior(&self, entry: &StoredEntry) {
-        let applied = Record::read(entry).map_err(EngineError::from).and_then(|record| {
+    pub(super) fn take_in_activity(&self, entry: &Entry) {
+        let seq = entry.header.seq;
+        match Record::of(entry).map(|record| record.event) {
+            Ok(Some(event)) => {
+                if let Event::ActivityAppended(appended) = &*event {
+                    self.jobs.push(Job::Match { seq, activity: Arc::clone(&appended.activity) });
+                }
+            }
+            Ok(None) => {}
+            Err(error) => tracing::error!(seq, %error, "an activity was not taken in"),
+        }
+    }
+
+    pub(super) fn take_in_behavior(&self, entry: &Entry) {
+        let applied = Record::of(entry).map_err(EngineError::from).and_then(|record| {
             let mut registry = self.registry.write().unwrap_or_else(PoisonError::into_inner);
             Ok(registry.apply(&record)?)
         });
@@ -175,8 +192,8 @@ impl Shared {
         let (unmatched, open) =
             self.views.with::<_, EngineError>(|views| Ok((views.unmatched()?, views.open_flows()?)))?;
         for seq in unmatched {
-            let entry = self.log.with::<_, EngineError>(|log| Ok(log.read(seq, 1)?.into_iter().next()))?;
-            self.jobs.push(Job::Match(Box::new(entry.ok_or(EngineError::Missing { what: "activity", seq })?)));
+            let activity = self.log.with(|log| activity_at(log, seq))?;
+            self.jobs.push(Job::Match { seq, activity });
         }
         let now = SystemClock::now();
         for flow in open {
@@ -195,7 +212,7 @@ impl Shared {
     pub(super) fn work(self: Arc<Self>) {
         while let Some(job) = self.jobs.take() {
             match job {
-                Job::Match(entry) => self.match_activity(*entry),
+                Job::Match { seq, activity } => self.match_activity(seq, activity),
                 Job::Advance(flow) => {
                     if let Err(error) = self.advance(flow) {
                         self.try_later(&error, Job::Advance(flow));
@@ -258,13 +275,13 @@ impl Shared {
             let entries = log.stream(&flow_stream(flow), 0)?;
             let mut records = entries.iter().map(Record::read);
             let Some(first) = records.next().transpose()? else { return Ok(None) };
-            let Some(Event::FlowStarted(started)) = first.event else {
+            let Some(Event::FlowStarted(started)) = first.event.as_deref() else {
                 return Err(EngineError::Missing { what: "start of a flow", seq: first.seq });
             };
             let missing = EngineError::Missing { what: "flow of a known module", seq: first.seq };
             let module = self.module(started.digest).ok_or(missing)?;
             let activity = activity_at(log, started.activity_seq)?;
-            let mut state = FlowState::begin(first.seq, first.time, started, Arc::clone(&module.dag));
+            let mut state = FlowState::begin(first.seq, first.time, Arc::clone(started), Arc::clone(&module.dag));
             for record in records {
                 let record = record?;
                 if let Some(event) = &record.event {
@@ -275,28 +292,28 @@ impl Shared {
         })
     }
 
-    /// The standing of an object. `known` is an activity about it and the `seq` of its entry: where the object's
-    /// last revision is the one before that entry, nothing more is read.
+    /// The standing of an object. `known` is an activity about it and the `seq` of its entry: where the object was
+    /// not revised since, nothing is read.
     pub(super) fn current(
         &self,
         key: Option<&ObjectKey>,
         known: Option<(u64, &Activity)>,
     ) -> Result<Option<Current>, EngineError> {
         let Some(key) = key else { return Ok(None) };
+        let stream = object_stream(key);
+        if let Some((seq, activity)) = known
+            && activity.kind.as_str() != "Delete"
+            && let Some(revision) = activity.revision
+            && self.recent.is_last_before(&stream, seq)
+        {
+            let status = activity.object_document().get("status").and_then(serde_json::Value::as_str);
+            return Ok(Some(Current { revision, status: status.map(str::to_owned) }));
+        }
         self.log.with(|log| {
-            let Some(head) = log.stream_head(&object_stream(key))? else { return Ok(None) };
-            if let Some((seq, activity)) = known
-                && head < seq
-                && activity.kind.as_str() != "Delete"
-                && let Some(revision) = activity.revision
-            {
-                let status = activity.object_document().get("status").and_then(serde_json::Value::as_str);
-                return Ok(Some(Current { revision, status: status.map(str::to_owned) }));
-            }
-            let Some(Event::ObjectRevised(revised)) = record_at(log, head)?.and_then(|record| record.event) else {
-                return Ok(None);
-            };
-            let object = revised.object;
+            let Some(head) = log.stream_head(&stream)? else { return Ok(None) };
+            let event = record_at(log, head)?.and_then(|record| record.event);
+            let Some(Event::ObjectRevised(revised)) = event.as_deref() else { return Ok(None) };
+            let object = &revised.object;
             let status = object.status().map(str::to_owned);
             Ok(object.exists().then_some(Current { revision: object.revision, status }))
         })
@@ -309,12 +326,13 @@ impl Shared {
     }
 
     /// Records events of one flow, whose slot the caller holds, and takes them in.
-    pub(super) async fn record(&self, slot: &mut Slot, events: &[Event]) -> Result<Appended, EngineError> {
+    pub(super) async fn record(&self, slot: &mut Slot, events: Vec<Event>) -> Result<Appended, EngineError> {
         let now = SystemClock::now();
         let append = Self::append_to(&slot.state, slot.state.seq, append_of(now, events));
+        let events: Vec<_> = append.drafts.iter().filter_map(|draft| draft.event.clone()).collect();
         let appended = self.writer().append(append).await?;
         for (seq, event) in (appended.first..).zip(events) {
-            slot.state.apply(seq, now, event)?;
+            slot.state.apply(seq, now, &event)?;
         }
         Ok(appended)
     }

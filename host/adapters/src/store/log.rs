@@ -59,15 +59,12 @@ impl SqliteLog {
             return Err(StoreError::Conflict { expected: frame.after.seq, found: found.seq });
         }
         let mut insert = self.connection.prepare_cached(INSERT).map_err(write_error)?;
-        let mut stream: Option<(&Stream, i64)> = None;
+        let mut stream: Option<&Stream> = None;
         for entry in &frame.entries {
-            // Entries of one append mostly share their stream, whose key is a hash.
-            let key = match stream {
-                Some((last, key)) if *last == entry.header.stream => key,
-                Some(_) | None => entry.header.stream.key(),
-            };
-            stream = Some((&entry.header.stream, key));
-            let Entry { header, salt, body, hash } = entry;
+            // Entries of one append mostly share their stream: the first of a run stands for all of it in the index.
+            let key = (stream != Some(&entry.header.stream)).then(|| entry.header.stream.key());
+            stream = Some(&entry.header.stream);
+            let Entry { header, salt, body, hash, .. } = entry;
             insert
                 .execute((
                     signed(header.seq),

@@ -15,13 +15,14 @@ pub use crate::sqlite::SchemaError;
 
 /// `MIGRATIONS[n]` takes a file from version `n` to `n + 1`. Released ones are never changed.
 ///
-/// Entries are ordered by `seq`, their key. Salt and body stand last, so that headers are read without them.
+/// `stream_key` indexes the first entry of each run of entries that are committed together and share their stream;
+/// the others have none. Entries are ordered by `seq`, their key. Salt and body stand last, so that headers are read without them.
 const MIGRATIONS: &[&str] = &["
     CREATE TABLE entries(
         seq INTEGER PRIMARY KEY,
         version INTEGER NOT NULL,
         time INTEGER NOT NULL,
-        stream_key INTEGER NOT NULL,
+        stream_key INTEGER,
         stream TEXT NOT NULL,
         kind TEXT NOT NULL,
         dedup BLOB,
@@ -30,5 +31,5 @@ const MIGRATIONS: &[&str] = &["
         salt BLOB,
         body BLOB
     ) STRICT;
-    CREATE INDEX entries_by_stream ON entries(stream_key, seq);
+    CREATE INDEX entries_by_stream ON entries(stream_key, seq) WHERE stream_key IS NOT NULL;
     CREATE UNIQUE INDEX entries_by_dedup ON entries(dedup) WHERE dedup IS NOT NULL"];

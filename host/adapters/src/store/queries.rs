@@ -11,14 +11,16 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension as _, Row, ffi, types::V
 const HEAD: &str = "SELECT seq, hash FROM entries ORDER BY seq DESC LIMIT 1";
 const READ: &str = "SELECT seq, version, time, stream, kind, dedup, body_hash, hash, salt, body, stream_key
     FROM entries WHERE seq >= ?1 ORDER BY seq LIMIT ?2";
-const STREAM: &str = "SELECT seq, version, time, stream, kind, dedup, body_hash, hash, salt, body, stream_key
-    FROM entries WHERE stream_key = ?1 AND seq > ?2 AND stream = ?3 ORDER BY seq";
-const STREAM_HEAD: &str = "SELECT seq FROM entries WHERE stream_key = ?1 AND stream = ?2 ORDER BY seq DESC LIMIT 1";
+const RUNS: &str = "SELECT seq FROM entries WHERE stream_key = ?1 ORDER BY seq";
+const LAST_RUN: &str = "SELECT seq FROM entries WHERE stream_key = ?1 AND stream = ?2 ORDER BY seq DESC LIMIT 1";
+const STREAMS: &str = "SELECT seq, stream FROM entries WHERE seq >= ?1 ORDER BY seq";
+const RUN: &str = "SELECT seq, version, time, stream, kind, dedup, body_hash, hash, salt, body, stream_key
+    FROM entries WHERE seq >= ?1 ORDER BY seq";
 const RECORDED: &str = "SELECT seq FROM entries WHERE dedup = ?1";
 
-/// A row of the table: the entry and the key its stream is indexed under.
+/// A row of the table: the entry and, where it begins a run of its stream, the key it is indexed under.
 pub(super) struct Stored {
-    pub(super) stream_key: i64,
+    pub(super) stream_key: Option<i64>,
     pub(super) entry: StoredEntry,
 }
 
@@ -40,15 +42,42 @@ pub(super) fn read(connection: &Connection, from: u64, limit: usize) -> Result<V
 }
 
 pub(super) fn stream(connection: &Connection, stream: &Stream, after: u64) -> Result<Vec<StoredEntry>, StoreError> {
-    let mut statement = connection.prepare_cached(STREAM).map_err(unreadable)?;
-    let rows = statement.query_map((stream.key(), signed(after), &*stream.0), stored).map_err(unreadable)?;
-    rows.map(|row| row.map(|stored| stored.entry)).collect::<Result<_, _>>().map_err(unreadable)
+    let mut runs = connection.prepare_cached(RUNS).map_err(unreadable)?;
+    let starts = runs.query_map([stream.key()], |row| row.get(0)).map_err(unreadable)?;
+    let mut run = connection.prepare_cached(RUN).map_err(unreadable)?;
+    let mut found: Vec<StoredEntry> = Vec::new();
+    for start in starts {
+        let start: i64 = start.map_err(unreadable)?;
+        // The run before may have gone on into this one.
+        if found.last().is_some_and(|last| signed(last.header.seq) >= start) {
+            continue;
+        }
+        let mut rows = run.query([start]).map_err(unreadable)?;
+        while let Some(row) = rows.next().map_err(unreadable)? {
+            if text(row, 3).map_err(unreadable)? != &*stream.0 {
+                break;
+            }
+            found.push(stored(row).map_err(unreadable)?.entry);
+        }
+    }
+    found.retain(|entry| entry.header.seq > after);
+    Ok(found)
 }
 
 pub(super) fn stream_head(connection: &Connection, stream: &Stream) -> Result<Option<u64>, StoreError> {
-    let mut statement = connection.prepare_cached(STREAM_HEAD).map_err(unreadable)?;
-    let head = statement.query_row((stream.key(), &*stream.0), |row| row.get(0)).optional().map_err(unreadable)?;
-    Ok(head.map(unsigned))
+    let mut last_run = connection.prepare_cached(LAST_RUN).map_err(unreadable)?;
+    let start: Option<i64> =
+        last_run.query_row((stream.key(), &*stream.0), |row| row.get(0)).optional().map_err(unreadable)?;
+    let Some(mut head) = start else { return Ok(None) };
+    let mut streams = connection.prepare_cached(STREAMS).map_err(unreadable)?;
+    let mut rows = streams.query([head]).map_err(unreadable)?;
+    while let Some(row) = rows.next().map_err(unreadable)? {
+        if text(row, 1).map_err(unreadable)? != &*stream.0 {
+            break;
+        }
+        head = row.get(0).map_err(unreadable)?;
+    }
+    Ok(Some(unsigned(head)))
 }
 
 pub(super) fn recorded(connection: &Connection, key: &DedupKey) -> Result<Option<u64>, StoreError> {

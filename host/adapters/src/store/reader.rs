@@ -36,8 +36,12 @@ impl SqliteReader {
         sqlite::back_up(&self.connection, target)
     }
 
-    /// At most `limit` entries from `seq` on, each with the key its stream is indexed under.
-    pub(crate) fn read_with_keys(&self, from: u64, limit: usize) -> Result<Vec<(i64, StoredEntry)>, StoreError> {
+    /// At most `limit` entries from `seq` on, each with the key its stream is indexed under, if it is.
+    pub(crate) fn read_with_keys(
+        &self,
+        from: u64,
+        limit: usize,
+    ) -> Result<Vec<(Option<i64>, StoredEntry)>, StoreError> {
         let rows = queries::read(&self.connection, from, limit)?;
         Ok(rows.into_iter().map(|stored| (stored.stream_key, stored.entry)).collect())
     }

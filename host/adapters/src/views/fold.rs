@@ -34,7 +34,7 @@ impl<'a> Batch<'a> {
     /// Takes in the next record.
     #[expect(clippy::wildcard_enum_match_arm, reason = "all the entries of flows go the same way")]
     pub(super) fn apply(&mut self, record: &Record) -> Result<(), ViewError> {
-        let Some(event) = &record.event else { return Ok(()) };
+        let Some(event) = record.event.as_deref() else { return Ok(()) };
         match event {
             Event::ObjectRevised(revised) => self.object(record.seq, revised),
             Event::ActivityAppended(appended) => {
@@ -52,7 +52,10 @@ impl<'a> Batch<'a> {
                 match self.activities.get_mut(&matched.seq) {
                     Some(row) => row.matched_by = Some(record.seq),
                     None => {
-                        self.execute("UPDATE activities SET matched_by = ?1 WHERE seq = ?2", (record.seq, matched.seq))?;
+                        self.execute(
+                            "UPDATE activities SET matched_by = ?1 WHERE seq = ?2",
+                            (record.seq, matched.seq),
+                        )?;
                     }
                 }
                 Ok(())
@@ -131,8 +134,7 @@ impl<'a> Batch<'a> {
     }
 
     fn object(&mut self, seq: u64, revised: &ObjectRevised) -> Result<(), ViewError> {
-        let mut object = revised.object.clone();
-        object.seq = seq;
+        let object = &revised.object;
         let key = object.key.to_string();
         let is_article = object.key.kind.as_str() == "Article";
         let is_published = is_article && object.status() == Some("published");
@@ -145,16 +147,8 @@ impl<'a> Batch<'a> {
             .optional()?;
         let published_seq = if begins_publication { seq } else { published_seq.unwrap_or(0) };
         self.execute(
-            "INSERT OR REPLACE INTO objects VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-            params![
-                key,
-                object.key.kind.as_str(),
-                seq,
-                is_published,
-                is_draft,
-                published_seq,
-                serde_json::to_string(&object)?
-            ],
+            "INSERT OR REPLACE INTO objects VALUES (?1, ?2, ?3, ?4, ?5)",
+            (&key, seq, is_published, is_draft, published_seq),
         )?;
         if is_article {
             self.slugs(&key, object.slug(), object.exists())?;

@@ -11,7 +11,7 @@ use std::{
 
 use rosehip_core::{
     event::Record,
-    log::{Entry, Head, StoredEntry},
+    log::{Entry, Head},
     ports::LogReader,
 };
 use rusqlite::Connection;
@@ -58,7 +58,10 @@ impl Projector {
             if entries.is_empty() {
                 return Ok(projector);
             }
-            projector.fold(&entries)?;
+            let records = entries.iter().map(Record::read).collect::<Result<Vec<_>, _>>()?;
+            if let Some(last) = entries.last() {
+                projector.fold(records, Head { seq: last.header.seq, hash: last.hash })?;
+            }
         }
     }
 
@@ -73,14 +76,16 @@ impl Projector {
 
     fn run(mut self, commits: &Receiver<Arc<[Entry]>>) {
         while let Ok(first) = commits.recv() {
-            let mut entries: Vec<StoredEntry> = Vec::with_capacity(first.len());
-            entries.extend(first.iter().cloned().map(StoredEntry::from));
-            while entries.len() < BATCH_ENTRIES
+            let mut batch = vec![first];
+            while batch.iter().map(|commit| commit.len()).sum::<usize>() < BATCH_ENTRIES
                 && let Ok(more) = commits.try_recv()
             {
-                entries.extend(more.iter().cloned().map(StoredEntry::from));
+                batch.push(more);
             }
-            if let Err(error) = self.fold(&entries) {
+            let records = batch.iter().flat_map(|commit| commit.iter()).map(Record::of).collect::<Result<Vec<_>, _>>();
+            let last = batch.iter().rev().find_map(|commit| commit.last());
+            let Some(last) = last.map(|entry| Head { seq: entry.header.seq, hash: entry.hash }) else { continue };
+            if let Err(error) = records.map_err(ViewError::from).and_then(|records| self.fold(records, last)) {
                 // Readers see that the views stand still; the next start folds again from where they stand.
                 tracing::error!(%error, position = self.head.seq, "the views stopped following the log");
                 return;
@@ -88,10 +93,8 @@ impl Projector {
         }
     }
 
-    fn fold(&mut self, entries: &[StoredEntry]) -> Result<(), ViewError> {
-        let Some(last) = entries.last() else { return Ok(()) };
-        let head = Head { seq: last.header.seq, hash: last.hash };
-        let records = entries.iter().map(Record::read).collect::<Result<Vec<_>, _>>()?;
+    /// Folds records that end at `head` into the views, in one transaction.
+    fn fold(&mut self, records: Vec<Record>, head: Head) -> Result<(), ViewError> {
         let transaction = self.connection.transaction()?;
         let mut batch = Batch::new(&transaction);
         for record in &records {

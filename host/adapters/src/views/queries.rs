@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use rosehip_core::{flow::FlowSummary, ids::FlowId, object::Object};
+use rosehip_core::{flow::FlowSummary, ids::FlowId};
 use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 
 use super::{ViewError, schema};
@@ -40,10 +40,12 @@ pub struct ActivityPlace {
 }
 
 /// What a slug belongs to.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SlugOwner {
-    /// The article.
-    pub object: Object,
+    /// The article's key, as text.
+    pub key: String,
+    /// `seq` of the article's last revision.
+    pub seq: u64,
     /// Whether it is the article's slug now, not a former one.
     pub is_current: bool,
 }
@@ -63,33 +65,31 @@ impl ViewReader {
         Ok(Self { connection: schema::open_read_only(path)? })
     }
 
-    /// An object as its last revision left it, deleted ones included.
-    pub fn object(&self, key: &str) -> Result<Option<Object>, ViewError> {
-        self.one("SELECT row FROM objects WHERE key = ?1", [key])
+    /// `seq` of an object's last revision, of a deleted one as well.
+    pub fn object(&self, key: &str) -> Result<Option<u64>, ViewError> {
+        let mut statement = self.connection.prepare_cached("SELECT seq FROM objects WHERE key = ?1")?;
+        Ok(statement.query_row([key], |row| row.get(0)).optional()?)
     }
 
     /// What a slug belongs to.
     pub fn slug(&self, slug: &str) -> Result<Option<SlugOwner>, ViewError> {
-        let sql = "SELECT objects.row, slugs.is_current FROM slugs JOIN objects USING (key) WHERE slug = ?1";
-        let row = self
-            .connection
-            .prepare_cached(sql)?
-            .query_row([slug], |row| Ok((row.get::<_, String>(0)?, row.get(1)?)))
-            .optional()?;
-        row.map(|(text, is_current)| Ok(SlugOwner { object: serde_json::from_str(&text)?, is_current })).transpose()
+        let sql = "SELECT key, seq, is_current FROM slugs JOIN objects USING (key) WHERE slug = ?1";
+        let owner = |row: &Row<'_>| Ok(SlugOwner { key: row.get(0)?, seq: row.get(1)?, is_current: row.get(2)? });
+        Ok(self.connection.prepare_cached(sql)?.query_row([slug], owner).optional()?)
     }
 
-    /// Published articles, the newest publication first, with the `seq` that a next page begins before.
-    pub fn published(&self, before: Option<u64>, limit: usize) -> Result<Vec<(u64, Object)>, ViewError> {
-        let sql = "SELECT published_seq, row FROM objects WHERE is_published = 1 AND published_seq < ?1
+    /// Published articles, the newest publication first: the `seq` that a next page begins before and that of the
+    /// article's last revision.
+    pub fn published(&self, before: Option<u64>, limit: usize) -> Result<Vec<(u64, u64)>, ViewError> {
+        let sql = "SELECT published_seq, seq FROM objects WHERE is_published = 1 AND published_seq < ?1
                    ORDER BY published_seq DESC LIMIT ?2";
-        self.rows(sql, params![bound(before), limit])
+        self.places(sql, params![bound(before), limit])
     }
 
-    /// Drafts, the last saved first, with the `seq` that a next page begins before.
-    pub fn drafts(&self, before: Option<u64>, limit: usize) -> Result<Vec<(u64, Object)>, ViewError> {
-        let sql = "SELECT seq, row FROM objects WHERE is_draft = 1 AND seq < ?1 ORDER BY seq DESC LIMIT ?2";
-        self.rows(sql, params![bound(before), limit])
+    /// Drafts, the last saved first: the `seq` that a next page begins before and that of the last revision.
+    pub fn drafts(&self, before: Option<u64>, limit: usize) -> Result<Vec<(u64, u64)>, ViewError> {
+        let sql = "SELECT seq, seq FROM objects WHERE is_draft = 1 AND seq < ?1 ORDER BY seq DESC LIMIT ?2";
+        self.places(sql, params![bound(before), limit])
     }
 
     /// Flows, newest first, with the `seq` that a next page begins before.
@@ -183,14 +183,10 @@ impl ViewReader {
         Ok(seqs.collect::<Result<_, _>>()?)
     }
 
-    fn one<T: serde::de::DeserializeOwned>(
-        &self,
-        sql: &str,
-        params: impl rusqlite::Params,
-    ) -> Result<Option<T>, ViewError> {
-        let text: Option<String> =
-            self.connection.prepare_cached(sql)?.query_row(params, |row| row.get(0)).optional()?;
-        Ok(text.map(|text| serde_json::from_str(&text)).transpose()?)
+    fn places(&self, sql: &str, params: impl rusqlite::Params) -> Result<Vec<(u64, u64)>, ViewError> {
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let places = statement.query_map(params, |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(places.collect::<Result<_, _>>()?)
     }
 
     fn rows<T: serde::de::DeserializeOwned>(

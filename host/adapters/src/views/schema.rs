@@ -17,8 +17,8 @@ const TABLES: &str = "
 CREATE TABLE position(id INTEGER PRIMARY KEY CHECK (id = 1), seq INTEGER NOT NULL, hash TEXT NOT NULL) STRICT;
 INSERT INTO position VALUES (1, 0, '');
 CREATE TABLE objects(
-    key TEXT PRIMARY KEY, kind TEXT NOT NULL, seq INTEGER NOT NULL, is_published INTEGER NOT NULL,
-    is_draft INTEGER NOT NULL, published_seq INTEGER NOT NULL, row TEXT NOT NULL
+    key TEXT PRIMARY KEY, seq INTEGER NOT NULL, is_published INTEGER NOT NULL, is_draft INTEGER NOT NULL,
+    published_seq INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX published ON objects(published_seq) WHERE is_published = 1;
 CREATE INDEX drafts ON objects(seq) WHERE is_draft = 1;

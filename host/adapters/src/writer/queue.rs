@@ -206,6 +206,7 @@ mod tests {
             kind: "test".into(),
             dedup: None,
             body: vec![b' '; body].into(),
+            event: None,
         };
         Queued::new(Append::unconditional(vec![draft]), Ack::Called(Box::new(|_| {})))
     }

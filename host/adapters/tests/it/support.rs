@@ -27,6 +27,7 @@ pub(crate) fn draft(name: &str, body: &str) -> Draft {
         kind: "test.happened".into(),
         dedup: None,
         body: body.as_bytes().into(),
+        event: None,
     }
 }
 

@@ -19,8 +19,10 @@ use crate::{
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
     /// Version of this document: 1.
+    #[schemars(extend("const" = 1))]
     pub v: u32,
     /// The behavior's name, `[a-z][a-z0-9-]{0,62}`; the operator may install it under another.
+    #[schemars(extend("pattern" = "^[a-z][a-z0-9-]{0,62}$"))]
     pub name: String,
     /// Its version (Semantic Versioning 2.0.0).
     pub version: String,
@@ -47,11 +49,13 @@ pub struct Manifest {
 #[serde(deny_unknown_fields)]
 pub struct NodeDocument {
     /// Its id, `[a-z][a-z0-9-]{0,62}`.
+    #[schemars(extend("pattern" = "^[a-z][a-z0-9-]{0,62}$"))]
     pub id: String,
     /// Its name for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
     /// `step`, `wait` or `each`.
+    #[schemars(extend("enum" = ["step", "wait", "each"]))]
     pub kind: String,
     /// The branches a `step` may take.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -74,7 +74,7 @@ impl Registry {
     /// Takes in an entry; entries that are not about behaviors change nothing.
     #[expect(clippy::wildcard_enum_match_arm, reason = "a fold passes over the entries that are not its own")]
     pub fn apply(&mut self, record: &Record) -> Result<(), ManifestError> {
-        let Some(event) = &record.event else { return Ok(()) };
+        let Some(event) = record.event.as_deref() else { return Ok(()) };
         let mut standing = (*self.now()).clone();
         match event {
             Event::BehaviorInstalled(body) => {

@@ -219,7 +219,8 @@ impl Log {
     fn add(&mut self, event: impl Into<Event>) -> u64 {
         self.seq += 1;
         let event = event.into();
-        let record = Record { seq: self.seq, time: Timestamp::default(), stream: event.stream(), event: Some(event) };
+        let record =
+            Record { seq: self.seq, time: Timestamp::default(), stream: event.stream(), event: Some(event.into()) };
         self.registry.apply(&record).expect("it was checked at install");
         self.seq
     }

@@ -81,7 +81,9 @@ impl<'a> World<'a> {
             enabled: true,
         };
         let event = Event::from(installed);
-        registry.apply(&Record { seq: 1, time: now, stream: event.stream(), event: Some(event) }).expect("installed");
+        registry
+            .apply(&Record { seq: 1, time: now, stream: event.stream(), event: Some(event.into()) })
+            .expect("installed");
         let activity = article();
         let matched = matching(2, &activity, &registry.at(2), None);
         let started: Arc<FlowStarted> = matched.flows.first().expect("it matches").clone();

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use super::Stream;
-use crate::{ids::DedupKey, time::Timestamp};
+use crate::{event::Event, ids::DedupKey, time::Timestamp};
 
 /// An entry before it has a place in the log.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Draft {
     /// What it is about.
     pub stream: Stream,
@@ -18,6 +18,8 @@ pub struct Draft {
     pub dedup: Option<DedupKey>,
     /// The event as JSON.
     pub body: Arc<[u8]>,
+    /// The event itself, for those in this process who would else read the body again.
+    pub event: Option<Arc<Event>>,
 }
 
 /// A stream's head that an append was decided on: the `seq` of its last entry, none where it is empty.
@@ -30,7 +32,7 @@ pub struct Expected {
 }
 
 /// Entries that are committed together or not at all, at most [`crate::limits::APPEND_ENTRIES`].
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Append {
     /// Stream heads that must still stand.
     pub expected: Vec<Expected>,

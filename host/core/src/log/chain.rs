@@ -118,6 +118,7 @@ mod tests {
                 kind: "object.revised".into(),
                 dedup: None,
                 body,
+                event: None,
             };
             frame.push(draft, [n; 32]);
         }

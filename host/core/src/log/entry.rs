@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use data_encoding::HEXLOWER;
 use sha2::{Digest as _, Sha256};
 
-use crate::{ids::DedupKey, time::Timestamp};
+use crate::{event::Event, ids::DedupKey, time::Timestamp};
 
 /// The entry format this release writes. Readers upcast older ones; entries are never rewritten.
 pub const FORMAT_VERSION: u16 = 1;
@@ -98,7 +98,7 @@ impl EntryHeader {
 }
 
 /// An entry whose body is at hand.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
     /// What is chained.
     pub header: EntryHeader,
@@ -108,6 +108,8 @@ pub struct Entry {
     pub body: Arc<[u8]>,
     /// The chain up to and with this entry.
     pub hash: EntryHash,
+    /// What the body says, where whoever drafted it said so.
+    pub event: Option<Arc<Event>>,
 }
 
 impl Entry {

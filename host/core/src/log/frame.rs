@@ -3,7 +3,7 @@
 use super::{Draft, Entry, EntryHash, EntryHeader, FORMAT_VERSION, Head, SALT_BYTES};
 
 /// Entries that follow a head and are committed together.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Frame {
     /// The head that the first entry is chained to.
     pub after: Head,
@@ -31,7 +31,7 @@ impl Frame {
         };
         let hash = header.hash_after(previous.hash);
         let seq = header.seq;
-        self.entries.push(Entry { header, salt, body: draft.body, hash });
+        self.entries.push(Entry { header, salt, body: draft.body, hash, event: draft.event });
         seq
     }
 

@@ -101,7 +101,7 @@ pub fn ingest(write: Write<'_>) -> Ingested {
         expected.push(Expected { stream: slug_stream(slug), head });
         events.push(SlugAssigned { slug: slug.to_owned(), article: write.key.id.clone() }.into());
     }
-    let drafts = events.iter().map(|event| event.draft(write.now)).collect();
+    let drafts = events.into_iter().map(|event| event.draft(write.now)).collect();
     Ingested::Changed { append: Append { expected, drafts }, object, activity: id }
 }
 

@@ -181,11 +181,10 @@ impl Prepared {
                     None => Request::post(&["behaviors"]),
                 };
                 let request = request.query("force", install.force.then_some(true)).wasm(wasm);
-                changed("installed", &client.json(request).await?, as_json)
+                installed(&client.json(request).await?, as_json)
             }
             Self::Act { name, action } => {
-                let answer = client.json(Request::post(&["behaviors", &name, action])).await?;
-                changed(past(action), &answer, as_json)
+                switched(&client.json(Request::post(&["behaviors", &name, action])).await?, as_json)
             }
             Self::ShowConfig(name) => {
                 print_json(&client.json::<Value>(Request::get(&["behaviors", &name, "config"])).await?)
@@ -205,14 +204,6 @@ impl Prepared {
     }
 }
 
-fn past(action: &str) -> &'static str {
-    match action {
-        "rollback" => "rolled back",
-        "enable" => "enabled",
-        _ => "disabled",
-    }
-}
-
 fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
     if file == Path::new("-") {
         let mut bytes = Vec::new();
@@ -229,7 +220,8 @@ fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
 }
 
 fn object(file: &Path, text: &[u8]) -> anyhow::Result<Map<String, Value>> {
-    serde_json::from_slice(text).with_context(|| format!("{}: it is not a JSON object", file.display()))
+    let from = if file == Path::new("-") { "stdin".to_owned() } else { file.display().to_string() };
+    serde_json::from_slice(text).with_context(|| format!("{from}: it is not a JSON object"))
 }
 
 /// `KIND`, or `KIND=CHANNEL,…`.
@@ -309,6 +301,10 @@ fn show(answer: &Value, as_json: bool) -> anyhow::Result<()> {
 }
 
 fn page(behavior: &Behavior) -> String {
+    let granted: Vec<_> = match &behavior.policy {
+        Some(grant) => grant.effects.iter().map(policy_text).collect(),
+        None => behavior.granted.clone(),
+    };
     let triggers: Vec<_> = behavior.triggers.iter().map(wire::words).collect();
     let heading = format!("{} {} · {}", bold(&behavior.name), plain(&behavior.version), state(behavior));
     let facts = [
@@ -317,7 +313,7 @@ fn page(behavior: &Behavior) -> String {
         ("needs", behavior.needs.join(", ")),
         ("runner", behavior.runner.clone()),
         ("effects", behavior.effects.join(", ")),
-        ("granted", behavior.granted.join(", ")),
+        ("granted", granted.join(", ")),
         ("history", behavior.history.iter().map(installation).collect::<Vec<_>>().join("\n          ")),
     ];
     let facts = facts.map(|(label, value)| format!("{label:<9} {value}"));
@@ -330,17 +326,29 @@ fn installation(past: &Installation) -> String {
     plain(&format!("{} {} {digest}{by}", past.installed_at, past.version))
 }
 
-/// Says what a behavior is now that it was changed.
-fn changed(how: &str, answer: &Value, as_json: bool) -> anyhow::Result<()> {
+/// Says what a behavior is now that a module was installed.
+fn installed(answer: &Value, as_json: bool) -> anyhow::Result<()> {
     let behavior: Behavior = wire::read(answer)?;
-    let digest: String = behavior.digest.chars().take(SHORT).collect();
-    let line = format!("{how} {} {} ({digest}), {}", behavior.name, behavior.version, state(&behavior));
     if as_json {
         return print_json(answer);
     }
-    say(&plain(&line));
+    say(&plain(&format!("installed {}", binding(&behavior))));
     say_what_is_missing(&behavior);
     Ok(())
+}
+
+/// Says what a behavior is now that it was switched.
+fn switched(answer: &Value, as_json: bool) -> anyhow::Result<()> {
+    if as_json {
+        return print_json(answer);
+    }
+    say(&plain(&binding(&wire::read(answer)?)));
+    Ok(())
+}
+
+fn binding(behavior: &Behavior) -> String {
+    let digest: String = behavior.digest.chars().take(SHORT).collect();
+    format!("{} {} ({digest}), {}", behavior.name, behavior.version, state(behavior))
 }
 
 fn say_what_is_missing(behavior: &Behavior) {
@@ -380,7 +388,8 @@ mod tests {
         let behavior: Behavior = serde_json::from_value(json!({
             "name": "publish", "version": "0.2.0", "digest": "ab".repeat(32), "enabled": true, "runner": "suspending",
             "needs": ["effect", "branch", "suspend"], "triggers": [{"on": "Create", "object": "Article"}],
-            "effects": ["notify", "validate"], "granted": ["validate", "log", "notify"],
+            "effects": ["notify", "validate"], "granted": ["validate", "notify"],
+            "policy": {"effects": [{"kind": "validate"}, {"kind": "notify", "channels": ["log", "team"]}]},
             "history": [
                 {"digest": "ab".repeat(32), "version": "0.2.0", "installed_at": "2026-01-02T00:00:00.000Z", "by": "ada"},
                 {"digest": "cd".repeat(32), "version": "0.1.0", "installed_at": "2026-01-01T00:00:00.000Z", "by": null},
@@ -394,7 +403,7 @@ mod tests {
         needs     effect, branch, suspend
         runner    suspending
         effects   notify, validate
-        granted   validate, log, notify
+        granted   validate, notify=log,team
         history   2026-01-02T00:00:00.000Z 0.2.0 abababababab by ada
                   2026-01-01T00:00:00.000Z 0.1.0 cdcdcdcdcdcd
         "#);

@@ -5,7 +5,7 @@ use clap::Subcommand;
 use super::{
     Context,
     exit::Failure,
-    output::{print, print_json, say},
+    output::{print, print_json},
 };
 use crate::config::{self, ConfigError, FILE_NAME, Flags};
 
@@ -27,12 +27,10 @@ impl Config {
             Self::Show => print(&toml::to_string(&loaded?.config)?),
             Self::Check => {
                 let file = loaded.map_err(failed_check)?.file;
-                let file = file.map_or_else(
-                    || format!("there is no {FILE_NAME}; the defaults"),
-                    |path| path.display().to_string(),
-                );
-                say(&format!("{file}: can be used"));
-                Ok(())
+                print(&match file {
+                    Some(path) => format!("ok: {}\n", path.display()),
+                    None => format!("ok: there is no {FILE_NAME}, the defaults are used\n"),
+                })
             }
         }
     }

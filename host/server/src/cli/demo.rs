@@ -118,7 +118,7 @@ impl Demo {
             return serve::bind(listen).await;
         }
         match serve::bind(DEFAULT_LISTEN).await {
-            Err(ServeError::Bind { source, .. }) if source.kind() == std::io::ErrorKind::AddrInUse => {
+            Err(ServeError::Bind { reason, .. }) if reason.kind() == std::io::ErrorKind::AddrInUse => {
                 serve::bind("127.0.0.1:0").await
             }
             result => result,

@@ -59,8 +59,17 @@ pub(super) fn report(error: &anyhow::Error) -> Exit {
     exit_of(error)
 }
 
+/// The chain of causes, without those that the message before has in its own words.
 fn line_of(error: &anyhow::Error) -> String {
-    format!("{error:#}").lines().map(str::trim).collect::<Vec<_>>().join(" ")
+    let mut line = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if line.is_empty() {
+            line = cause;
+        } else if !line.contains(&cause) {
+            line = format!("{line}: {cause}");
+        }
+    }
+    line.lines().map(str::trim).collect::<Vec<_>>().join(" ")
 }
 
 fn exit_of(error: &anyhow::Error) -> Exit {
@@ -109,5 +118,7 @@ mod tests {
     fn a_chain_is_one_line() {
         let error = Err::<(), _>(anyhow!("disk\n  full")).context("cannot write").expect_err("an error");
         assert_eq!(line_of(&error), "cannot write: disk full");
+        let repeated = anyhow!("disk full").context("cannot write: disk full");
+        assert_eq!(line_of(&repeated), "cannot write: disk full");
     }
 }

@@ -7,6 +7,9 @@ use clap::builder::styling::{AnsiColor, Style};
 use comfy_table::{ContentArrangement, presets};
 use serde::Serialize;
 
+/// The width of a terminal, in columns, from which on cells are wrapped to fit.
+const WRAPPED_FROM: u16 = 80;
+
 /// Whoever read stdout has closed it, as `head` does. The command ends quietly.
 #[derive(Debug, thiserror::Error)]
 #[error("stdout is closed")]
@@ -61,7 +64,11 @@ impl Table {
 
     fn drawn(&self) -> String {
         let mut table = comfy_table::Table::new();
-        table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+        table.load_style(presets::NOTHING);
+        // On a narrower terminal broken cells are worse to read than broken lines.
+        if table.width().is_some_and(|width| width >= WRAPPED_FROM) {
+            table.set_content_arrangement(ContentArrangement::Dynamic);
+        }
         table.set_header(self.headings.iter().map(|heading| heading.to_uppercase()));
         table.add_rows(&self.rows);
         format!("{}\n", table.trim_fmt())

@@ -46,7 +46,7 @@ impl Verify {
 
 /// A count on a terminal, nothing elsewhere.
 fn progress() -> ProgressBar {
-    let style = ProgressStyle::with_template("{spinner} {human_pos} entries, {per_sec}");
+    let style = ProgressStyle::with_template("{spinner} {human_pos} entries");
     ProgressBar::new_spinner().with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()))
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use rosehip_core::behavior::Grant;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 
@@ -123,6 +124,9 @@ pub(super) struct Behavior {
     pub(super) effects: Vec<String>,
     #[serde(default)]
     pub(super) granted: Vec<String>,
+    /// Only of a single behavior.
+    #[serde(default)]
+    pub(super) policy: Option<Grant>,
     #[serde(default)]
     pub(super) history: Vec<Installation>,
 }

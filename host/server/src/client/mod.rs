@@ -37,10 +37,6 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long an answer may take: longer than compiling the largest module that is admitted.
 const ANSWER_TIMEOUT: Duration = Duration::from_mins(10);
 
-/// How often a directory whose host is starting or stopping is tried, and how long apart.
-const ATTEMPTS: u32 = 10;
-const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(200);
-
 /// Why there is no answer, or one that is not wanted.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
@@ -139,7 +135,9 @@ impl Client {
             attempt += 1;
             match Self::in_process(data_dir).await {
                 // Its host is starting or stopping: the socket comes last and goes first.
-                Err(ClientError::Silent { .. }) if attempt < ATTEMPTS => tokio::time::sleep(BETWEEN_ATTEMPTS).await,
+                Err(ClientError::Silent { .. }) if attempt < serve::ATTEMPTS => {
+                    tokio::time::sleep(serve::BETWEEN_ATTEMPTS).await;
+                }
                 result => return result,
             }
         }

@@ -244,7 +244,7 @@ impl Host {
     }
 
     async fn record_behavior(&self, event: Event) -> Result<(), WriteError> {
-        let append = append_of(SystemClock::now(), &[event]);
+        let append = append_of(SystemClock::now(), vec![event]);
         Ok(self.writer.append(append).await.map(drop)?)
     }
 }

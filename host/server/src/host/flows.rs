@@ -127,7 +127,8 @@ impl Host {
             .read_log(|log| Ok((log.stream(&flow_stream(summary.id), 0)?, log.read(seq, 1)?)))
             .await?;
         let event = activity.first().map(Record::read).transpose().map_err(|error| ReadError(error.to_string()))?;
-        let Some(Event::ActivityAppended(appended)) = event.and_then(|record| record.event) else {
+        let event = event.and_then(|record| record.event);
+        let Some(Event::ActivityAppended(appended)) = event.as_deref() else {
             return Err(ReadError(format!("entry {seq} is no activity that can be read")));
         };
         let records = entries.iter().map(with_body).collect::<Result<_, _>>()?;
@@ -198,10 +199,11 @@ impl Host {
             let record = entries.first().map(Record::read).transpose();
             record.map(|record| record.and_then(|record| record.event)).map_err(|error| ReadError(error.to_string()))
         };
-        let Some(Event::ActivityAppended(appended)) = event_at(place.seq).await? else { return Ok(None) };
+        let event = event_at(place.seq).await?;
+        let Some(Event::ActivityAppended(appended)) = event.as_deref() else { return Ok(None) };
         let matched = match place.matched_by {
-            Some(seq) => match event_at(seq).await? {
-                Some(Event::ActivityMatched(matched)) => Some(matched),
+            Some(seq) => match event_at(seq).await?.as_deref() {
+                Some(Event::ActivityMatched(matched)) => Some(matched.clone()),
                 _ => None,
             },
             None => None,

@@ -9,12 +9,12 @@ use rosehip_adapters::{
     writer::AppendError,
 };
 use rosehip_core::{
-    event::{object_stream, slug_stream},
+    event::{Event, Record, object_stream, slug_stream},
     flow::FlowSummary,
     ids::{ActivityId, ActorName, ObjectKey, TypeName},
     limits::{PAGE_MAX, UNMATCHED_ACTIVITIES},
     log::{Expected, Stream},
-    object::Object,
+    object::{Object, transitions},
     pipeline::ingest::{Ingested, Write, ingest},
     ports::LogReader,
 };
@@ -120,8 +120,8 @@ impl Host {
         if self.with_engine(Engine::jobs) >= UNMATCHED_ACTIVITIES {
             return Err(WriteError::Busy { retry_after: 1 });
         }
-        for _ in 0..TRIES {
-            if let Some(written) = self.try_write(&write).await? {
+        for attempt in 0..TRIES {
+            if let Some(written) = self.try_write(&write, attempt == 0).await? {
                 return Ok(written);
             }
         }
@@ -129,11 +129,17 @@ impl Host {
     }
 
     /// Decides and commits a write; none where another one came first.
-    async fn try_write(&self, write: &ObjectWrite) -> Result<Option<Written>, WriteError> {
+    async fn try_write(&self, write: &ObjectWrite, is_first: bool) -> Result<Option<Written>, WriteError> {
+        let slug = write.content.as_ref().and_then(|content| content.get("slug")).and_then(Value::as_str);
+        if is_first && write.base == Base::Absent && slug.is_none_or(|slug| slug == write.key.id.as_str()) {
+            // Most new objects are new: nothing is read, and the append rests on that nobody had the name before.
+            let unclaimed = slug.map(|slug| Expected { stream: slug_stream(slug), head: None });
+            return self.commit(write, None, None, unclaimed.into_iter().collect()).await;
+        }
         let key = write.key.to_string();
         // The views may be behind, which costs a second try at worst: the append rests on the object's head.
         let seen = self.writer.committed();
-        let mut before = self.views.with(|views| views.object(&key)).map_err(read_error)?;
+        let mut before = self.object_at(self.views.with(|views| views.object(&key)).map_err(read_error)?)?;
         let is_to_be_sure = match (&before, write.base) {
             (Some(object), Base::Revision(revision)) => object.revision != revision || !object.exists(),
             (Some(object), Base::Absent) => object.exists(),
@@ -141,12 +147,32 @@ impl Host {
             (_, Base::Any) | (None, Base::Absent) => write.content.is_none(),
         };
         if is_to_be_sure {
-            before = self.read_views(|views| views.object(&key)).await?;
+            before = self.object_at(self.read_views(|views| views.object(&key)).await?)?;
         }
         check_base(write, before.as_ref())?;
         let mut expected = Vec::new();
-        let slug = write.content.as_ref().and_then(|content| content.get("slug")).and_then(Value::as_str);
         let claim = self.check_slug(write, before.as_ref(), slug, &mut expected)?;
+        if self.projector.position() < seen && Self::changes_nothing(write, before.as_ref()) {
+            // Nothing changes only if the views are not behind.
+            self.projector.reached(seen).await.map_err(read_error)?;
+            return Ok(None);
+        }
+        self.commit(write, before, claim, expected).await
+    }
+
+    fn changes_nothing(write: &ObjectWrite, before: Option<&Object>) -> bool {
+        let content = before.and_then(|object| object.content.as_ref());
+        content.is_some() && write.content.is_some() && transitions(content, write.content.as_ref()).is_empty()
+    }
+
+    /// Commits a write to an object as it was `before`; none where it is not so any more.
+    async fn commit(
+        &self,
+        write: &ObjectWrite,
+        before: Option<Object>,
+        claim: Option<(&str, Option<u64>)>,
+        expected: Vec<Expected>,
+    ) -> Result<Option<Written>, WriteError> {
         let ingested = ingest(Write {
             base_url: self.base_url(),
             key: &write.key,
@@ -159,11 +185,6 @@ impl Host {
             claims: claim,
         });
         let Ingested::Changed { mut append, mut object, activity } = ingested else {
-            // Nothing changes only if the views are not behind.
-            if self.projector.position() < seen {
-                self.projector.reached(seen).await.map_err(read_error)?;
-                return Ok(None);
-            }
             let object = before.ok_or(WriteError::NotFound)?;
             return Ok(Some(Written { object, created: false, activity: None, flows: write.wait.map(|_| Vec::new()) }));
         };
@@ -227,7 +248,7 @@ impl Host {
             return Ok(None);
         };
         let owner = self.views.with(|views| views.slug(slug)).map_err(read_error)?;
-        if owner.is_some_and(|owner| owner.object.key != write.key) {
+        if owner.is_some_and(|owner| owner.key != write.key.to_string()) {
             return Err(WriteError::SlugTaken(slug.to_owned()));
         }
         let head = |stream: &Stream| {
@@ -247,36 +268,53 @@ impl Host {
     /// An object as its last revision left it, deleted ones included. Reads one's own writes.
     pub async fn object(&self, key: &ObjectKey) -> Result<Option<Object>, ReadError> {
         let key = key.to_string();
-        self.read_views(|views| views.object(&key)).await
+        self.object_at(self.read_views(|views| views.object(&key)).await?)
+    }
+
+    /// The object whose last revision is the entry at `seq`.
+    fn object_at(&self, seq: Option<u64>) -> Result<Option<Object>, ReadError> {
+        let Some(seq) = seq else { return Ok(None) };
+        let entries = self.log.with::<_, anyhow::Error>(|log| Ok(log.read(seq, 1)?));
+        let entries = entries.map_err(|error| ReadError(error.to_string()))?;
+        let record = entries.first().map(Record::read).transpose().map_err(|error| ReadError(error.to_string()))?;
+        // Where the revision was erased, nothing is left to show of the object.
+        Ok(match record.and_then(|record| record.event).as_deref() {
+            Some(Event::ObjectRevised(revised)) => Some(Object { seq, ..revised.object.clone() }),
+            _ => None,
+        })
+    }
+
+    fn objects_at(&self, places: Vec<(u64, u64)>) -> Result<Vec<(u64, Object)>, ReadError> {
+        let objects = places.into_iter().map(|(place, seq)| Ok(self.object_at(Some(seq))?.map(|object| (place, object))));
+        objects.filter_map(Result::transpose).collect()
     }
 
     /// What a slug leads to.
     pub async fn by_slug(&self, slug: &str) -> Result<Option<Resolved>, ReadError> {
-        let owner = self.read_views(|views| views.slug(slug)).await?;
-        Ok(owner.and_then(|owner| match owner.is_current {
-            true => Some(Resolved::Article(Box::new(owner.object))),
-            false => owner.object.slug().map(|slug| Resolved::Moved(slug.to_owned())),
-        }))
+        let Some(owner) = self.read_views(|views| views.slug(slug)).await? else { return Ok(None) };
+        let Some(object) = self.object_at(Some(owner.seq))? else { return Ok(None) };
+        Ok(match owner.is_current {
+            true => Some(Resolved::Article(Box::new(object))),
+            false => object.slug().map(|slug| Resolved::Moved(slug.to_owned())),
+        })
     }
 
     /// Whether neither an article nor a former slug uses it.
     pub async fn slug_is_free(&self, slug: &str) -> Result<bool, ReadError> {
         // An article's id stays its own while it exists, under whatever slug.
         let key = format!("{}/{slug}", Self::article_type());
-        self.read_views(|views| {
-            Ok(views.slug(slug)?.is_none() && !views.object(&key)?.is_some_and(|object| object.exists()))
-        })
-        .await
+        let (owner, namesake) = self.read_views(|views| Ok((views.slug(slug)?, views.object(&key)?))).await?;
+        Ok(owner.is_none() && !self.object_at(namesake)?.is_some_and(|object| object.exists()))
     }
 
     /// Published articles, the newest publication first, each with the `seq` that a next page begins before.
     pub async fn published(&self, before: Option<u64>, limit: usize) -> Result<Vec<(u64, Object)>, ReadError> {
-        self.read_views(|views| views.published(before, limit)).await
+        self.objects_at(self.read_views(|views| views.published(before, limit)).await?)
     }
 
     /// Drafts, the last saved first, each with the `seq` that a next page begins before.
     pub async fn drafts(&self, before: Option<u64>, limit: usize) -> Result<Vec<(u64, Object)>, ReadError> {
-        self.read_views(|views| views.drafts(before, limit)).await
+        self.objects_at(self.read_views(|views| views.drafts(before, limit)).await?)
     }
 
     /// The actors of this host, `site` first.

@@ -126,13 +126,12 @@ pub(super) async fn add_token(State(app): State<App>, Document(members): Documen
     let mut members = Members(members);
     let (user, name) = (user_name(&members.required("user")?)?, members.optional("name")?);
     members.end()?;
-    let name = match name {
-        Some(name) => name,
-        None => {
-            let mut random = [0; 4];
-            getrandom::fill(&mut random).map_err(|error| Fault::ours(&error))?;
-            format!("token-{:08x}", u32::from_le_bytes(random))
-        }
+    let name = if let Some(name) = name {
+        name
+    } else {
+        let mut random = [0; 4];
+        getrandom::fill(&mut random).map_err(|error| Fault::ours(&error))?;
+        format!("token-{:08x}", u32::from_le_bytes(random))
     };
     let (owner, made) = (user.clone(), name.clone());
     let create = move |app: &App| app.host.accounts().create_token(&user, &name, SystemClock::now());

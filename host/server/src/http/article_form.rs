@@ -102,7 +102,7 @@ pub(super) struct Invalid {
 
 impl Article {
     /// Reads what was sent, with what was typed beside it.
-    pub(super) fn read(input: Input) -> Result<(Self, Typed), Invalid> {
+    pub(super) fn read(input: Input) -> Result<(Self, Typed), Box<Invalid>> {
         match input {
             Input::Form(fields) => Self::from_form(fields),
             Input::Json(members) => {
@@ -113,7 +113,7 @@ impl Article {
         }
     }
 
-    fn from_form(mut fields: Fields) -> Result<(Self, Typed), Invalid> {
+    fn from_form(mut fields: Fields) -> Result<(Self, Typed), Box<Invalid>> {
         let typed = Typed {
             title: fields.get("title").cloned().unwrap_or_default(),
             body: fields.get("body").cloned().unwrap_or_default(),
@@ -224,8 +224,12 @@ impl Reader {
         self.errors.push(FieldError::new(field, rule, message));
     }
 
-    fn finish(self, article: Article, typed: Typed) -> Result<(Article, Typed), Invalid> {
-        if self.errors.is_empty() { Ok((article, typed)) } else { Err(Invalid { typed, errors: self.errors }) }
+    fn finish(self, article: Article, typed: Typed) -> Result<(Article, Typed), Box<Invalid>> {
+        if self.errors.is_empty() {
+            Ok((article, typed))
+        } else {
+            Err(Box::new(Invalid { typed, errors: self.errors }))
+        }
     }
 
     /// Members whose value is null count as not sent.
@@ -363,11 +367,12 @@ mod tests {
 
     fn json_fields(value: Value) -> Result<Article, Vec<(String, &'static str)>> {
         let Value::Object(members) = value else { panic!("an object") };
-        let broken = |invalid: Invalid| invalid.errors.into_iter().map(|error| (error.field, error.rule)).collect();
+        let broken =
+            |invalid: Box<Invalid>| invalid.errors.into_iter().map(|error| (error.field, error.rule)).collect();
         Article::read(Input::Json(members)).map(|(article, _)| article).map_err(broken)
     }
 
-    fn form(text: &str) -> Result<(Article, Typed), Invalid> {
+    fn form(text: &str) -> Result<(Article, Typed), Box<Invalid>> {
         Article::read(Input::Form(super::super::input::fields(text.as_bytes())))
     }
 
@@ -452,7 +457,8 @@ mod tests {
         article.put_into(&mut content, "a");
         assert_eq!(content["content"], "<p><em>x</em></p>\n");
         assert_eq!(content["summary"], "kept");
-        let mut html = json!({"name": "A", "content": "<b>x</b><script>y</script>"}).as_object().cloned().expect("an object");
+        let mut html =
+            json!({"name": "A", "content": "<b>x</b><script>y</script>"}).as_object().cloned().expect("an object");
         let article = Article::from_object(&mut html).expect("valid");
         article.put_into(&mut html, "a");
         assert_eq!((&html["content"], &html["status"]), (&json!("<b>x</b>"), &json!("draft")));

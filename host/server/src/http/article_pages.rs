@@ -51,11 +51,15 @@ pub(super) struct Paging {
 
 impl Paging {
     fn read(&self) -> Result<(Option<u64>, usize), Fault> {
-        let number = |field: &'static str, text: &Option<String>| match text.as_deref().filter(|text| !text.is_empty()) {
-            Some(text) => text.parse::<u64>().map(Some).map_err(|_| Fault::invalid(field, "type", "must be a whole number")),
+        let number = |field: &'static str, text: &Option<String>| match text.as_deref().filter(|text| !text.is_empty())
+        {
+            Some(text) => {
+                text.parse::<u64>().map(Some).map_err(|_| Fault::invalid(field, "type", "must be a whole number"))
+            }
             None => Ok(None),
         };
-        let limit = number("limit", &self.limit)?.map_or(PAGE_DEFAULT, |limit| usize::try_from(limit).unwrap_or(PAGE_MAX));
+        let limit =
+            number("limit", &self.limit)?.map_or(PAGE_DEFAULT, |limit| usize::try_from(limit).unwrap_or(PAGE_MAX));
         if limit == 0 || limit > PAGE_MAX {
             return Err(Fault::invalid("limit", "range", format!("must be 1 to {PAGE_MAX}")));
         }
@@ -91,7 +95,12 @@ impl Card {
 fn excerpt(object: &Object) -> String {
     let html = object.content.as_ref().and_then(|content| content.get("content")?.as_str()).unwrap_or_default();
     let text = ammonia::Builder::empty().clean(html).to_string();
-    let text = text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&nbsp;", " ").replace("&amp;", "&");
+    let text = text
+        .replace("&lt;", "<")
+        .replace("&gt;", ">")
+        .replace("&quot;", "\"")
+        .replace("&nbsp;", " ")
+        .replace("&amp;", "&");
     let words: Vec<&str> = text.split_whitespace().collect();
     let line = words.join(" ");
     match line.char_indices().nth(EXCERPT_CHARS) {
@@ -155,10 +164,8 @@ impl List<'_> {
         let last = self.objects.last().filter(|_| has_next);
         let next = last.map(|(place, _)| format!("{}?before={place}&limit={}", self.path, self.limit));
         let form = choose(headers, negotiate::PUBLIC_PAGE);
-        let mut response = match form {
-            Form::Html => self.page(visitor, next.clone()),
-            Form::Json | Form::Activity | Form::LinkedData => self.collection(form, next.as_deref()),
-        };
+        let mut response =
+            if form == Form::Html { self.page(visitor, next.clone()) } else { self.collection(form, next.as_deref()) };
         if let Some(link) = next.and_then(|next| format!("<{next}>; rel=\"next\"").parse().ok()) {
             response.headers_mut().insert(LINK, link);
         }
@@ -180,7 +187,8 @@ impl List<'_> {
         let base_url = self.app.host.base_url();
         let items: Vec<Value> = self.objects.iter().map(|(_, object)| object_document(base_url, object)).collect();
         let id = format!("{base_url}{}", self.path);
-        let mut collection = json!({"@context": context(), "id": id, "type": "OrderedCollection", "orderedItems": items});
+        let mut collection =
+            json!({"@context": context(), "id": id, "type": "OrderedCollection", "orderedItems": items});
         if let Some(before) = self.paging.before.as_deref() {
             collection["id"] = format!("{id}?before={before}").into();
             collection["type"] = "OrderedCollectionPage".into();
@@ -264,20 +272,16 @@ pub(super) async fn show(
         }
         Some(Resolved::Article(_)) | None => return Err(not_found()),
     };
-    let mut response = match choose(&headers, negotiate::PUBLIC_PAGE) {
-        Form::Html => article_page(&app.host, &visitor, &object, asked.note.as_deref()).await?,
-        form => document(form, &with_context(app.host.base_url(), &object)),
-    };
+    let form = choose(&headers, negotiate::PUBLIC_PAGE);
+    if form == Form::Html {
+        return article_page(&app.host, &visitor, &object, asked.note.as_deref()).await;
+    }
+    let mut response = document(form, &with_context(app.host.base_url(), &object));
     response.headers_mut().insert(ETAG, written::etag(object.revision));
     Ok(response)
 }
 
-async fn article_page(
-    host: &Host,
-    visitor: &Visitor,
-    object: &Object,
-    asked: Option<&str>,
-) -> Result<Response, Fault> {
+async fn article_page(host: &Host, visitor: &Visitor, object: &Object, asked: Option<&str>) -> Result<Response, Fault> {
     let typed = Typed::of(object);
     let content = object.content.as_ref();
     let html = content.and_then(|content| content.get("content")?.as_str()).unwrap_or_default();
@@ -400,9 +404,8 @@ impl FormPage {
         ];
         let even = |text: &str| text.replace("\r\n", "\n").trim().to_owned();
         let differences = pairs.into_iter().filter(|(_, typed, current)| even(typed) != even(current));
-        let differences = differences
-            .map(|(field, typed, current)| Difference { field, typed: typed.clone(), current })
-            .collect();
+        let differences =
+            differences.map(|(field, typed, current)| Difference { field, typed: typed.clone(), current }).collect();
         self.beside = Some(Beside { given, current: object.revision, differences });
         self.typed.revision = object.revision.to_string();
         self

@@ -60,10 +60,10 @@ pub(super) async fn create(
 }
 
 /// An article that is new needs what an edit may leave out.
-fn complete(read: Result<(Article, Typed), Invalid>) -> Result<(Article, Typed), Invalid> {
+fn complete(read: Result<(Article, Typed), Box<Invalid>>) -> Result<(Article, Typed), Box<Invalid>> {
     let (article, typed) = read?;
     match article.missing() {
-        Some(error) => Err(Invalid { typed, errors: vec![error] }),
+        Some(error) => Err(Box::new(Invalid { typed, errors: vec![error] })),
         None => Ok((article, typed)),
     }
 }
@@ -176,7 +176,7 @@ async fn change(
     mut object: Object,
     wait: Option<Wait>,
 ) -> Result<Written, WriteError> {
-    for round in 0.. {
+    for round in 0..RACES {
         let mut content = object.content.clone().unwrap_or_default();
         let slug = article.slug.clone().or_else(|| object.slug().map(str::to_owned)).unwrap_or_default();
         article.put_into(&mut content, &slug);
@@ -200,7 +200,7 @@ async fn change(
             done => return done,
         }
     }
-    Err(WriteError::NotFound)
+    Err(WriteError::Busy { retry_after: 1 })
 }
 
 /// `POST /{slug}/delete` and `DELETE /{slug}`
@@ -259,10 +259,12 @@ fn to_page(written: &Written) -> Response {
 /// Headers of a conditional write, for objects of every type.
 pub(super) fn base_of(headers: &HeaderMap) -> Result<Base, Fault> {
     use axum::http::header::{IF_MATCH, IF_NONE_MATCH};
-    let text = |name| headers.get(name).map(|value: &axum::http::HeaderValue| value.to_str().unwrap_or_default().trim());
+    let text =
+        |name| headers.get(name).map(|value: &axum::http::HeaderValue| value.to_str().unwrap_or_default().trim());
     if let Some(tag) = text(IF_MATCH) {
         let number = tag.trim_start_matches("W/").trim_matches('"');
-        let revision = number.parse().map_err(|_| Fault::unreadable("if-match", format!("If-Match {tag:?} is no revision")))?;
+        let revision =
+            number.parse().map_err(|_| Fault::unreadable("if-match", format!("If-Match {tag:?} is no revision")))?;
         return Ok(Base::Revision(revision));
     }
     match text(IF_NONE_MATCH) {

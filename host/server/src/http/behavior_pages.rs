@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{
     access::Need,
     flow_json,
-    flow_pages::after,
+    flow_pages::{after, reading_order},
     objects::pretty,
     page::{Badge, Frame, Moment},
     visitor::Visitor,
@@ -70,18 +70,22 @@ fn badge(installed: &Installed) -> Badge {
 fn triggers(installed: &Installed) -> Vec<String> {
     let sentence = |trigger: &Value| {
         let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        let mut sentence = format!("{} of {}", text(&trigger["on"]), text(&trigger["object"]));
-        if let Some(change) = trigger.get("transition") {
-            let side = |name: &str| change.get(name).map_or_else(|| "anything".to_owned(), text);
-            sentence += &format!(", {} from {} to {}", text(&change["field"]), side("from"), side("to"));
-        }
-        if let Some(name) = trigger.get("box") {
-            sentence += &format!(", in the {}", text(name));
-        }
-        if let Some(filter) = trigger.get("filter") {
-            sentence += &format!(", where {}", text(filter));
-        }
-        sentence
+        let change = trigger.get("transition").map(|change| {
+            let field = text(&change["field"]);
+            match (change.get("from"), change.get("to")) {
+                (None, None) => format!("when {field} changes"),
+                (None, Some(to)) => format!("when {field} becomes {}", text(to)),
+                (Some(from), None) => format!("when {field} is no longer {}", text(from)),
+                (Some(from), Some(to)) => format!("when {field} goes from {} to {}", text(from), text(to)),
+            }
+        });
+        let parts = [
+            Some(format!("{} of {}", text(&trigger["on"]), text(&trigger["object"]))),
+            change,
+            trigger.get("box").map(|name| format!("in the {}", text(name))),
+            trigger.get("filter").map(|filter| format!("where {}", text(filter))),
+        ];
+        parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
     };
     installed.behavior.manifest.triggers.iter().map(|trigger| sentence(&json!(trigger))).collect()
 }
@@ -182,7 +186,7 @@ fn nodes(installed: &Installed) -> Vec<NodeRow> {
             wait: waits_for(&node.work),
         }
     };
-    dag.order().iter().map(|&index| row(index)).collect()
+    reading_order(dag).into_iter().map(row).collect()
 }
 
 fn waits_for(work: &NodeWork) -> Option<String> {

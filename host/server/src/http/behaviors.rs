@@ -56,15 +56,13 @@ fn flag(uri: &Uri, name: &str) -> bool {
 
 /// `GET /behaviors`
 pub(super) async fn list(State(app): State<App>, headers: HeaderMap, visitor: Visitor) -> Response {
-    match choose(&headers, negotiate::PAGE) {
-        Form::Html => page::html(&BehaviorsPage::new(&visitor, &app.host)),
-        form => {
-            let standing = app.host.behaviors();
-            let items: Vec<Value> =
-                standing.values().map(|installed| behavior_json::item(&app.host, installed)).collect();
-            document(form, &json!({"behaviors": items}))
-        }
+    let form = choose(&headers, negotiate::PAGE);
+    if form == Form::Html {
+        return page::html(&BehaviorsPage::new(&visitor, &app.host));
     }
+    let standing = app.host.behaviors();
+    let items: Vec<Value> = standing.values().map(|installed| behavior_json::item(&app.host, installed)).collect();
+    document(form, &json!({"behaviors": items}))
 }
 
 /// `GET /behaviors/{name}`
@@ -75,10 +73,11 @@ pub(super) async fn show(
     visitor: Visitor,
 ) -> Result<Response, Fault> {
     let installed = installed(&app.host, &name)?;
-    Ok(match choose(&headers, negotiate::PAGE) {
-        Form::Html => page::html(&BehaviorPage::new(&visitor, &app.host, &installed, None)),
-        form => document(form, &behavior_json::detail(&app.host, &installed)),
-    })
+    let form = choose(&headers, negotiate::PAGE);
+    if form == Form::Html {
+        return Ok(page::html(&BehaviorPage::new(&visitor, &app.host, &installed, None)));
+    }
+    Ok(document(form, &behavior_json::detail(&app.host, &installed)))
 }
 
 /// `PUT /behaviors/{name}`: the body is a module. An author's stays disabled until an operator enables it.
@@ -91,7 +90,11 @@ pub(super) async fn install(
     body: Body,
 ) -> Result<Response, Fault> {
     if input::is_form(&headers) {
-        return Err(Fault::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "content-type", "send the module, application/wasm"));
+        return Err(Fault::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "content-type",
+            "send the module, application/wasm",
+        ));
     }
     let wasm = input::read(&headers, body, COMPONENT_BYTES).await?;
     let request = InstallRequest {
@@ -260,9 +263,8 @@ fn back(
     result: Result<Arc<Installed>, Fault>,
     refused: impl FnOnce(String) -> Refused,
 ) -> Result<Response, Fault> {
-    let fault = match result {
-        Ok(_) => return Ok(Redirect::to(&format!("/behaviors/{name}")).into_response()),
-        Err(fault) => fault,
+    let Err(fault) = result else {
+        return Ok(Redirect::to(&format!("/behaviors/{name}")).into_response());
     };
     if !matches!(fault.status, StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY) {
         return Err(fault);

@@ -67,6 +67,7 @@ pub(super) fn public(app: &App, options: &HttpOptions) -> Router {
         anonymous: routes.clone().layer(limits.reads()),
         login: routes.clone().layer(limits.logins()),
         routes: routes.clone(),
+        limits: Arc::new(limits),
     };
     let people = Router::new().fallback(by_cookie).with_state(people).layer(session::layer(app, options));
     Router::new().fallback(by_token).with_state(Public { app: app.clone(), routes, people })
@@ -90,6 +91,7 @@ struct People {
     routes: Router,
     anonymous: Router,
     login: Router,
+    limits: Arc<limits::Limits>,
 }
 
 async fn by_socket(State(door): State<Socket>, request: Request) -> Response {
@@ -98,8 +100,10 @@ async fn by_socket(State(door): State<Socket>, request: Request) -> Response {
 }
 
 async fn by_token(State(door): State<Public>, request: Request) -> Response {
-    let Some(token) = bearer(request.headers()) else { return infallible(door.people.oneshot(request).await) };
-    let identity = token.and_then(|token| door.app.host.accounts().identity_of_token(token));
+    let Some(authorization) = request.headers().get(AUTHORIZATION) else {
+        return infallible(door.people.oneshot(request).await);
+    };
+    let identity = bearer(authorization).and_then(|token| door.app.host.accounts().identity_of_token(token));
     let Some(identity) = identity else {
         let asked = Asked { is_person: false, ..Asked::of(&request, &Visitor::default()) };
         let fault = Fault::new(StatusCode::UNAUTHORIZED, "token", "the bearer token is not one of this host's");
@@ -126,7 +130,8 @@ async fn by_cookie(
         Ok(request) => request,
         Err(fault) => return asked.dress(fault.into_response(), &visitor),
     };
-    let is_login = request.uri().path() == "/login" && request.method() == Method::POST;
+    door.limits.tidy();
+    let is_login = request.uri().path() == "/login";
     let routes = match visitor.identity {
         _ if is_login => door.login,
         None => door.anonymous,
@@ -137,11 +142,10 @@ async fn by_cookie(
     response
 }
 
-/// The bearer token of a request: none where it sends no such header, `Some(None)` where it sends another scheme.
-fn bearer(headers: &HeaderMap) -> Option<Option<&str>> {
-    let value = headers.get(AUTHORIZATION)?.to_str().unwrap_or_default();
-    let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
-    Some(scheme.eq_ignore_ascii_case("bearer").then(|| token.trim()))
+/// The bearer token (RFC 6750 §2.1), unless it is another scheme.
+fn bearer(authorization: &HeaderValue) -> Option<&str> {
+    let (scheme, token) = authorization.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
 fn infallible(response: Result<Response, std::convert::Infallible>) -> Response {
@@ -173,14 +177,14 @@ impl Asked {
     /// Has the routes answer, in time.
     async fn answer(&self, routes: Router, mut request: Request, visitor: Visitor) -> Response {
         request.extensions_mut().insert(visitor.clone());
-        let response = match tokio::time::timeout(self.limit, routes.oneshot(request)).await {
-            Ok(response) => infallible(response),
-            Err(_) => {
-                let detail = format!("no answer within {} s; what was sent may still take effect", self.limit.as_secs());
-                Fault::later("timeout", detail, 5).into_response()
-            }
-        };
+        let answered = tokio::time::timeout(self.limit, routes.oneshot(request)).await;
+        let response = answered.map_or_else(|_| self.too_late(), infallible);
         self.dress(response, &visitor)
+    }
+
+    fn too_late(&self) -> Response {
+        let detail = format!("no answer within {} s; what was sent may still take effect", self.limit.as_secs());
+        Fault::later("timeout", detail, 5).into_response()
     }
 
     /// Writes a fault in the form that was asked for and sets the headers that every answer has.
@@ -193,7 +197,7 @@ impl Asked {
         if headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html")) {
             headers.insert(CONTENT_SECURITY_POLICY, POLICY);
             headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
-            if self.is_logged_in {
+            if self.is_logged_in || self.uri.path() == "/login" {
                 headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
             }
         }
@@ -264,14 +268,11 @@ mod tests {
 
     #[test]
     fn only_bearer_tokens_are_tokens() {
-        let read = |value: &'static str| {
-            let headers = HeaderMap::from_iter([(AUTHORIZATION, HeaderValue::from_static(value))]);
-            bearer(&headers).map(|token| token.map(str::to_owned))
-        };
-        assert_eq!(read("Bearer rh_x"), Some(Some("rh_x".to_owned())));
-        assert_eq!(read("bearer rh_x"), Some(Some("rh_x".to_owned())));
-        assert_eq!(read("Basic eDp5"), Some(None));
-        assert_eq!(bearer(&HeaderMap::new()), None);
+        let read = |value: &'static str| bearer(&HeaderValue::from_static(value)).map(str::to_owned);
+        assert_eq!(read("Bearer rh_x").as_deref(), Some("rh_x"));
+        assert_eq!(read("bearer  rh_x").as_deref(), Some("rh_x"));
+        assert_eq!(read("Basic eDp5"), None);
+        assert_eq!(read("Bearer"), None);
     }
 
     #[test]

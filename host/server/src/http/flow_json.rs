@@ -23,9 +23,8 @@ pub(super) fn detail(flow: &FlowDetail) -> Value {
     value["needs"] = json!(flow.needs);
     value["runner"] = flow.runner.into();
     value["nodes"] = nodes(state);
-    value["edges"] = state.dag.edges().map(|(from, to, edge)| {
-        json!({"from": from.id, "to": to.id, "when": edge.when})
-    }).collect();
+    value["edges"] =
+        state.dag.edges().map(|(from, to, edge)| json!({"from": from.id, "to": to.id, "when": edge.when})).collect();
     value["effects"] = state.effects.iter().map(effect).collect();
     value["events"] = flow.records.iter().map(|(record, body)| entry(record, body)).collect();
     value
@@ -94,6 +93,6 @@ fn effect(state: &EffectState) -> Value {
 
 /// An entry of the log as the API gives it.
 pub(super) fn entry(record: &Record, body: &Value) -> Value {
-    let kind = record.event.as_ref().map(rosehip_core::event::Event::kind);
+    let kind = record.event.as_deref().map(rosehip_core::event::Event::kind);
     json!({"seq": record.seq, "time": record.time, "kind": kind, "body": body})
 }

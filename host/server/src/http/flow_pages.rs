@@ -23,6 +23,9 @@ use super::{
 };
 use crate::host::{FlowDetail, FlowPage};
 
+/// Characters of a value that changed which its row shows.
+const CHANGE_CHARS: usize = 240;
+
 /// A flow as lists show it.
 pub(super) struct FlowRow {
     pub(super) id: String,
@@ -132,13 +135,23 @@ pub(super) struct ActivityView {
     pub(super) id: String,
     pub(super) cid: String,
     pub(super) actor: String,
-    pub(super) changes: Vec<(String, String, String)>,
+    pub(super) changes: Vec<ChangeView>,
+}
+
+/// A field that changed; a side is none where the field was absent.
+pub(super) struct ChangeView {
+    pub(super) field: String,
+    pub(super) from: Option<String>,
+    pub(super) to: Option<String>,
 }
 
 impl ActivityView {
     /// The view of an activity.
     pub(super) fn of(activity: &rosehip_core::activity::Activity) -> Self {
-        let changes = activity.transitions().map(|(field, from, to)| (field.to_owned(), plain(from), plain(to)));
+        let changes = activity.transitions().map(|(field, from, to)| {
+            let side = |value: &Value| (!value.is_null()).then(|| short(&plain(value)));
+            ChangeView { field: field.to_owned(), from: side(from), to: side(to) }
+        });
         Self {
             kind: activity.kind.to_string(),
             object_type: activity.object_type.to_string(),
@@ -151,15 +164,24 @@ impl ActivityView {
     }
 }
 
-/// A short value as people read it.
+/// A value as people read it: text as it is, of a source its text, of a tag its name.
 fn plain(value: &Value) -> String {
     match value {
-        Value::Null => "nothing".to_owned(),
         Value::String(text) => text.clone(),
-        Value::Object(members) if members.len() == 1 && members.contains_key("bytes") => {
-            format!("{} bytes", members["bytes"])
-        }
-        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => value.to_string(),
+        Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(", "),
+        Value::Object(members) => match (members.get("bytes"), members.get("content").or(members.get("name"))) {
+            (Some(bytes), _) => format!("{bytes} bytes"),
+            (None, Some(text)) => plain(text),
+            (None, None) => value.to_string(),
+        },
+        Value::Null | Value::Bool(_) | Value::Number(_) => value.to_string(),
+    }
+}
+
+fn short(text: &str) -> String {
+    match text.char_indices().nth(CHANGE_CHARS) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
     }
 }
 
@@ -175,7 +197,7 @@ struct StepView {
     branch: Option<String>,
     attempts: u32,
     duration: Option<String>,
-    fuel: Option<u64>,
+    fuel: Option<String>,
     waiting: Option<WaitView>,
     retry_at: Option<Moment>,
     error: Option<(String, String)>,
@@ -233,7 +255,7 @@ impl FlowDetailPage {
         let status = state.status();
         let operates = visitor.has(Need::Operate);
         let may = |event: FlowEvent| operates && status.on(event).is_ok();
-        let order = state.dag.order();
+        let order = reading_order(&state.dag);
         let needs: Vec<_> = detail.needs.iter().map(ToString::to_string).collect();
         let signals = order.iter().filter(|&&index| state.node(index).status == NodeStatus::Suspended);
         let signals = signals.filter_map(|&index| state.waits_for_signal(index)).map(str::to_owned);
@@ -247,12 +269,16 @@ impl FlowDetailPage {
             runner: detail.runner,
             needs: needs.join(", "),
             steps: order.iter().map(|&index| StepView::of(detail, index, operates)).collect(),
-            entries: detail.records.iter().map(|(record, body)| EntryView {
-                seq: record.seq,
-                at: Moment(record.time),
-                kind: record.event.as_ref().map_or("erased", Event::kind),
-                json: pretty(body),
-            }).collect(),
+            entries: detail
+                .records
+                .iter()
+                .map(|(record, body)| EntryView {
+                    seq: record.seq,
+                    at: Moment(record.time),
+                    kind: record.event.as_deref().map_or("erased", Event::kind),
+                    json: pretty(body),
+                })
+                .collect(),
             finished: state.summary.finished_at.map(Moment),
             may_retry: may(FlowEvent::Retry),
             may_rerun: operates && status.is_final(),
@@ -263,12 +289,21 @@ impl FlowDetailPage {
     }
 }
 
+/// A number with its thousands apart.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let first = digits.len() % 3;
+    let (head, tail) = digits.split_at(first);
+    let groups = tail.as_bytes().chunks(3).map(|group| String::from_utf8_lossy(group).into_owned());
+    Some(head.to_owned()).filter(|head| !head.is_empty()).into_iter().chain(groups).collect::<Vec<_>>().join(",")
+}
+
 /// How a failed flow failed.
 fn failure(detail: &FlowDetail) -> Option<String> {
     if detail.state.status() != FlowStatus::Failed {
         return None;
     }
-    detail.records.iter().rev().find_map(|(record, _)| match &record.event {
+    detail.records.iter().rev().find_map(|(record, _)| match record.event.as_deref() {
         Some(Event::FlowFailed(failed)) => {
             Some(format!("{} failed: {} ({})", failed.node, failed.error.message, failed.error.rule))
         }
@@ -291,7 +326,7 @@ impl StepView {
             branch: now.branch.clone(),
             attempts: now.attempts,
             duration: now.started_at.zip(ended).map(|(from, to)| duration(from, to)),
-            fuel: now.fuel,
+            fuel: now.fuel.map(grouped),
             waiting: WaitView::of(state, &node.work, now),
             retry_at: now.retry_at.map(Moment),
             error: now.error.as_ref().map(|error| (error.rule.clone(), error.message.clone())),
@@ -299,6 +334,16 @@ impl StepView {
             log: log_of(detail, node.id.as_str()),
         }
     }
+}
+
+/// The nodes in the manifest's order, as far as none comes before what leads to it.
+pub(super) fn reading_order(dag: &Dag) -> Vec<NodeIndex> {
+    let mut order: Vec<NodeIndex> = Vec::with_capacity(dag.len());
+    let mut left: Vec<NodeIndex> = (0..dag.len()).map(NodeIndex::new).collect();
+    while let Some(place) = left.iter().position(|&node| dag.incoming(node).all(|(from, _)| order.contains(&from))) {
+        order.push(left.remove(place));
+    }
+    order
 }
 
 /// What leads to a node, with the branch on which it does.
@@ -313,8 +358,9 @@ pub(super) fn after(dag: &Dag, index: NodeIndex) -> Vec<String> {
 }
 
 /// What the guest wrote while a node was called.
+#[expect(clippy::wildcard_enum_match_arm, reason = "three of some thirty events carry lines")]
 fn log_of(detail: &FlowDetail, id: &str) -> Vec<(&'static str, String)> {
-    let lines = detail.records.iter().filter_map(|(record, _)| match record.event.as_ref()? {
+    let lines = detail.records.iter().filter_map(|(record, _)| match record.event.as_deref()? {
         Event::NodeDone(done) if done.node.as_str() == id => Some(&done.log),
         Event::NodeRetrying(retrying) if retrying.node.as_str() == id => Some(&retrying.log),
         Event::NodeFailed(failed) if failed.node.as_str() == id => Some(&failed.log),
@@ -350,7 +396,8 @@ impl WaitView {
 fn schedule(state: &FlowState, work: &NodeWork) -> Option<String> {
     let NodeWork::Wait(Wait::Until(pointer)) = work else { return None };
     let within = pointer.strip_prefix("/config/")?;
-    let (name, rest) = within.split_once('/').map_or((within, String::new()), |(name, rest)| (name, format!("/{rest}")));
+    let (name, rest) =
+        within.split_once('/').map_or((within, String::new()), |(name, rest)| (name, format!("/{rest}")));
     let schedule = state.started.config.get(name)?.pointer(&rest)?;
     let text = |name: &str| schedule.get(name).and_then(Value::as_str);
     let time = format!("{} {}", text("at")?, text("tz")?);
@@ -413,5 +460,32 @@ impl Finding {
             message: text("message"),
             severity: severity.unwrap_or_else(|| "error".to_owned()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn values_read_as_text() {
+        assert_eq!(plain(&json!({"content": "*x*", "mediaType": "text/markdown"})), "*x*");
+        assert_eq!(plain(&json!([{"type": "Hashtag", "name": "#a"}, {"name": "#b"}])), "#a, #b");
+        assert_eq!(plain(&json!({"bytes": 2_000})), "2000 bytes");
+        assert_eq!(short(&"ä".repeat(300)).chars().count(), CHANGE_CHARS + 1);
+        assert_eq!([1, 12, 123, 1_234, 1_234_567].map(grouped), ["1", "12", "123", "1,234", "1,234,567"]);
+    }
+
+    #[test]
+    fn steps_are_read_in_the_manifests_order() {
+        let node = |id: &str| serde_json::from_value(json!({"id": id, "kind": "step"})).expect("a node");
+        let edge = |from: &str, to: &str| serde_json::from_value(json!({"from": from, "to": to})).expect("an edge");
+        let nodes = ["last", "first", "left", "right"].map(node);
+        let edges = [edge("first", "left"), edge("first", "right"), edge("left", "last"), edge("right", "last")];
+        let dag = Dag::check(&nodes, &edges).expect("a DAG");
+        let order: Vec<_> = reading_order(&dag).into_iter().map(|index| dag.node(index).id.to_string()).collect();
+        assert_eq!(order, ["first", "left", "right", "last"]);
     }
 }

@@ -28,7 +28,12 @@ impl Filters {
         let mut errors = Vec::new();
         let query = FlowQuery {
             limit: read(&typed, "limit", limit, &mut errors).unwrap_or(PAGE_DEFAULT),
-            cursor: read(&typed, "cursor", |text| text.parse().map_err(|_| "must be a cursor of a page before"), &mut errors),
+            cursor: read(
+                &typed,
+                "cursor",
+                |text| text.parse().map_err(|_| "must be a cursor of a page before"),
+                &mut errors,
+            ),
             status: read(&typed, "status", status, &mut errors),
             behavior: read(&typed, "behavior", |text| text.parse().map_err(|_| NAME), &mut errors),
             object: typed.get("object").map(|text| text.trim().to_owned()),

@@ -2,11 +2,7 @@
 
 use axum::{
     extract::{Path, State},
-    http::{
-        HeaderMap, Uri,
-        header::LINK,
-        request::Parts,
-    },
+    http::{HeaderMap, Uri, header::LINK, request::Parts},
     response::{IntoResponse, Redirect, Response},
 };
 use rosehip_core::{
@@ -43,9 +39,11 @@ pub(super) async fn list(
     let filters = Filters::read(uri.query())?;
     let flows = app.host.flows(filters.query.clone()).await?;
     let link = flows.next.map(|cursor| format!("<{}>; rel=\"next\"", filters.page_from(cursor)));
-    let mut response = match choose(&headers, negotiate::PAGE) {
-        Form::Html => page::html(&FlowsPage::new(&visitor, filters, &flows)),
-        form => document(form, &json!({"flows": flows.flows, "next": flows.next.map(|cursor| cursor.to_string())})),
+    let form = choose(&headers, negotiate::PAGE);
+    let mut response = if form == Form::Html {
+        page::html(&FlowsPage::new(&visitor, filters, &flows))
+    } else {
+        document(form, &json!({"flows": flows.flows, "next": flows.next.map(|cursor| cursor.to_string())}))
     };
     if let Some(link) = link.and_then(|link| link.parse().ok()) {
         response.headers_mut().insert(LINK, link);
@@ -61,14 +59,16 @@ pub(super) async fn show(
     visitor: Visitor,
 ) -> Result<Response, Fault> {
     let flow = detail(&app.host, &id).await?;
-    Ok(match choose(&headers, negotiate::PAGE) {
-        Form::Html => page::html(&FlowDetailPage::new(&visitor, &flow)),
-        form => document(form, &flow_json::detail(&flow)),
-    })
+    let form = choose(&headers, negotiate::PAGE);
+    if form == Form::Html {
+        return Ok(page::html(&FlowDetailPage::new(&visitor, &flow)));
+    }
+    Ok(document(form, &flow_json::detail(&flow)))
 }
 
 async fn detail(host: &Host, id: &str) -> Result<FlowDetail, Fault> {
-    let is_prefix = id.len() >= PREFIX_CHARS && id.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+    let is_prefix =
+        id.len() >= PREFIX_CHARS && id.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
     let found = if is_prefix { host.flow(id).await? } else { None };
     found.ok_or_else(|| Fault::not_found("flow"))
 }
@@ -123,7 +123,8 @@ pub(super) async fn cancel(
         Input::Form(mut fields) => fields.remove("reason"),
         Input::Json(members) => members.get("reason").and_then(Value::as_str).map(str::to_owned),
     };
-    let reason = reason.map(|reason| reason.trim().chars().take(500).collect()).filter(|reason: &String| !reason.is_empty());
+    let reason =
+        reason.map(|reason| reason.trim().chars().take(500).collect()).filter(|reason: &String| !reason.is_empty());
     let flow = app.host.cancel(named(&app.host, &id).await?, visitor.by(), reason).await?;
     Ok(done(&parts, &flow))
 }
@@ -163,7 +164,8 @@ fn read_signal(input: Input) -> Result<(String, Value), Fault> {
             let text = fields.remove("payload").unwrap_or_default();
             let payload = match text.trim() {
                 "" => Value::Null,
-                text => json::parse(text.as_bytes()).map_err(|error| Fault::invalid("payload", error.rule, error.message))?,
+                text => json::parse(text.as_bytes())
+                    .map_err(|error| Fault::invalid("payload", error.rule, error.message))?,
             };
             (fields.remove("name"), payload)
         }
@@ -199,7 +201,10 @@ mod tests {
     #[test]
     fn a_signal_has_a_name_and_may_carry_something() {
         let read = |input| read_signal(input).map_err(|fault| fault.errors[0].field.clone());
-        assert_eq!(read(object(json!({"name": "approve", "payload": {"by": "ada"}}))), Ok(("approve".into(), json!({"by": "ada"}))));
+        assert_eq!(
+            read(object(json!({"name": "approve", "payload": {"by": "ada"}}))),
+            Ok(("approve".into(), json!({"by": "ada"})))
+        );
         let form = |text: &str| Input::Form(super::super::input::fields(text.as_bytes()));
         assert_eq!(read(form("name=approve&payload=%7B%22a%22%3A1%7D")), Ok(("approve".into(), json!({"a": 1}))));
         assert_eq!(read(form("name=approve&payload=")), Ok(("approve".into(), Value::Null)));

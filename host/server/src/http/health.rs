@@ -25,7 +25,7 @@ pub(super) async fn metrics(State(app): State<App>) -> Response {
     for (name, help, value) in app.host.gauges() {
         write_help_line(&mut text, name, None, None, help);
         write_type_line(&mut text, name, None, None, "gauge");
-        text.push_str(&format!("{name} {value}\n"));
+        text.extend([name, " ", &value.to_string(), "\n"]);
     }
     ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
 }

@@ -59,15 +59,15 @@ pub(super) fn is_form(headers: &HeaderMap) -> bool {
 
 /// Reads a body of at most `limit` bytes, or refuses with 413 before reading what a length announces as longer.
 pub(super) async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, Fault> {
-    let too_large = || {
-        Fault::new(StatusCode::PAYLOAD_TOO_LARGE, "body-size", format!("the body is longer than {limit} bytes"))
-    };
+    let too_large =
+        || Fault::new(StatusCode::PAYLOAD_TOO_LARGE, "body-size", format!("the body is longer than {limit} bytes"));
     let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
     if announced.is_some_and(|length| length > limit) {
         return Err(too_large());
     }
     to_bytes(body, limit).await.map_err(|error| {
-        let is_limit = std::error::Error::source(&error).is_some_and(|source| source.is::<http_body_util::LengthLimitError>());
+        let source = std::error::Error::source(&error);
+        let is_limit = source.is_some_and(<dyn std::error::Error>::is::<http_body_util::LengthLimitError>);
         if is_limit { too_large() } else { Fault::unreadable("body", "the body ended early") }
     })
 }
@@ -82,7 +82,7 @@ pub(super) fn object(bytes: &[u8]) -> Result<Map<String, Value>, Fault> {
     match json::parse(bytes)? {
         Value::Object(members) => Ok(members),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
-            Err(Fault::invalid("", "type", "the document must be an object"))
+            Err(Fault::invalid("document", "type", "must be an object"))
         }
     }
 }

@@ -1,7 +1,12 @@
 //! Rate limits by address (a token bucket each): anonymous reads, and tries to log in.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::Arc;
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use axum::{
     body::Body,
@@ -19,8 +24,11 @@ use super::{HttpOptions, fault::Fault};
 
 /// Reads a stranger's address has at once, and the milliseconds after which it has one more.
 const READS: (u32, u64) = (1_000, 5);
-/// Tries to log in an address has at once, and the milliseconds after which it has one more.
-const LOGINS: (u32, u64) = (20, 3_000);
+/// Requests after which addresses whose buckets are full again are forgotten.
+const TIDY_EVERY: u64 = 4_096;
+/// The same for `/login`, where opening the page and sending it are one each: the page begins a session, and the
+/// password is hashed.
+const LOGINS: (u32, u64) = (40, 1_500);
 
 type NoHeaders = governor::middleware::NoOpMiddleware;
 
@@ -28,18 +36,27 @@ type NoHeaders = governor::middleware::NoOpMiddleware;
 pub(super) struct Limits {
     reads: Arc<GovernorConfig<Address, NoHeaders>>,
     logins: Arc<GovernorConfig<Address, NoHeaders>>,
+    seen: AtomicU64,
 }
 
 impl Limits {
     /// Limits that believe the trusted proxies.
     pub(super) fn new(options: &HttpOptions) -> Self {
         let address = Address { trusted: options.trusted_proxies.clone().into() };
-        Self { reads: bucket(address.clone(), READS), logins: bucket(address, LOGINS) }
+        Self { reads: bucket(address.clone(), READS), logins: bucket(address, LOGINS), seen: AtomicU64::new(0) }
     }
 
     /// The limit of anonymous requests.
     pub(super) fn reads(&self) -> GovernorLayer<Address, NoHeaders, Body> {
         layer(&self.reads)
+    }
+
+    /// Counts a request, and now and then forgets addresses that have not come for a while.
+    pub(super) fn tidy(&self) {
+        if self.seen.fetch_add(1, Ordering::Relaxed) % TIDY_EVERY == TIDY_EVERY - 1 {
+            self.reads.limiter().retain_recent();
+            self.logins.limiter().retain_recent();
+        }
     }
 
     /// The limit of tries to log in.
@@ -109,7 +126,8 @@ mod tests {
 
     fn address(trusted: &[&str], peer: &str, forwarded: &str) -> String {
         let trusted = trusted.iter().map(|ip| ip.parse().expect("an address")).collect();
-        let headers = HeaderMap::from_iter([("x-forwarded-for".parse().expect("a name"), forwarded.parse().expect("a value"))]);
+        let headers =
+            HeaderMap::from_iter([("x-forwarded-for".parse().expect("a name"), forwarded.parse().expect("a value"))]);
         Address { trusted }.of(peer.parse().ok(), &headers).to_string()
     }
 

@@ -28,7 +28,8 @@ pub(super) async fn events(State(app): State<App>, uri: Uri, headers: HeaderMap)
         None => None,
     };
     // Subscribing comes first: what is committed while the past is read waits in the channel.
-    let tail = Tail { live: app.host.tail(), host: app.host, after, is_behind: after.is_some(), ready: VecDeque::new() };
+    let tail =
+        Tail { live: app.host.tail(), host: app.host, after, is_behind: after.is_some(), ready: VecDeque::new() };
     let mut response = sse::Sse::new(tail.stream()).keep_alive(sse::KeepAlive::default()).into_response();
     // Proxies that hold answers back would hold this one for ever.
     response.headers_mut().insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
@@ -85,9 +86,9 @@ impl Tail {
 
 /// An entry of a flow as an event.
 fn event(record: &Record) -> Option<sse::Event> {
-    let event = record.event.as_ref()?;
+    let event = record.event.as_deref()?;
     let flow = event.flow()?;
-    let body: Value = serde_json::from_slice(&event.draft(record.time).body).ok()?;
+    let body: Value = serde_json::from_slice(&event.body()).ok()?;
     let data = json!({"seq": record.seq, "time": record.time, "kind": event.kind(), "flow": flow, "body": body});
     Some(sse::Event::default().id(record.seq.to_string()).event(event.kind()).data(data.to_string()))
 }

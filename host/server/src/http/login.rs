@@ -106,7 +106,8 @@ mod tests {
     #[test]
     fn next_stays_here() {
         assert_eq!(local(Some("/flows?status=failed")), "/flows?status=failed");
-        for elsewhere in ["//evil.example", "https://evil.example", "/\\evil.example", "flows", "", "/\t/evil.example"] {
+        for elsewhere in ["//evil.example", "https://evil.example", "/\\evil.example", "flows", "", "/\t/evil.example"]
+        {
             assert_eq!(local(Some(elsewhere)), "/", "{elsewhere}");
         }
         assert_eq!(local(None), "/");

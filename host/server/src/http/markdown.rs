@@ -1,4 +1,4 @@
-//! Markdown to HTML that is safe to show: CommonMark through comrak, whatever HTML it holds through ammonia.
+//! Markdown to HTML that is safe to show: `CommonMark` through comrak, whatever HTML it holds through ammonia.
 
 use std::sync::LazyLock;
 
@@ -16,7 +16,7 @@ static SANITIZER: LazyLock<Builder<'static>> = LazyLock::new(|| {
     sanitizer
 });
 
-/// What people write beyond CommonMark. HTML is let through, because the sanitizer comes after.
+/// What people write beyond `CommonMark`. HTML is let through, because the sanitizer comes after.
 static OPTIONS: LazyLock<Options<'static>> = LazyLock::new(|| {
     let mut options = Options::default();
     options.extension.autolink = true;

@@ -1,6 +1,8 @@
 //! What form an answer takes: `Accept` (RFC 9110 §12.5.1), read once a request.
 
-use axum::http::{HeaderMap, HeaderValue, Method, header::ACCEPT, header::CONTENT_TYPE, request::Parts};
+use axum::http::{HeaderMap, HeaderValue, Method, header::ACCEPT, request::Parts};
+
+use super::input::is_form;
 
 /// The form of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,13 +63,11 @@ pub(super) fn choose(headers: &HeaderMap, offers: &[Form]) -> Form {
     best.0
 }
 
-/// Whether an error is for a person to read: the client names HTML, or does not care and asks for a page or sends a
+/// Whether an answer is for a person to read: the client names HTML, or does not care and asks for a page or sends a
 /// form.
 pub(super) fn wants_page(method: &Method, path: &str, headers: &HeaderMap) -> bool {
     let is_for_programs = ["/objects/", "/users", "/tokens"].iter().any(|prefix| path.starts_with(prefix));
-    let sends_json = headers.get(CONTENT_TYPE).is_some_and(|value| !value.as_bytes().starts_with(b"application/x-www-form"));
-    let default = if method.is_safe() { !is_for_programs } else { !is_for_programs && !sends_json && *method == Method::POST };
-    let offers = if default { PUBLIC_PAGE } else { DOCUMENT };
+    let offers = if !is_for_programs && (method.is_safe() || is_form(headers)) { PUBLIC_PAGE } else { DOCUMENT };
     choose(headers, offers) == Form::Html
 }
 
@@ -105,6 +105,8 @@ impl<'a> Range<'a> {
 
 #[cfg(test)]
 mod tests {
+    use axum::http::header::CONTENT_TYPE;
+
     use super::*;
 
     fn headers(accept: &str) -> HeaderMap {
@@ -137,12 +139,13 @@ mod tests {
     fn errors_are_pages_for_those_who_would_have_got_one() {
         let none = HeaderMap::new();
         assert!(wants_page(&Method::GET, "/drafts", &none));
-        assert!(wants_page(&Method::POST, "/new", &none));
+        let content = |kind| HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(kind))]);
+        assert!(wants_page(&Method::POST, "/new", &content("application/x-www-form-urlencoded")));
+        assert!(!wants_page(&Method::POST, "/flows/x/retry", &none));
         assert!(!wants_page(&Method::GET, "/objects/Order/1", &none));
         assert!(!wants_page(&Method::PUT, "/behaviors/publish", &none));
         assert!(!wants_page(&Method::GET, "/drafts", &headers("application/json")));
-        let json = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
-        assert!(!wants_page(&Method::POST, "/new", &json));
+        assert!(!wants_page(&Method::POST, "/new", &content("application/json")));
         assert!(wants_page(&Method::GET, "/objects/Order/1", &headers("text/html")));
     }
 }

@@ -63,9 +63,9 @@ pub(super) async fn put(
     let user = visitor.user()?;
     let wait = Wait::asked(&headers);
     let base = match (base_of(&headers)?, members.get("revision")) {
-        (Base::Any, Some(revision)) => Base::Revision(revision.as_u64().ok_or_else(|| {
-            Fault::invalid("revision", "type", "must be a whole number")
-        })?),
+        (Base::Any, Some(revision)) => Base::Revision(
+            revision.as_u64().ok_or_else(|| Fault::invalid("revision", "type", "must be a whole number"))?,
+        ),
         (base, _) => base,
     };
     if members.get("type").is_some_and(|kind| kind.as_str() != Some(key.kind.as_str())) {
@@ -180,16 +180,17 @@ pub(super) async fn get(
     let is_visible = |object: &Object| visitor.has(Need::Write) || object.status() == Some("published");
     let object = object.filter(is_visible).ok_or_else(|| Fault::not_found("object"))?;
     let value = with_context(app.host.base_url(), &object);
-    let mut response = match choose(&headers, negotiate::DOCUMENT) {
-        Form::Html => page::html(&ObjectPage {
+    let form = choose(&headers, negotiate::DOCUMENT);
+    if form == Form::Html {
+        return Ok(page::html(&ObjectPage {
             frame: Frame::new(key.to_string(), &visitor),
             key: key.to_string(),
             slug: object.slug().filter(|_| is_article).map(str::to_owned),
             revision: object.revision,
             json: pretty(&value),
-        }),
-        form => document(form, &value),
-    };
+        }));
+    }
+    let mut response = document(form, &value);
     response.headers_mut().insert(ETAG, written::etag(object.revision));
     response.headers_mut().insert(VARY, axum::http::HeaderValue::from_static("accept"));
     Ok(response)

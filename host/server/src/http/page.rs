@@ -50,9 +50,7 @@ impl Frame {
 /// Writes a page.
 pub(super) fn html(page: &impl Template) -> Response {
     match page.render() {
-        Ok(text) => {
-            ([(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"))], text).into_response()
-        }
+        Ok(text) => ([(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"))], text).into_response(),
         Err(error) => Fault::ours(&error).into_response(),
     }
 }
@@ -76,18 +74,43 @@ pub(super) fn fault(fault: &Fault, visitor: &Visitor) -> Response {
     }
 }
 
+const MONTHS: [&str; 12] = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+];
+
 /// A moment, for `<time>`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Moment(pub(super) Timestamp);
 
 impl Moment {
     /// As the attribute `datetime` has it.
-    pub(super) fn exact(&self) -> String {
+    pub(super) fn exact(self) -> String {
         self.0.to_string()
+    }
+
+    /// The day in words, UTC.
+    pub(super) fn day(self) -> String {
+        let exact = self.0.to_string();
+        let mut parts = exact.get(..10).unwrap_or_default().splitn(3, '-');
+        let year = parts.next().unwrap_or_default().trim_start_matches('0');
+        let month = parts.next().and_then(|month| month.parse::<usize>().ok());
+        let month = month.and_then(|month| MONTHS.get(month.wrapping_sub(1))).unwrap_or(&"");
+        format!("{} {month} {year}", parts.next().unwrap_or_default().trim_start_matches('0'))
     }
 }
 
-/// As people read it: the day and the minute, UTC.
+/// As people read it: the day and the second, UTC.
 impl fmt::Display for Moment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let exact = self.0.to_string();
@@ -101,7 +124,8 @@ pub(super) fn duration(from: Timestamp, to: Timestamp) -> String {
     let milliseconds = u64::try_from(to.as_millis() - from.as_millis()).unwrap_or_default();
     let (seconds, minutes, hours) = (milliseconds / 1_000, milliseconds / 60_000, milliseconds / 3_600_000);
     match milliseconds {
-        0..1_000 => format!("{milliseconds} ms"),
+        0 => "under 1 ms".to_owned(),
+        1..1_000 => format!("{milliseconds} ms"),
         1_000..60_000 => format!("{seconds}.{} s", milliseconds % 1_000 / 100),
         60_000..3_600_000 => format!("{minutes} min {} s", seconds % 60),
         3_600_000..86_400_000 => format!("{hours} h {} min", minutes % 60),
@@ -178,12 +202,13 @@ mod tests {
     fn moments_and_lengths_read_well() {
         let moment = Moment("2026-01-02T03:04:05.678Z".parse().expect("a time"));
         assert_eq!(moment.to_string(), "2026-01-02 03:04:05\u{a0}UTC");
+        assert_eq!(moment.day(), "2 January 2026");
         let long = |to: i64| duration(Timestamp::from_millis(0), Timestamp::from_millis(to));
         assert_eq!(long(12), "12 ms");
         assert_eq!(long(1_250), "1.2 s");
         assert_eq!(long(61_000), "1 min 1 s");
         assert_eq!(long(3_660_000), "1 h 1 min");
         assert_eq!(long(90_000_000), "1 d 1 h");
-        assert_eq!(long(-5), "0 ms");
+        assert_eq!(long(-5), "under 1 ms");
     }
 }

@@ -13,8 +13,9 @@ use axum::{
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::{
-    App, account_admin as accounts, activities, article_pages as pages, article_writes as writes, assets, behaviors,
+    App,
     access::Need::{self, Login, Nothing, Operate, Signal, Upload, Write},
+    account_admin as accounts, activities, article_pages as pages, article_writes as writes, assets, behaviors,
     fault::Fault,
     flows, health, live, login, objects,
     visitor::Visitor,
@@ -22,6 +23,7 @@ use super::{
 
 /// A row of the table.
 struct Row {
+    #[cfg(test)]
     method: &'static str,
     path: &'static str,
     need: Need,
@@ -35,7 +37,13 @@ fn row<T: 'static>(method: &'static str, path: &'static str, need: Need, handler
         "DELETE" => MethodFilter::DELETE,
         _ => MethodFilter::POST,
     };
-    Row { method, path, need, handler: on(filter, handler) }
+    Row {
+        #[cfg(test)]
+        method,
+        path,
+        need,
+        handler: on(filter, handler),
+    }
 }
 
 /// Every route.
@@ -104,17 +112,14 @@ fn table() -> Vec<Row> {
 /// The table as a router. A door sets the visitor before it.
 pub(super) fn router(app: &App) -> Router {
     let mut router = Router::new();
-    for Row { path, need, handler, method: _ } in table() {
+    for Row { path, need, handler, .. } in table() {
         let handler = match need {
             Nothing => handler,
             Login | Write | Signal | Upload | Operate => handler.route_layer(from_fn_with_state(need, guard)),
         };
         router = router.route(path, handler);
     }
-    router
-        .fallback(async || Fault::not_found("page"))
-        .layer(CatchPanicLayer::custom(panicked))
-        .with_state(app.clone())
+    router.fallback(async || Fault::not_found("page")).layer(CatchPanicLayer::custom(panicked)).with_state(app.clone())
 }
 
 /// Lets through who has what the route needs.
@@ -143,13 +148,13 @@ mod tests {
     fn the_table_of_routes_and_roles() {
         let who = |need: Need| {
             let letters = ['A', 'E', 'P', 'O'];
-            let roles = Role::ALL.iter().zip(letters).map(|(role, letter)| need.is_met_by(Some(*role)).then_some(letter));
+            let roles =
+                Role::ALL.iter().zip(letters).map(|(role, letter)| need.is_met_by(Some(*role)).then_some(letter));
             let stranger = std::iter::once(need.is_met_by(None).then_some('s'));
             stranger.chain(roles).map(|letter| letter.unwrap_or('-')).collect::<String>()
         };
-        let lines: String =
-            table().iter().map(|row| format!("{} {} {}\n", who(row.need), row.method, row.path)).collect();
-        insta::assert_snapshot!(lines, @r"
+        let lines = table().into_iter().map(|row| [&who(row.need), row.method, row.path].join(" "));
+        insta::assert_snapshot!(lines.collect::<Vec<_>>().join("\n"), @r"
         sAEPO GET /
         --EPO GET /drafts
         --EPO GET /new
