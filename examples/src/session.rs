@@ -10,7 +10,7 @@ use std::{
 };
 
 /// How long a command may take.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 /// Begins the line that the shell prints after a command, with its exit status.
 const END: &str = "\u{1e}end-of-command ";
 

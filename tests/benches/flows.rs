@@ -139,7 +139,9 @@ fn main() {
     let address = host.url().trim_start_matches("http://").to_owned();
     let next = Arc::new(AtomicU64::new(0));
     measure(&address, &token, 16, &next);
-    println!("two-step flows over HTTP (POST /new, 1 KB, `Prefer: wait`, fsync on), beside one bare commit of 8 rows a flow");
+    println!(
+        "two-step flows over HTTP (POST /new, 1 KB, `Prefer: wait`, fsync on), beside one bare commit of 8 rows a flow"
+    );
     println!("| in flight | flows/s | p50 ms | p99 ms | floor: flows/s | ratio |");
     println!("| --- | --- | --- | --- | --- | --- |");
     for in_flight in IN_FLIGHT {

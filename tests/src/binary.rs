@@ -33,17 +33,18 @@ pub fn rosehip() -> &'static Path {
     BINARY.get_or_init(|| {
         let mut build = Command::new(env!("CARGO"));
         build.args(["build", "--release", "--package", "rosehip", "--message-format", "json-render-diagnostics"]);
-        let output = build.current_dir(env!("CARGO_MANIFEST_DIR")).stderr(Stdio::inherit()).output().expect("cargo runs");
+        let output =
+            build.current_dir(env!("CARGO_MANIFEST_DIR")).stderr(Stdio::inherit()).output().expect("cargo runs");
         assert!(output.status.success(), "the binary does not build");
         let text = String::from_utf8_lossy(&output.stdout);
         let artifacts = text.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-        let built = artifacts.filter_map(|artifact| artifact["executable"].as_str().map(PathBuf::from)).last();
+        let built = artifacts.filter_map(|artifact| artifact["executable"].as_str().map(PathBuf::from)).next_back();
         built.expect("cargo names the executable it built")
     })
 }
 
 /// Runs the binary to its end, with `input` on stdin.
-pub fn run(data: &Path, args: &[&str], input: &str) -> Output {
+pub(crate) fn run(data: &Path, args: &[&str], input: &str) -> Output {
     let mut child = Command::new(rosehip())
         .arg("--data")
         .arg(data)

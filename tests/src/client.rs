@@ -46,7 +46,7 @@ impl Answer {
 impl Client {
     /// A client that follows no redirects and keeps cookies of its own out of it.
     pub fn new(base: &str, token: Option<&str>) -> Self {
-        let http = reqwest::Client::builder().redirect(Policy::none()).no_proxy().timeout(Duration::from_secs(60));
+        let http = reqwest::Client::builder().redirect(Policy::none()).no_proxy().timeout(Duration::from_mins(1));
         let http = http.build().expect("a client without TLS roots of its own");
         Self { http, base: base.to_owned(), token: token.map(str::to_owned) }
     }

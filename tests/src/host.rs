@@ -73,7 +73,7 @@ impl Host {
             }
             let ended = self.child.as_mut().and_then(|child| child.try_wait().expect("a child"));
             assert!(ended.is_none(), "the host ended with {ended:?}: {}", self.log());
-            assert!(begun.elapsed() < Duration::from_secs(60), "the host is not ready: {}", self.log());
+            assert!(begun.elapsed() < Duration::from_mins(1), "the host is not ready: {}", self.log());
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }

@@ -14,7 +14,6 @@ mod findings;
 
 use rosehip_sdk::effect::{Notify, Validate};
 use rosehip_sdk::serde::Deserialize;
-use rosehip_sdk::serde_json::Value;
 use rosehip_sdk::{
     Article, Behavior, Call, Failure, Manifest, Node, Outcome, Transition, Trigger, Wait, WaitOutput, export, json,
 };
@@ -56,7 +55,29 @@ impl Behavior for Publish {
                     "digest": {
                         "description": "When the digest goes out: a daily or weekly schedule, or one moment (RFC 3339).",
                         "default": { "at": "09:00", "tz": "UTC" },
-                        "anyOf": [schedule_schema(), { "type": "string", "format": "date-time", "minLength": 20 }]
+                        "type": ["object", "string"],
+                        "minLength": 20,
+                        "additionalProperties": false,
+                        "required": ["at", "tz"],
+                        "properties": {
+                            "at": {
+                                "description": "The time of day, on a 24-hour clock.",
+                                "type": "string",
+                                "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?$"
+                            },
+                            "days": {
+                                "description": "The days of the week; every day where it is left out.",
+                                "type": "array",
+                                "minItems": 1,
+                                "uniqueItems": true,
+                                "items": { "enum": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"] }
+                            },
+                            "tz": {
+                                "description": "The time zone by its IANA name, such as Europe/Berlin.",
+                                "type": "string",
+                                "minLength": 1
+                            }
+                        }
                     },
                     "channel": {
                         "description": "The channel that is notified.",
@@ -77,33 +98,6 @@ impl Behavior for Publish {
             node => Err(Failure::unknown_node(node)),
         }
     }
-}
-
-fn schedule_schema() -> Value {
-    json!({
-        "type": "object",
-        "additionalProperties": false,
-        "required": ["at", "tz"],
-        "properties": {
-            "at": {
-                "description": "The time of day, on a 24-hour clock.",
-                "type": "string",
-                "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?$"
-            },
-            "days": {
-                "description": "The days of the week; every day where it is left out.",
-                "type": "array",
-                "minItems": 1,
-                "uniqueItems": true,
-                "items": { "enum": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"] }
-            },
-            "tz": {
-                "description": "The time zone by its IANA name, such as Europe/Berlin.",
-                "type": "string",
-                "minLength": 1
-            }
-        }
-    })
 }
 
 /// The operator's config, as far as the nodes read it; the wait reads `digest`.

@@ -9,7 +9,8 @@ const WIT: &str = include_str!("../../../guest-sdk/wit/v1/behavior.wit");
 
 /// A component whose `describe` returns `manifest` and whose `run` traps.
 fn component(manifest: &str, more_imports: &str) -> Vec<u8> {
-    let escaped: String = manifest.bytes().map(|byte| format!("\\{byte:02x}")).collect();
+    let escape = |bytes: &[u8]| bytes.iter().map(|byte| format!("\\{byte:02x}")).collect::<Vec<_>>().concat();
+    let escaped = escape(manifest.as_bytes());
     let wat = format!(
         r#"(module
             (import "rosehip:behavior/log@1.0.0" "write" (func (param i32 i32 i32)))
@@ -20,7 +21,8 @@ fn component(manifest: &str, more_imports: &str) -> Vec<u8> {
             (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) i32.const 131072)
             (func (export "rosehip:behavior/guest@1.0.0#describe") (result i32) i32.const 0)
             (func (export "rosehip:behavior/guest@1.0.0#run") (param i32 i32) (result i32) unreachable))"#,
-        length = u32::try_from(manifest.len()).expect("short").to_le_bytes().map(|byte| format!("\\{byte:02x}")).concat(),
+        length =
+            u32::try_from(manifest.len()).expect("short").to_le_bytes().map(|byte| format!("\\{byte:02x}")).concat(),
     );
     let mut module = wat::parse_str(wat).expect("WAT");
     let mut resolve = Resolve::default();
@@ -96,7 +98,11 @@ async fn a_guest_that_misbehaves_fails_its_node_and_others_go_on() {
         let saved = client.post_and_wait("/new", &Client::article(mode, "published", "urgent")).await.expect(201);
         let flows = saved["flows"].as_array().expect("flows");
         let of = |behavior: &str| flows.iter().find(|flow| flow["behavior"] == behavior).expect("its flow").clone();
-        assert_eq!((&of("misbehave")["status"], &of("publish")["status"]), (&json!("failed"), &json!("completed")), "{mode}");
+        assert_eq!(
+            (&of("misbehave")["status"], &of("publish")["status"]),
+            (&json!("failed"), &json!("completed")),
+            "{mode}"
+        );
         let flow = client.flow(of("misbehave")["id"].as_str().expect("an id")).await;
         let error = &flow["nodes"][0]["error"];
         assert!(error.to_string().contains(rule), "{mode}: {error}");
@@ -127,7 +133,8 @@ async fn a_retry_failure_is_tried_again_and_an_undeclared_effect_is_denied() {
 async fn a_config_that_breaks_its_schema_is_422_and_names_the_place() {
     let host = Host::start().await;
     let client = host.client();
-    let problem = client.put("/behaviors/publish/config", &json!({"digest": {"at": "9", "tz": "UTC"}})).await.expect(422);
+    let problem =
+        client.put("/behaviors/publish/config", &json!({"digest": {"at": "9", "tz": "UTC"}})).await.expect(422);
     assert!(problem.to_string().contains("digest"), "{problem:#}");
     let unknown = client.put("/behaviors/publish/config", &json!({"colour": "red"})).await.expect(422);
     assert!(unknown.to_string().contains("colour"), "{unknown:#}");

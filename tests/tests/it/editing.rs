@@ -51,12 +51,19 @@ async fn an_editor_publishes_with_a_form_and_sees_the_flow() {
     host.add_user("edith", "editor");
     let browser = Browser::log_in(&host, "edith").await;
     let csrf = field(&browser.open("/new").await.text, "csrf");
-    let fields =
-        [("csrf", &*csrf), ("title", "Form post"), ("body", "Hi <b>there</b>."), ("category", "urgent"), ("tags", "a, b"), ("status", "published")];
+    let fields = [
+        ("csrf", &*csrf),
+        ("title", "Form post"),
+        ("body", "Hi <b>there</b>."),
+        ("category", "urgent"),
+        ("tags", "a, b"),
+        ("status", "published"),
+    ];
     let answer = browser.submit("/new", &fields).await;
     assert_eq!((answer.status.as_u16(), answer.header("location")), (303, "/form-post/"));
     let page = browser.open("/form-post/").await;
     assert!(page.text.contains("Form post") && page.text.contains("<b>there</b>"), "{}", page.text);
+    host.client().first_flow("object=form-post").await;
     let flows = browser.open("/flows").await;
     assert_eq!(flows.status.as_u16(), 200);
     assert!(flows.text.contains("publish") && flows.text.contains("form-post"), "{}", flows.text);
@@ -68,14 +75,29 @@ async fn a_form_comes_back_with_the_message_and_what_was_typed() {
     host.add_user("edith", "editor");
     let browser = Browser::log_in(&host, "edith").await;
     let csrf = field(&browser.open("/new").await.text, "csrf");
-    let fields = [("csrf", &*csrf), ("title", ""), ("body", "Typed with care"), ("category", ""), ("tags", ""), ("status", "draft")];
+    let fields = [
+        ("csrf", &*csrf),
+        ("title", ""),
+        ("body", "Typed with care"),
+        ("category", ""),
+        ("tags", ""),
+        ("status", "draft"),
+    ];
     let answer = browser.submit("/new", &fields).await;
     assert_eq!(answer.status.as_u16(), 422);
     assert!(answer.text.contains("Typed with care") && answer.text.contains("title"), "{}", answer.text);
 
     host.client().post("/new", &Client::article("Mine", "draft", "")).await.expect(201);
     host.client().post("/mine/edit", &json!({"title": "Mine", "body": "theirs", "status": "draft"})).await.expect(200);
-    let stale = [("csrf", &*csrf), ("title", "Mine"), ("body", "my long work"), ("category", ""), ("tags", ""), ("status", "draft"), ("revision", "1")];
+    let stale = [
+        ("csrf", &*csrf),
+        ("title", "Mine"),
+        ("body", "my long work"),
+        ("category", ""),
+        ("tags", ""),
+        ("status", "draft"),
+        ("revision", "1"),
+    ];
     let answer = browser.submit("/mine/edit", &stale).await;
     assert_eq!(answer.status.as_u16(), 409);
     assert!(answer.text.contains("my long work"), "{}", answer.text);
@@ -190,7 +212,11 @@ async fn scripts_in_a_body_do_not_reach_the_page() {
     let slug = client.post("/new", &body).await.expect(201)["slug"].as_str().expect("a slug").to_owned();
     let page = client.page(&format!("/{slug}/")).await;
     let lower = page.text.to_lowercase();
-    assert!(!lower.contains("<script") && !lower.contains("href=\"javascript:") && !lower.contains("onerror"), "{}", page.text);
+    assert!(
+        !lower.contains("<script") && !lower.contains("href=\"javascript:") && !lower.contains("onerror"),
+        "{}",
+        page.text
+    );
     assert!(page.header("content-security-policy").contains("default-src 'none'"));
     assert!(!page.header("content-security-policy").contains("unsafe-inline"));
 }

@@ -55,7 +55,8 @@ async fn a_lower_version_needs_force_and_a_waiting_behavior_is_not_removed() {
     assert_eq!(installed["name"], "second");
     assert_eq!(client.install("second", PUBLISH).await.status.as_u16(), 200, "the same again is fine");
     let saved = client.post_and_wait("/new", &Client::article("Both", "published", "newsletter")).await.expect(201);
-    let behaviors: Vec<&Value> = saved["flows"].as_array().expect("flows").iter().map(|flow| &flow["behavior"]).collect();
+    let behaviors: Vec<&Value> =
+        saved["flows"].as_array().expect("flows").iter().map(|flow| &flow["behavior"]).collect();
     assert_eq!(behaviors, [&json!("publish"), &json!("second")]);
     assert_eq!(client.delete("/behaviors/second").await.status.as_u16(), 409);
     let removed = client.delete("/behaviors/second?cancel=true").await.status.as_u16();

@@ -23,11 +23,16 @@ async fn an_urgent_article_is_validated_and_announced() {
     let client = host.client();
     let answer = client.post_and_wait("/new", &Client::article("Fire drill", "published", "urgent")).await;
     let saved = answer.expect(201);
-    assert_eq!((&saved["slug"], &saved["status"], &saved["revision"]), (&json!("fire-drill"), &json!("published"), &json!(1)));
+    assert_eq!(
+        (&saved["slug"], &saved["status"], &saved["revision"]),
+        (&json!("fire-drill"), &json!("published"), &json!(1))
+    );
     let item = only_flow(&saved);
     assert_eq!((&item["behavior"], &item["status"], &item["run"]), (&json!("publish"), &json!("completed"), &json!(1)));
 
-    let dispatched = |flow: &Value| flow["effects"].as_array().expect("effects").iter().all(|effect| effect["status"] == "dispatched");
+    let dispatched = |flow: &Value| {
+        flow["effects"].as_array().expect("effects").iter().all(|effect| effect["status"] == "dispatched")
+    };
     let flow = client.flow_until(item["id"].as_str().expect("an id"), dispatched).await;
     assert_eq!(kinds(&flow), ["validate", "notify"]);
     assert_eq!(node(&flow, "validate")["branch"], "urgent");
@@ -64,7 +69,8 @@ async fn an_edit_of_a_published_post_fires_nothing_and_publishing_again_fires_ag
     let host = Host::start().await;
     let client = host.client();
     client.post_and_wait("/new", &Client::article("Twice", "published", "urgent")).await.expect(201);
-    let edit = |status: &str, body: &str| json!({"title": "Twice", "body": body, "status": status, "category": "urgent"});
+    let edit =
+        |status: &str, body: &str| json!({"title": "Twice", "body": body, "status": status, "category": "urgent"});
     let edited = client.post_and_wait("/twice/edit", &edit("published", "better")).await.expect(200);
     assert_eq!(edited["flows"], json!([]));
     assert!(edited["activity"].is_string(), "an Update is an activity all the same");
@@ -157,7 +163,9 @@ async fn new_articles_of_one_title_get_slugs_of_their_own() {
     let posts = (0..6).map(|_| {
         let client = client.clone();
         tokio::spawn(async move {
-            client.post("/new", &Client::article("Same title", "draft", "")).await.expect(201)["slug"].as_str().map(str::to_owned)
+            client.post("/new", &Client::article("Same title", "draft", "")).await.expect(201)["slug"]
+                .as_str()
+                .map(str::to_owned)
         })
     });
     let mut slugs = Vec::new();

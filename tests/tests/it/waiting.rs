@@ -24,7 +24,10 @@ async fn publish(client: &Client, title: &str) -> String {
 }
 
 fn has_ended(flow: &Value) -> bool {
-    flow["status"] == "completed" && flow["effects"].as_array().is_some_and(|effects| effects.iter().all(|effect| effect["status"] == "dispatched"))
+    flow["status"] == "completed"
+        && flow["effects"]
+            .as_array()
+            .is_some_and(|effects| effects.iter().all(|effect| effect["status"] == "dispatched"))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -64,7 +67,8 @@ async fn a_digest_schedule_is_read_in_its_zone() {
     client.put("/behaviors/publish/config", &config).await.expect(200);
     let flow = client.flow(&publish(&client, "Monday").await).await;
     let suspended = flow["events"].as_array().expect("entries").iter().find(|event| event["kind"] == "node.suspended");
-    let due: Timestamp = suspended.expect("a wait")["body"]["timer"]["at"].as_str().expect("a moment").parse().expect("a time");
+    let due: Timestamp =
+        suspended.expect("a wait")["body"]["timer"]["at"].as_str().expect("a moment").parse().expect("a time");
     let weekday = (due.as_millis() / 86_400_000 + 4) % 7;
     assert_eq!(weekday, 1, "{due} is a Monday");
     let hour = due.as_millis() / 3_600_000 % 24;

@@ -101,7 +101,7 @@ impl Host {
     }
 
     /// The name of the runner a behavior got.
-    pub fn runner_of(&self, installed: &Installed) -> &'static str {
+    pub fn runner_of(installed: &Installed) -> &'static str {
         runner_name(&installed.behavior.needs)
     }
 
@@ -173,9 +173,11 @@ impl Host {
             if !missing.is_empty() {
                 return Err(BehaviorError::Illegal(format!("grant {} first", missing.join(", "))));
             }
-            installed.behavior.config.complete(&installed.config).map_err(|error| {
-                BehaviorError::Illegal(format!("its config does not fit its schema: {error}"))
-            })?;
+            installed
+                .behavior
+                .config
+                .complete(&installed.config)
+                .map_err(|error| BehaviorError::Illegal(format!("its config does not fit its schema: {error}")))?;
         }
         self.record_behavior(BehaviorSwitched { name: name.clone(), enabled, by }.into()).await?;
         self.installed(name)

@@ -123,9 +123,8 @@ impl Host {
             return Ok(None);
         };
         let seq = state.started.activity_seq;
-        let (entries, activity) = self
-            .read_log(|log| Ok((log.stream(&flow_stream(summary.id), 0)?, log.read(seq, 1)?)))
-            .await?;
+        let (entries, activity) =
+            self.read_log(|log| Ok((log.stream(&flow_stream(summary.id), 0)?, log.read(seq, 1)?)))?;
         let event = activity.first().map(Record::read).transpose().map_err(|error| ReadError(error.to_string()))?;
         let event = event.and_then(|record| record.event);
         let Some(Event::ActivityAppended(appended)) = event.as_deref() else {
@@ -195,7 +194,7 @@ impl Host {
     pub async fn activity(&self, name: &str) -> Result<Option<(Activity, Option<ActivityMatched>)>, ReadError> {
         let Some(place) = self.read_views(|views| views.activity(name)).await? else { return Ok(None) };
         let event_at = async |seq: u64| {
-            let entries = self.read_log(|log| Ok(log.read(seq, 1)?)).await?;
+            let entries = self.read_log(|log| Ok(log.read(seq, 1)?))?;
             let record = entries.first().map(Record::read).transpose();
             record.map(|record| record.and_then(|record| record.event)).map_err(|error| ReadError(error.to_string()))
         };

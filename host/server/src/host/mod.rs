@@ -33,9 +33,14 @@ use rosehip_core::{
 };
 use rosehip_wasm::{EngineOptions, WasmEngine};
 
-pub use behaviors::{BehaviorError, InstallError, InstallRequest, Installed201};
+pub use behaviors::{BehaviorError, InstallError, InstallRequest};
 pub use flows::{ActionError, FlowDetail, FlowPage, FlowQuery};
 pub use objects::{Base, ObjectWrite, ReadError, Resolved, WriteError, Written};
+
+/// Objects that are written to at the same time and do not get into one another's way, about.
+const TURNS: usize = 64;
+/// Guest threads at least.
+const GUEST_THREADS: usize = 8;
 
 /// How a host is opened.
 #[derive(Debug, Clone)]
@@ -62,6 +67,8 @@ pub struct Host {
     modules: Arc<ModuleFiles>,
     accounts: Accounts,
     installing: tokio::sync::Mutex<()>,
+    /// Writes that lost a race wait here for their turn; see [`Host::write`].
+    turns: [tokio::sync::Mutex<()>; TURNS],
     options: HostOptions,
     lock: Mutex<Option<DirLock>>,
 }
@@ -76,7 +83,9 @@ impl Host {
         let views_file = views_path(&options.data_dir);
         let projector = Projector::open(&views_file, &dir.reader()?).context("views.db")?;
         let views = Arc::new(Pool::new(move || ViewReader::open(&views_file)));
-        let concurrency = std::thread::available_parallelism().map_or(1, usize::from);
+        // More guest threads than cores, so that guests that use up their time hold up nobody else.
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let concurrency = (2 * cores).max(GUEST_THREADS);
         let guests: Arc<dyn GuestEngine> = Arc::new(WasmEngine::new(&EngineOptions::new(concurrency))?);
         let engine_log = log_file.clone();
         let modules = Arc::new(dir.modules);
@@ -110,6 +119,7 @@ impl Host {
             modules,
             accounts: dir.accounts,
             installing: tokio::sync::Mutex::default(),
+            turns: [const { tokio::sync::Mutex::const_new(()) }; TURNS],
             options,
             lock: Mutex::new(Some(dir.lock)),
         });
@@ -158,11 +168,6 @@ impl Host {
         &self.options.base_url
     }
 
-    /// The data directory.
-    pub fn data_dir(&self) -> &std::path::Path {
-        &self.options.data_dir
-    }
-
     /// Users, tokens and sessions.
     pub fn accounts(&self) -> &Accounts {
         &self.accounts
@@ -187,8 +192,8 @@ impl Host {
     }
 
     /// At most `limit` records after entry `seq`, in order.
-    pub async fn records_after(&self, seq: u64, limit: usize) -> Result<Vec<Record>, ReadError> {
-        let entries = self.read_log(|log| Ok(log.read(seq + 1, limit)?)).await?;
+    pub fn records_after(&self, seq: u64, limit: usize) -> Result<Vec<Record>, ReadError> {
+        let entries = self.read_log(|log| Ok(log.read(seq + 1, limit)?))?;
         entries.iter().map(Record::read).collect::<Result<_, _>>().map_err(|error| ReadError(error.to_string()))
     }
 
@@ -227,7 +232,7 @@ impl Host {
         self.views.with(read).map_err(|error: ViewError| ReadError(error.to_string()))
     }
 
-    async fn read_log<T>(&self, read: impl FnOnce(&SqliteReader) -> Result<T, anyhow::Error>) -> Result<T, ReadError> {
+    fn read_log<T>(&self, read: impl FnOnce(&SqliteReader) -> Result<T, anyhow::Error>) -> Result<T, ReadError> {
         self.log.with(read).map_err(|error: anyhow::Error| ReadError(error.to_string()))
     }
 }

@@ -112,7 +112,7 @@ pub enum Resolved {
 }
 
 /// A write that lost against another one is decided again this often.
-const TRIES: usize = 8;
+const TRIES: usize = 32;
 
 impl Host {
     /// Makes a write durable. Articles' slugs are kept unique: content's `slug` member must be set by the caller.
@@ -120,12 +120,23 @@ impl Host {
         if self.with_engine(Engine::jobs) >= UNMATCHED_ACTIVITIES {
             return Err(WriteError::Busy { retry_after: 1 });
         }
-        for attempt in 0..TRIES {
-            if let Some(written) = self.try_write(&write, attempt == 0).await? {
+        if let Some(written) = self.try_write(&write, true).await? {
+            return Ok(written);
+        }
+        // Writes that lost take turns, so that of many to one object each comes through.
+        let _turn = self.turn_of(&write.key).lock().await;
+        for _ in 1..TRIES {
+            if let Some(written) = self.try_write(&write, false).await? {
                 return Ok(written);
             }
         }
         Err(WriteError::Busy { retry_after: 1 })
+    }
+
+    /// The turn that writes to an object take; some objects share one.
+    fn turn_of(&self, key: &ObjectKey) -> &tokio::sync::Mutex<()> {
+        let place = object_stream(key).key().unsigned_abs() % self.turns.len() as u64;
+        &self.turns[usize::try_from(place).unwrap_or(0)]
     }
 
     /// Decides and commits a write; none where another one came first.
@@ -252,7 +263,9 @@ impl Host {
             return Err(WriteError::SlugTaken(slug.to_owned()));
         }
         let head = |stream: &Stream| {
-            self.log.with::<_, anyhow::Error>(|log| Ok(log.stream_head(stream)?)).map_err(|error| ReadError(error.to_string()))
+            self.log
+                .with::<_, anyhow::Error>(|log| Ok(log.stream_head(stream)?))
+                .map_err(|error| ReadError(error.to_string()))
         };
         let claimed = head(&slug_stream(slug))?;
         if slug == write.key.id.as_str() {
@@ -285,7 +298,8 @@ impl Host {
     }
 
     fn objects_at(&self, places: Vec<(u64, u64)>) -> Result<Vec<(u64, Object)>, ReadError> {
-        let objects = places.into_iter().map(|(place, seq)| Ok(self.object_at(Some(seq))?.map(|object| (place, object))));
+        let objects =
+            places.into_iter().map(|(place, seq)| Ok(self.object_at(Some(seq))?.map(|object| (place, object))));
         objects.filter_map(Result::transpose).collect()
     }
 
@@ -318,7 +332,7 @@ impl Host {
     }
 
     /// The actors of this host, `site` first.
-    pub fn actors(&self) -> Vec<ActorName> {
+    pub fn actors() -> Vec<ActorName> {
         vec![Self::site()]
     }
 

@@ -79,7 +79,7 @@ pub(super) async fn add_user(State(app): State<App>, Document(members): Document
     let actor = members.optional("actor")?;
     members.end()?;
     let role: Role = role.parse()?;
-    let actors = app.host.actors();
+    let actors = crate::host::Host::actors();
     let actor = match actor {
         Some(actor) => actors.iter().find(|known| known.as_str() == actor).cloned(),
         None => actors.first().cloned(),

@@ -1,4 +1,4 @@
-//! Reading articles: the first page, drafts, an article, and the form to write one.
+//! Reading articles: the first page, drafts and an article.
 
 use askama::Template;
 use axum::{
@@ -16,13 +16,13 @@ use rosehip_core::{
     state::FlowStatus,
 };
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::{
     App,
     access::Need,
     article_form::{self, Typed},
-    fault::{Fault, FieldError},
+    fault::Fault,
     flow_pages::FlowRow,
     negotiate::{self, Form, choose},
     page::{self, Badge, Frame, Moment, article_badge},
@@ -216,24 +216,15 @@ pub(super) fn with_context(base_url: &str, object: &Object) -> Value {
 /// Notes that an address may ask for; nothing else of it reaches the page.
 fn note(name: &str) -> Option<&'static str> {
     match name {
-        "published" => Some("Published."),
-        "saved" => Some("Saved."),
         "deleted" => Some("Deleted."),
         _ => None,
     }
-}
-
-/// The note of an article's page.
-#[derive(Debug, Deserialize)]
-pub(super) struct Note {
-    note: Option<String>,
 }
 
 #[derive(Template)]
 #[template(path = "article.html")]
 struct ArticlePage {
     frame: Frame,
-    note: Option<&'static str>,
     slug: String,
     title: String,
     content: String,
@@ -252,7 +243,6 @@ struct ArticlePage {
 pub(super) async fn show(
     State(app): State<App>,
     Path(slug): Path<String>,
-    Query(asked): Query<Note>,
     headers: HeaderMap,
     visitor: Visitor,
 ) -> Result<Response, Fault> {
@@ -274,14 +264,14 @@ pub(super) async fn show(
     };
     let form = choose(&headers, negotiate::PUBLIC_PAGE);
     if form == Form::Html {
-        return article_page(&app.host, &visitor, &object, asked.note.as_deref()).await;
+        return article_page(&app.host, &visitor, &object).await;
     }
     let mut response = document(form, &with_context(app.host.base_url(), &object));
     response.headers_mut().insert(ETAG, written::etag(object.revision));
     Ok(response)
 }
 
-async fn article_page(host: &Host, visitor: &Visitor, object: &Object, asked: Option<&str>) -> Result<Response, Fault> {
+async fn article_page(host: &Host, visitor: &Visitor, object: &Object) -> Result<Response, Fault> {
     let typed = Typed::of(object);
     let content = object.content.as_ref();
     let html = content.and_then(|content| content.get("content")?.as_str()).unwrap_or_default();
@@ -289,7 +279,6 @@ async fn article_page(host: &Host, visitor: &Visitor, object: &Object, asked: Op
     let at = object.published_at.unwrap_or(object.updated_at);
     Ok(page::html(&ArticlePage {
         frame: Frame::new(typed.title.clone(), visitor),
-        note: asked.and_then(note),
         slug: typed.slug,
         title: typed.title,
         content: html.to_owned(),
@@ -329,115 +318,4 @@ fn moved(to: &str) -> Response {
 /// What a stranger hears of a draft, and everybody of what never was.
 pub(super) fn not_found() -> Fault {
     Fault::not_found("article")
-}
-
-/// A field that differs from what stands now.
-struct Difference {
-    field: &'static str,
-    typed: String,
-    current: String,
-}
-
-/// An edit that came too late.
-struct Beside {
-    given: u64,
-    current: u64,
-    differences: Vec<Difference>,
-}
-
-/// The form of an article.
-#[derive(Template)]
-#[template(path = "article_form.html")]
-pub(super) struct FormPage {
-    frame: Frame,
-    /// Where the form goes.
-    action: String,
-    /// Where giving up leads.
-    cancel: String,
-    is_new: bool,
-    is_published: bool,
-    typed: Typed,
-    errors: Map<String, Value>,
-    beside: Option<Beside>,
-}
-
-impl FormPage {
-    /// A form for a new article.
-    pub(super) fn new_article(visitor: &Visitor, typed: Typed, errors: &[FieldError]) -> Self {
-        Self {
-            frame: Frame::new("New article", visitor),
-            action: "/new".to_owned(),
-            cancel: "/".to_owned(),
-            is_new: true,
-            is_published: false,
-            typed,
-            errors: by_field(errors),
-            beside: None,
-        }
-    }
-
-    /// A form for an article that stands.
-    pub(super) fn of(visitor: &Visitor, object: &Object, typed: Typed, errors: &[FieldError]) -> Self {
-        let slug = object.slug().unwrap_or_default();
-        let title = Typed::of(object).title;
-        Self {
-            frame: Frame::new(format!("Edit “{title}”"), visitor),
-            action: format!("/{slug}/edit"),
-            cancel: written::path(&object.key, object.slug()),
-            is_new: false,
-            is_published: object.status() == Some("published"),
-            typed,
-            errors: by_field(errors),
-            beside: None,
-        }
-    }
-
-    /// The same form for an edit that came too late: it says what stands now, and sending it again replaces that.
-    pub(super) fn beside(mut self, object: &Object, given: u64) -> Self {
-        let now = Typed::of(object);
-        let pairs = [
-            ("Title", &self.typed.title, now.title),
-            ("Body", &self.typed.body, now.body),
-            ("Category", &self.typed.category, now.category),
-            ("Tags", &self.typed.tags, now.tags),
-            ("Address", &self.typed.slug, now.slug),
-        ];
-        let even = |text: &str| text.replace("\r\n", "\n").trim().to_owned();
-        let differences = pairs.into_iter().filter(|(_, typed, current)| even(typed) != even(current));
-        let differences =
-            differences.map(|(field, typed, current)| Difference { field, typed: typed.clone(), current }).collect();
-        self.beside = Some(Beside { given, current: object.revision, differences });
-        self.typed.revision = object.revision.to_string();
-        self
-    }
-
-    /// What is wrong with a field.
-    fn error(&self, field: &str) -> Option<&str> {
-        self.errors.get(field).and_then(Value::as_str)
-    }
-}
-
-/// The first message of each field, as a sentence.
-fn by_field(errors: &[FieldError]) -> Map<String, Value> {
-    let mut messages = Map::new();
-    for error in errors {
-        messages.entry(error.field.clone()).or_insert_with(|| error.message.as_str().into());
-    }
-    messages
-}
-
-/// `GET /new`
-pub(super) async fn new_form(visitor: Visitor) -> Response {
-    page::html(&FormPage::new_article(&visitor, Typed::default(), &[]))
-}
-
-/// `GET /{slug}/edit`
-pub(super) async fn edit_form(
-    State(app): State<App>,
-    Path(slug): Path<String>,
-    visitor: Visitor,
-) -> Result<Response, Fault> {
-    let object = super::article_writes::article(&app.host, &slug).await?;
-    let typed = Typed::of(&object);
-    Ok(page::html(&FormPage::of(&visitor, &object, typed, &[])))
 }

@@ -14,7 +14,8 @@ use serde_json::Map;
 use super::{
     App,
     article_form::{Article, Invalid, Typed},
-    article_pages::{FormPage, not_found},
+    article_form_page::FormPage,
+    article_pages::not_found,
     fault::{Fault, FieldError},
     input::Input,
     negotiate::wants_redirect,
@@ -245,15 +246,9 @@ async fn existing(host: &Host, key: &ObjectKey) -> Result<Object, Fault> {
     host.object(key).await?.filter(Object::exists).ok_or_else(not_found)
 }
 
-/// The page of what was written, with a note of what happened.
+/// The page of what was written.
 fn to_page(written: &Written) -> Response {
-    let object = &written.object;
-    let created = written.activity.is_some() && object.published_at == Some(object.updated_at);
-    let note = match object.status() {
-        Some("published") if created => "published",
-        _ => "saved",
-    };
-    Redirect::to(&format!("{}?note={note}", written::path(&object.key, object.slug()))).into_response()
+    Redirect::to(&written::path(&written.object.key, written.object.slug())).into_response()
 }
 
 /// Headers of a conditional write, for objects of every type.

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::host::Host;
 
 /// A behavior as lists give it.
-pub(super) fn item(host: &Host, installed: &Installed) -> Value {
+pub(super) fn item(installed: &Installed) -> Value {
     let behavior = &installed.behavior;
     let history = installed.history.iter().map(|past| {
         json!({"digest": past.digest, "version": past.version, "installed_at": past.installed_at, "by": past.by})
@@ -16,7 +16,7 @@ pub(super) fn item(host: &Host, installed: &Installed) -> Value {
         "version": behavior.version,
         "digest": installed.digest,
         "enabled": installed.enabled,
-        "runner": host.runner_of(installed),
+        "runner": Host::runner_of(installed),
         "needs": behavior.needs,
         "triggers": behavior.manifest.triggers,
         "effects": behavior.effects,
@@ -26,9 +26,9 @@ pub(super) fn item(host: &Host, installed: &Installed) -> Value {
 }
 
 /// One behavior: its list item, and what its manifest and its operator say.
-pub(super) fn detail(host: &Host, installed: &Installed) -> Value {
+pub(super) fn detail(installed: &Installed) -> Value {
     let manifest = &installed.behavior.manifest;
-    let mut value = item(host, installed);
+    let mut value = item(installed);
     value["description"] = json!(manifest.description);
     value["nodes"] = json!(manifest.nodes);
     value["edges"] = json!(manifest.edges);

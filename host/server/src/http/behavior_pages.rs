@@ -39,13 +39,13 @@ impl BehaviorsPage {
         let standing = host.behaviors();
         Self {
             frame: Frame::new("Behaviors", visitor),
-            behaviors: standing.values().map(|installed| BehaviorRow::of(host, installed)).collect(),
+            behaviors: standing.values().map(|installed| BehaviorRow::of(installed)).collect(),
         }
     }
 }
 
 impl BehaviorRow {
-    fn of(host: &Host, installed: &Installed) -> Self {
+    fn of(installed: &Installed) -> Self {
         let manifest = &installed.behavior.manifest;
         Self {
             name: installed.name.to_string(),
@@ -53,7 +53,7 @@ impl BehaviorRow {
             digest: installed.digest.short(),
             description: manifest.description.clone().unwrap_or_default(),
             badge: badge(installed),
-            runner: host.runner_of(installed),
+            runner: Host::runner_of(installed),
             triggers: triggers(installed),
         }
     }
@@ -141,9 +141,9 @@ pub(super) enum Refused {
 
 impl BehaviorPage {
     /// The page of a behavior, with what was refused, if something was.
-    pub(super) fn new(visitor: &Visitor, host: &Host, installed: &Installed, refused: Option<Refused>) -> Self {
+    pub(super) fn new(visitor: &Visitor, installed: &Installed, refused: Option<Refused>) -> Self {
         let behavior = &installed.behavior;
-        let row = BehaviorRow::of(host, installed);
+        let row = BehaviorRow::of(installed);
         let needs: Vec<_> = behavior.needs.iter().map(ToString::to_string).collect();
         let granted: Vec<&str> = installed.grant.kinds().collect();
         let mut page = Self {

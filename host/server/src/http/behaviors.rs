@@ -61,7 +61,7 @@ pub(super) async fn list(State(app): State<App>, headers: HeaderMap, visitor: Vi
         return page::html(&BehaviorsPage::new(&visitor, &app.host));
     }
     let standing = app.host.behaviors();
-    let items: Vec<Value> = standing.values().map(|installed| behavior_json::item(&app.host, installed)).collect();
+    let items: Vec<Value> = standing.values().map(|installed| behavior_json::item(installed)).collect();
     document(form, &json!({"behaviors": items}))
 }
 
@@ -75,9 +75,9 @@ pub(super) async fn show(
     let installed = installed(&app.host, &name)?;
     let form = choose(&headers, negotiate::PAGE);
     if form == Form::Html {
-        return Ok(page::html(&BehaviorPage::new(&visitor, &app.host, &installed, None)));
+        return Ok(page::html(&BehaviorPage::new(&visitor, &installed, None)));
     }
-    Ok(document(form, &behavior_json::detail(&app.host, &installed)))
+    Ok(document(form, &behavior_json::detail(&installed)))
 }
 
 /// `PUT /behaviors/{name}`: the body is a module. An author's stays disabled until an operator enables it.
@@ -89,24 +89,46 @@ pub(super) async fn install(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Fault> {
-    if input::is_form(&headers) {
+    install_as(&app, Some(name), &visitor, &uri, &headers, body).await
+}
+
+/// `POST /behaviors`: like `PUT`, under the name that the module gives itself.
+pub(super) async fn install_by_its_name(
+    State(app): State<App>,
+    visitor: Visitor,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Fault> {
+    install_as(&app, None, &visitor, &uri, &headers, body).await
+}
+
+async fn install_as(
+    app: &App,
+    name: Option<BehaviorName>,
+    visitor: &Visitor,
+    uri: &Uri,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Response, Fault> {
+    if input::is_form(headers) {
         return Err(Fault::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "content-type",
             "send the module, application/wasm",
         ));
     }
-    let wasm = input::read(&headers, body, COMPONENT_BYTES).await?;
+    let wasm = input::read(headers, body, COMPONENT_BYTES).await?;
     let request = InstallRequest {
-        name: Some(name),
+        name,
         wasm: wasm.into(),
-        force: flag(&uri, "force"),
+        force: flag(uri, "force"),
         enable: visitor.has(Need::Operate),
         by: visitor.by(),
     };
     let done = app.host.install(request).await?;
     let status = if done.created { StatusCode::CREATED } else { StatusCode::OK };
-    let mut value = behavior_json::detail(&app.host, &done.installed);
+    let mut value = behavior_json::detail(&done.installed);
     value["to_grant"] = json!(done.to_grant);
     Ok((status, document(Form::Json, &value)).into_response())
 }
@@ -138,10 +160,10 @@ pub(super) async fn remove_by_form(
 }
 
 /// What was done, as the behavior or its page.
-fn done(app: &App, parts: &Parts, installed: &Installed) -> Response {
+fn done(parts: &Parts, installed: &Installed) -> Response {
     match wants_redirect(parts) {
         true => Redirect::to(&format!("/behaviors/{}", installed.name)).into_response(),
-        false => document(Form::Json, &behavior_json::detail(&app.host, installed)),
+        false => document(Form::Json, &behavior_json::detail(installed)),
     }
 }
 
@@ -153,7 +175,7 @@ pub(super) async fn rollback(
     parts: Parts,
 ) -> Result<Response, Fault> {
     let installed = app.host.rollback(&name, visitor.by()).await?;
-    Ok(done(&app, &parts, &installed))
+    Ok(done(&parts, &installed))
 }
 
 /// `POST /behaviors/{name}/enable`
@@ -164,7 +186,7 @@ pub(super) async fn enable(
     parts: Parts,
 ) -> Result<Response, Fault> {
     let installed = app.host.switch(&name, true, visitor.by()).await?;
-    Ok(done(&app, &parts, &installed))
+    Ok(done(&parts, &installed))
 }
 
 /// `POST /behaviors/{name}/disable`
@@ -175,7 +197,7 @@ pub(super) async fn disable(
     parts: Parts,
 ) -> Result<Response, Fault> {
     let installed = app.host.switch(&name, false, visitor.by()).await?;
-    Ok(done(&app, &parts, &installed))
+    Ok(done(&parts, &installed))
 }
 
 /// `GET /behaviors/{name}/config`
@@ -269,6 +291,6 @@ fn back(
     if !matches!(fault.status, StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY) {
         return Err(fault);
     }
-    let page = BehaviorPage::new(visitor, &app.host, &*installed(&app.host, name)?, Some(refused(fault.detail)));
+    let page = BehaviorPage::new(visitor, &*installed(&app.host, name)?, Some(refused(fault.detail)));
     Ok((StatusCode::UNPROCESSABLE_ENTITY, page::html(&page)).into_response())
 }

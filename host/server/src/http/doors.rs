@@ -49,7 +49,7 @@ const POLICY: HeaderValue = HeaderValue::from_static(
 
 /// The door of the socket.
 pub(super) fn operator(app: &App) -> Router {
-    let site = app.host.actors().into_iter().next();
+    let site = crate::host::Host::actors().into_iter().next();
     let identity = Identity {
         user: "operator".parse().expect("a user name"),
         role: Role::Operator,

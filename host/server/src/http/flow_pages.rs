@@ -4,16 +4,16 @@ use askama::Template;
 use rosehip_adapters::clock::SystemClock;
 use rosehip_core::{
     behavior::{Dag, NodeIndex, NodeWork, Wait},
-    effect::EffectState,
     event::{Event, Timer},
     flow::{FlowState, FlowSummary, NodeState, Waiting},
     guest::{GuestLogLevel, GuestLogLine},
-    state::{EffectEvent, EffectStatus, FlowEvent, FlowStatus, NodeStatus},
+    state::{FlowEvent, FlowStatus, NodeStatus},
 };
 use serde_json::Value;
 
 use super::{
     access::Need,
+    effect_view::{EffectView, Payload},
     flow_json,
     flow_query::Filters,
     objects::pretty,
@@ -213,33 +213,6 @@ struct WaitView {
     is_for_effects: bool,
 }
 
-struct EffectView {
-    id: String,
-    kind: String,
-    badge: Badge,
-    payload: Payload,
-    attempts: u32,
-    next_retry: Option<Moment>,
-    last_error: Option<String>,
-    receipt: Option<String>,
-    may_redrive: bool,
-}
-
-/// A payload as people read it, by kind; JSON for kinds that this host does not know.
-enum Payload {
-    Verdict { valid: bool, findings: Vec<Finding> },
-    Message { channel: String, subject: String, text: String, url: Option<String>, batch: Option<String> },
-    Line { level: String, text: String },
-    Json(String),
-}
-
-struct Finding {
-    field: String,
-    rule: String,
-    message: String,
-    severity: String,
-}
-
 struct EntryView {
     seq: u64,
     at: Moment,
@@ -404,63 +377,6 @@ fn schedule(state: &FlowState, work: &NodeWork) -> Option<String> {
     let days = schedule.get("days").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
     let days = days.collect::<Vec<_>>().join(", ");
     Some(if days.is_empty() { format!("every day at {time}") } else { format!("{days} at {time}") })
-}
-
-impl EffectView {
-    fn of(state: &EffectState, operates: bool) -> Self {
-        let receipt = state.receipt.as_ref().filter(|receipt| !receipt.is_null());
-        Self {
-            id: state.effect.id.to_string(),
-            kind: state.effect.kind.clone(),
-            badge: state.status.into(),
-            payload: Payload::of(&state.effect.kind, &state.effect.payload),
-            attempts: state.attempts,
-            next_retry: state.next_retry_at.filter(|_| state.status == EffectStatus::Retrying).map(Moment),
-            last_error: state.last_error.clone(),
-            receipt: receipt.map(pretty),
-            may_redrive: operates && state.status.on(EffectEvent::Redrive).is_ok(),
-        }
-    }
-}
-
-impl Payload {
-    fn of(kind: &str, payload: &Value) -> Self {
-        let text = |name: &str| payload.get(name).and_then(Value::as_str).map(str::to_owned);
-        match kind {
-            "validate" => {
-                let findings = payload.get("findings").and_then(Value::as_array);
-                Self::Verdict {
-                    valid: payload.get("valid").and_then(Value::as_bool).unwrap_or_default(),
-                    findings: findings.into_iter().flatten().map(Finding::of).collect(),
-                }
-            }
-            "notify" => Self::Message {
-                channel: text("channel").unwrap_or_else(|| "log".to_owned()),
-                subject: text("subject").unwrap_or_default(),
-                text: text("text").unwrap_or_default(),
-                url: text("url"),
-                batch: text("batch"),
-            },
-            "log" => Self::Line {
-                level: text("level").unwrap_or_else(|| "info".to_owned()),
-                text: text("message").unwrap_or_default(),
-            },
-            _ => Self::Json(pretty(payload)),
-        }
-    }
-}
-
-impl Finding {
-    fn of(value: &Value) -> Self {
-        let text = |name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-        let severity = Some(text("severity")).filter(|severity| !severity.is_empty());
-        Self {
-            field: text("field"),
-            rule: text("rule"),
-            message: text("message"),
-            severity: severity.unwrap_or_else(|| "error".to_owned()),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -62,7 +62,7 @@ impl Tail {
                 return Some(event);
             }
             if let (true, Some(after)) = (self.is_behind, self.after) {
-                let records = self.host.records_after(after, BATCH).await.ok()?;
+                let records = self.host.records_after(after, BATCH).ok()?;
                 self.is_behind = records.len() == BATCH;
                 self.take(&records);
                 continue;

@@ -1,6 +1,10 @@
 //! What form an answer takes: `Accept` (RFC 9110 §12.5.1), read once a request.
 
-use axum::http::{HeaderMap, HeaderValue, Method, header::ACCEPT, request::Parts};
+use axum::http::{
+    HeaderMap, HeaderValue, Method,
+    header::{ACCEPT, AUTHORIZATION},
+    request::Parts,
+};
 
 use super::input::is_form;
 
@@ -46,12 +50,15 @@ pub(super) const PUBLIC_PAGE: &[Form] = &[Form::Html, Form::Activity, Form::Link
 /// `ActivityStreams` that people may also look at.
 pub(super) const DOCUMENT: &[Form] = &[Form::Json, Form::Activity, Form::LinkedData, Form::Html];
 
-/// The one of `offers` that the client likes best; the first, where it does not care or wants none of them.
+/// The one of `offers` that the client likes best. Where it does not care or wants none of them, it is the first, or
+/// for a program, which shows a token, the first that is not for people.
 pub(super) fn choose(headers: &HeaderMap, offers: &[Form]) -> Form {
+    let is_program = headers.contains_key(AUTHORIZATION);
+    let favourite = offers.iter().find(|offer| !is_program || **offer != Form::Html).unwrap_or(&offers[0]);
     let accept = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
     let ranges: Vec<Range<'_>> = accept.flat_map(|value| value.split(',')).filter_map(Range::parse).collect();
-    let mut best = (offers[0], (0.0, 0));
-    for offer in offers {
+    let mut best = (*favourite, (0.0, 0));
+    for offer in std::iter::once(favourite).chain(offers) {
         // Of the ranges that cover the offer the most specific one says how much it is liked.
         let covering = ranges.iter().filter_map(|range| Some((range.covers(*offer)?, range.quality)));
         let Some((specific, quality)) = covering.max_by_key(|(specific, _)| *specific) else { continue };

@@ -15,7 +15,8 @@ use tower_http::catch_panic::CatchPanicLayer;
 use super::{
     App,
     access::Need::{self, Login, Nothing, Operate, Signal, Upload, Write},
-    account_admin as accounts, activities, article_pages as pages, article_writes as writes, assets, behaviors,
+    account_admin as accounts, activities, article_form_page as forms, article_pages as pages,
+    article_writes as writes, assets, behaviors,
     fault::Fault,
     flows, health, live, login, objects,
     visitor::Visitor,
@@ -52,13 +53,13 @@ fn table() -> Vec<Row> {
         // Articles.
         row("GET", "/", Nothing, pages::index),
         row("GET", "/drafts", Write, pages::drafts),
-        row("GET", "/new", Write, pages::new_form),
+        row("GET", "/new", Write, forms::new_form),
         row("POST", "/new", Write, writes::create),
         row("GET", "/{slug}", Nothing, pages::to_slash),
         row("GET", "/{slug}/", Nothing, pages::show),
         row("DELETE", "/{slug}", Write, writes::delete),
         row("DELETE", "/{slug}/", Write, writes::delete),
-        row("GET", "/{slug}/edit", Write, pages::edit_form),
+        row("GET", "/{slug}/edit", Write, forms::edit_form),
         row("POST", "/{slug}/edit", Write, writes::edit),
         row("POST", "/{slug}/delete", Write, writes::delete),
         // Every other object, and articles too. What is not public, the handler keeps to editors.
@@ -77,6 +78,7 @@ fn table() -> Vec<Row> {
         row("POST", "/effects/{id}/redrive", Operate, flows::redrive),
         // Behaviors.
         row("GET", "/behaviors", Login, behaviors::list),
+        row("POST", "/behaviors", Upload, behaviors::install_by_its_name),
         row("GET", "/behaviors/{name}", Login, behaviors::show),
         row("PUT", "/behaviors/{name}", Upload, behaviors::install),
         row("DELETE", "/behaviors/{name}", Operate, behaviors::remove),

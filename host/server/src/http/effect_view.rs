@@ -1,0 +1,99 @@
+//! Effects as people read them, by kind.
+
+use rosehip_core::{
+    effect::EffectState,
+    state::{EffectEvent, EffectStatus},
+};
+use serde_json::Value;
+
+use super::{
+    objects::pretty,
+    page::{Badge, Moment},
+};
+
+/// An effect with what became of it.
+pub(super) struct EffectView {
+    pub(super) id: String,
+    pub(super) kind: String,
+    pub(super) badge: Badge,
+    pub(super) payload: Payload,
+    pub(super) attempts: u32,
+    pub(super) next_retry: Option<Moment>,
+    pub(super) last_error: Option<String>,
+    pub(super) receipt: Option<String>,
+    pub(super) may_redrive: bool,
+}
+
+/// A payload as people read it, by kind; JSON for kinds that this host does not know.
+pub(super) enum Payload {
+    Verdict { valid: bool, findings: Vec<Finding> },
+    Message { channel: String, subject: String, text: String, url: Option<String>, batch: Option<String> },
+    Line { level: String, text: String },
+    Json(String),
+}
+
+/// Something that a validation found.
+pub(super) struct Finding {
+    pub(super) field: String,
+    pub(super) rule: String,
+    pub(super) message: String,
+    pub(super) severity: String,
+}
+
+impl EffectView {
+    /// The view of an effect; `operates` is whether the visitor may have it tried again.
+    pub(super) fn of(state: &EffectState, operates: bool) -> Self {
+        let receipt = state.receipt.as_ref().filter(|receipt| !receipt.is_null());
+        Self {
+            id: state.effect.id.to_string(),
+            kind: state.effect.kind.clone(),
+            badge: state.status.into(),
+            payload: Payload::of(&state.effect.kind, &state.effect.payload),
+            attempts: state.attempts,
+            next_retry: state.next_retry_at.filter(|_| state.status == EffectStatus::Retrying).map(Moment),
+            last_error: state.last_error.clone(),
+            receipt: receipt.map(pretty),
+            may_redrive: operates && state.status.on(EffectEvent::Redrive).is_ok(),
+        }
+    }
+}
+
+impl Payload {
+    fn of(kind: &str, payload: &Value) -> Self {
+        let text = |name: &str| payload.get(name).and_then(Value::as_str).map(str::to_owned);
+        match kind {
+            "validate" => {
+                let findings = payload.get("findings").and_then(Value::as_array);
+                Self::Verdict {
+                    valid: payload.get("valid").and_then(Value::as_bool).unwrap_or_default(),
+                    findings: findings.into_iter().flatten().map(Finding::of).collect(),
+                }
+            }
+            "notify" => Self::Message {
+                channel: text("channel").unwrap_or_else(|| "log".to_owned()),
+                subject: text("subject").unwrap_or_default(),
+                text: text("text").unwrap_or_default(),
+                url: text("url"),
+                batch: text("batch"),
+            },
+            "log" => Self::Line {
+                level: text("level").unwrap_or_else(|| "info".to_owned()),
+                text: text("message").unwrap_or_default(),
+            },
+            _ => Self::Json(pretty(payload)),
+        }
+    }
+}
+
+impl Finding {
+    fn of(value: &Value) -> Self {
+        let text = |name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let severity = Some(text("severity")).filter(|severity| !severity.is_empty());
+        Self {
+            field: text("field"),
+            rule: text("rule"),
+            message: text("message"),
+            severity: severity.unwrap_or_else(|| "error".to_owned()),
+        }
+    }
+}
