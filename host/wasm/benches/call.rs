@@ -9,7 +9,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main, measurement::WallTime};
 use rosehip_core::{guest::GuestEngine, ids::Digest};
 use rosehip_wasm::{EngineOptions, WasmEngine};
 use support::Guest;
@@ -85,25 +84,26 @@ fn same_pool() -> PoolingAllocationConfig {
     pool
 }
 
-/// Measures `call` under `name` and returns its mean.
-fn measure<R>(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, mut call: impl FnMut() -> R) -> Duration {
-    let mut mean = Duration::ZERO;
-    group.bench_function(name, |bencher| {
-        bencher.iter_custom(|calls| {
-            let start = Instant::now();
-            for _ in 0..calls {
-                black_box(call());
-            }
-            let elapsed = start.elapsed();
-            // The last sample is measured when all is warm, and is the longest.
-            mean = elapsed / u32::try_from(calls).unwrap_or(u32::MAX);
-            elapsed
-        });
-    });
-    mean
+/// Calls timed in one go.
+const CALLS: u32 = 2_000;
+/// How often each kind of call takes its turn.
+const ROUNDS: usize = 20;
+
+/// The time of one call, over many.
+fn time<R>(mut call: impl FnMut() -> R) -> Duration {
+    let begun = Instant::now();
+    for _ in 0..CALLS {
+        black_box(call());
+    }
+    begun.elapsed() / CALLS
 }
 
-fn benchmark(criterion: &mut Criterion) {
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort_unstable();
+    times[times.len() / 2]
+}
+
+fn main() {
     let wasm = guest();
     let digest = Digest::of(&wasm);
     let engine = WasmEngine::new(&EngineOptions::new(4)).expect("the pool fits");
@@ -111,18 +111,24 @@ fn benchmark(criterion: &mut Criterion) {
     let bare = Bare::new(&wasm, PoolingAllocationConfig::new());
     let tuned = Bare::new(&wasm, same_pool());
 
-    let mut group = criterion.benchmark_group("call");
-    group.warm_up_time(Duration::from_secs(1)).measurement_time(Duration::from_secs(4));
-    let rosehip = measure(&mut group, "rosehip", || engine.run(digest, CALL).expect("it is loaded"));
-    let floor = measure(&mut group, "bare wasmtime, same pool", || tuned.run(CALL));
-    let default = measure(&mut group, "bare wasmtime, default pool", || bare.run(CALL));
-    group.finish();
+    let (mut rosehip, mut floor, mut default) = (Vec::new(), Vec::new(), Vec::new());
+    // They take turns, so that a machine that slows down slows all of them down.
+    for _ in 0..ROUNDS {
+        rosehip.push(time(|| engine.run(digest, CALL).expect("it is loaded")));
+        floor.push(time(|| tuned.run(CALL)));
+        default.push(time(|| bare.run(CALL)));
+    }
+    let (rosehip, floor, default) = (median(rosehip), median(floor), median(default));
+    let micros = |time: Duration| time.as_secs_f64() * 1e6;
+    println!("a fresh instance and one call, median of {ROUNDS} rounds of {CALLS} calls, one thread");
+    println!("| rosehip µs | bare wasmtime, same pool µs | ratio | bare wasmtime, default pool µs | ratio |");
+    println!("| --- | --- | --- | --- | --- |");
     println!(
-        "rosehip / bare wasmtime: {:.2} with the same pool, {:.2} with the default pool",
+        "| {:.1} | {:.1} | {:.2} | {:.1} | {:.2} |",
+        micros(rosehip),
+        micros(floor),
         rosehip.div_duration_f64(floor),
+        micros(default),
         rosehip.div_duration_f64(default)
     );
 }
-
-criterion_group!(benches, benchmark);
-criterion_main!(benches);

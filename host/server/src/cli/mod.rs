@@ -137,7 +137,11 @@ pub fn main() -> ExitCode {
 fn run(args: Args) -> anyhow::Result<()> {
     let data = args.data.clone().unwrap_or_else(|| DEFAULT_DATA_DIR.into());
     let context = Context { data_given: args.data, data, url: args.url, json: args.json };
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        // Modules are compiled and described on these threads.
+        .thread_stack_size(rosehip_core::limits::GUEST_THREAD_STACK_BYTES)
+        .build()?;
     let result = runtime.block_on(dispatch(args.command, &context));
     runtime.shutdown_timeout(LINGER);
     result

@@ -112,9 +112,9 @@ impl Host {
         Ok(self.activity(name).await?.map_or_else(|| name.to_owned(), |(activity, _)| activity.id.to_string()))
     }
 
-    /// A flow with all that happened. `prefix` is its id or the beginning of it, at least six characters.
+    /// A flow with all that happened. `prefix` is its id or the beginning of it, at least four characters.
     pub async fn flow(&self, prefix: &str) -> Result<Option<FlowDetail>, ReadError> {
-        if prefix.len() < 6 {
+        if prefix.len() < 4 {
             return Ok(None);
         }
         let Some((_, summary)) = self.read_views(|views| views.flow(prefix)).await? else { return Ok(None) };
