@@ -15,7 +15,7 @@ use crate::{
         ActivityId, ActorName, BehaviorName, BoxName, DedupKey, Digest, EffectId, FlowId, NodeId, ObjectId, ObjectKey,
     },
     log::{Append, Draft, Entry, StoredEntry, Stream},
-    object::{Object, Transition},
+    object::Object,
     state::EffectStatus,
     time::Timestamp,
 };
@@ -258,13 +258,11 @@ pub fn box_stream(owner: &ActorName, name: BoxName) -> Stream {
     Stream(format!("{name}:{owner}").into())
 }
 
-/// An object was saved or deleted.
+/// An object was saved or deleted. What changed follows from the revision before; an activity says it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ObjectRevised {
     /// The object after it; its `seq` is not known yet and stands as 0.
     pub object: Object,
-    /// What changed.
-    pub transitions: Vec<Transition>,
     /// The user who did it, or none where a flow did.
     pub by: Option<String>,
     /// The effect that did it.

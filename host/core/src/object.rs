@@ -10,7 +10,7 @@ use crate::{
 
 /// Bytes of a field's value, as JSON, beyond which a transition says only how long it was. The new value always
 /// stands in the activity's object.
-pub const TRANSITION_VALUE_BYTES: usize = 1_024;
+pub const TRANSITION_VALUE_BYTES: usize = 256;
 
 /// Members of an object that the host derives; a change of them alone is no change.
 const DERIVED: [&str; 7] = ["id", "url", "content", "attributedTo", "published", "updated", "revision"];

@@ -1,14 +1,18 @@
 //! What happens to flows from outside, and taking a flow that exists further.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use rosehip_core::{
     event::{Current, Event, FlowCancelled, FlowRetried, SignalReceived, append_of},
     flow::{FlowState, FlowSummary},
     ids::{ActivityId, EffectId, FlowId},
+    limits::FLOW_SIGNALS,
     log::Append,
     pipeline::{dispatch, matching},
-    state::{EffectStatus, FlowEvent, Illegal},
+    state::{EffectStatus, FlowEvent, FlowStatus, Illegal},
 };
 use serde_json::Value;
 
@@ -40,6 +44,8 @@ pub enum ActionError {
 
 /// An append that lost against another one of the same flow is decided again this often.
 const TRIES: usize = 5;
+/// Effects that a cancel calls off in its own append.
+const CANCELLED_AT_ONCE: usize = 1_000;
 
 /// Acts on flows; it may outlive a borrow of the engine.
 #[derive(Clone)]
@@ -72,7 +78,7 @@ impl Engine {
 impl EngineActions {
     /// Has a failed flow's failed nodes called again.
     pub async fn retry(&self, flow: FlowId, by: Option<String>) -> Result<FlowSummary, ActionError> {
-        self.act(flow, |state, current| {
+        self.act(flow, move |state, current| {
             state.status().on(FlowEvent::Retry)?;
             Ok(vec![FlowRetried { flow, by: by.clone(), current: current()? }.into()])
         })
@@ -86,11 +92,13 @@ impl EngineActions {
         by: Option<String>,
         reason: Option<String>,
     ) -> Result<FlowSummary, ActionError> {
-        self.act(flow, |state, _| {
+        self.act(flow, move |state, _| {
             state.status().on(FlowEvent::Cancel)?;
             let mut events = vec![FlowCancelled { flow, by: by.clone(), reason: reason.clone() }.into()];
-            // What is being attempted may still succeed; it is not attempted again.
-            for effect in state.open_effects().filter(|effect| effect.status != EffectStatus::Attempting) {
+            // What is being attempted may still succeed; it is not attempted again. Of very many effects the driver
+            // calls off the rest.
+            let open = state.open_effects().filter(|effect| effect.status != EffectStatus::Attempting);
+            for effect in open.take(CANCELLED_AT_ONCE) {
                 events.push(dispatch::cancelled(flow, effect, by.clone())?);
             }
             Ok(events)
@@ -106,17 +114,22 @@ impl EngineActions {
         payload: Value,
         by: Option<String>,
     ) -> Result<bool, ActionError> {
-        let mut counts = false;
-        self.act(flow, |state, _| {
-            if state.signals.len() >= rosehip_core::limits::FLOW_SIGNALS {
+        let name = name.to_owned();
+        let counts = Arc::new(AtomicBool::new(false));
+        let counted = Arc::clone(&counts);
+        self.act(flow, move |state, _| {
+            if state.signals.len() >= FLOW_SIGNALS {
                 return Err(ActionError::Refused(format!("the flow has {} signals already", state.signals.len())));
             }
-            counts = !state.status().is_final() && !state.signals.contains_key(name);
-            let (name, payload, by) = (name.to_owned(), payload.clone(), by.clone());
-            Ok(vec![SignalReceived { flow, name, payload, by, ignored: !counts }.into()])
+            // A flow that failed may be retried, and then the signal counts.
+            let has_ended = matches!(state.status(), FlowStatus::Completed | FlowStatus::Cancelled);
+            let ignored = has_ended || state.signals.contains_key(&name);
+            counted.store(!ignored, Ordering::Relaxed);
+            let (name, payload, by) = (name.clone(), payload.clone(), by.clone());
+            Ok(vec![SignalReceived { flow, name, payload, by, ignored }.into()])
         })
         .await?;
-        Ok(counts)
+        Ok(counts.load(Ordering::Relaxed))
     }
 
     /// Has a dead or unhandled effect tried again.
@@ -126,55 +139,62 @@ impl EngineActions {
         effect: EffectId,
         by: Option<String>,
     ) -> Result<FlowSummary, ActionError> {
-        self.act(flow, |state, _| {
+        self.act(flow, move |state, _| {
             let effect = state.effect(effect).ok_or(ActionError::NotFound)?;
             Ok(vec![dispatch::redriven(flow, effect, by.clone())?])
         })
         .await
     }
 
-    /// Runs a flow's activity through its behavior as it stands now, as run `run`.
+    /// Runs a flow's activity through its behavior as it stands now, as run `run` or the first free one after it.
     pub async fn rerun(&self, flow: FlowId, run: u32) -> Result<FlowSummary, ActionError> {
-        let shared = &self.shared;
-        let slot = shared.load(flow)?.ok_or(ActionError::NotFound)?;
-        let behavior = &slot.state.started.behavior;
-        let installed = shared.registry().now().get(behavior).cloned();
-        let gone = || ActionError::Refused(format!("behavior {behavior} is not installed any more"));
-        let installed = installed.ok_or_else(gone)?;
-        let seq = slot.state.started.activity_seq;
-        let activity = shared.log.with(|log| activity_at(log, seq))?;
-        let current = shared.current(activity.object.as_ref(), None)?;
-        let started = Arc::new(matching::start(seq, &activity, &installed, run, current));
-        let now = SystemClock::now();
-        let append = append_of(now, vec![Event::from(Arc::clone(&started))]);
-        shared.writer().append(append).await.map_err(EngineError::from)?;
-        shared.jobs.push(Job::Advance(started.flow));
-        Ok(FlowSummary::begin(now, &started))
+        let shared = Arc::clone(&self.shared);
+        self.to_the_end(async move { shared.rerun(flow, run).await }).await
     }
 
     /// Decides on a flow's state, records what was decided and takes the flow on from there.
-    async fn act(
+    async fn act<D>(&self, flow: FlowId, decide: D) -> Result<FlowSummary, ActionError>
+    where
+        D: FnMut(&FlowState, &CurrentOf<'_>) -> Result<Vec<Event>, ActionError> + Send + 'static,
+    {
+        let shared = Arc::clone(&self.shared);
+        self.to_the_end(async move { shared.act(flow, decide).await }).await
+    }
+
+    /// Carries work out even if whoever waits for it goes away: what is recorded must be followed up.
+    async fn to_the_end<T: Send + 'static>(
         &self,
+        work: impl Future<Output = Result<T, ActionError>> + Send + 'static,
+    ) -> Result<T, ActionError> {
+        match self.shared.runtime.spawn(work).await {
+            Ok(result) => result,
+            Err(error) => Err(ActionError::Refused(error.to_string())),
+        }
+    }
+}
+
+/// Asks for the standing of a flow's object.
+type CurrentOf<'a> = dyn Fn() -> Result<Option<Current>, EngineError> + 'a;
+
+impl Shared {
+    async fn act(
+        self: &Arc<Self>,
         flow: FlowId,
-        mut decide: impl FnMut(
-            &FlowState,
-            &dyn Fn() -> Result<Option<Current>, EngineError>,
-        ) -> Result<Vec<Event>, ActionError>,
+        mut decide: impl FnMut(&FlowState, &CurrentOf<'_>) -> Result<Vec<Event>, ActionError>,
     ) -> Result<FlowSummary, ActionError> {
-        let shared = &self.shared;
-        let lock = shared.slots.of(flow);
+        let lock = self.slots.of(flow);
         let mut held = lock.lock().await;
         for _ in 0..TRIES {
-            let slot = filled(shared, &mut held, flow)?.ok_or(ActionError::NotFound)?;
+            let slot = filled(self, &mut held, flow)?.ok_or(ActionError::NotFound)?;
             let object = slot.state.started.object.clone();
-            let events = decide(&slot.state, &|| shared.current(object.as_ref(), None))?;
-            match shared.record(slot, events).await {
+            let events = decide(&slot.state, &|| self.current(object.as_ref(), None))?;
+            match self.record(slot, events).await {
                 Ok(_) => {
                     let summary = slot.state.summary.clone();
                     drop(held);
-                    shared.timers.clear(flow);
-                    shared.waiters.changed(&summary);
-                    shared.jobs.push(Job::Advance(flow));
+                    self.timers.clear(flow);
+                    self.waiters.changed(&summary);
+                    self.jobs.push(Job::Advance(flow));
                     return Ok(summary);
                 }
                 Err(EngineError::Append(AppendError::Stale { .. })) => *held = None,
@@ -185,6 +205,32 @@ impl EngineActions {
             }
         }
         Err(ActionError::Refused("the flow changes too quickly; try again".to_owned()))
+    }
+
+    async fn rerun(&self, flow: FlowId, run: u32) -> Result<FlowSummary, ActionError> {
+        let slot = self.load(flow)?.ok_or(ActionError::NotFound)?;
+        let behavior = &slot.state.started.behavior;
+        let installed = self.registry().now().get(behavior).cloned();
+        let gone = || ActionError::Refused(format!("behavior {behavior} is not installed any more"));
+        let installed = installed.ok_or_else(gone)?;
+        let seq = slot.state.started.activity_seq;
+        let activity = self.log.with(|log| activity_at(log, seq))?;
+        let current = self.current(activity.object.as_ref(), None)?;
+        for run in (run..).take(TRIES) {
+            let started = Arc::new(matching::start(seq, &activity, &installed, run, current.clone()));
+            let now = SystemClock::now();
+            let append = append_of(now, vec![Event::from(Arc::clone(&started))]);
+            match self.writer().append(append).await {
+                Ok(_) => {
+                    self.jobs.push(Job::Advance(started.flow));
+                    return Ok(FlowSummary::begin(now, &started));
+                }
+                // Someone else ran it again at the same time.
+                Err(AppendError::Duplicate { .. }) => {}
+                Err(error) => return Err(EngineError::from(error).into()),
+            }
+        }
+        Err(ActionError::Refused("the flow is being run again too often; try again".to_owned()))
     }
 }
 
@@ -209,7 +255,7 @@ impl Shared {
             let Some(slot) = filled(self, &mut held, flow)? else { return Ok(()) };
             let head = slot.state.seq;
             let walked = self.walk(&mut slot.state, &slot.activity, &mut Budget::new());
-            let Walk { drafts, wakes_at, goes_on } = match walked {
+            let Walk { drafts, wakes_at, goes_on, rests_on } = match walked {
                 Ok(walk) => walk,
                 Err(error) => {
                     *held = None;
@@ -217,7 +263,8 @@ impl Shared {
                 }
             };
             if !drafts.is_empty() {
-                let append = Self::append_to(&slot.state, head, Append::unconditional(drafts));
+                let mut append = Self::append_to(&slot.state, head, Append::unconditional(drafts));
+                append.expected.extend(rests_on);
                 match self.runtime.block_on(self.writer().append(append)) {
                     Ok(appended) => slot.state.seq = appended.last,
                     Err(AppendError::Stale { .. }) => {

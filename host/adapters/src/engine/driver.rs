@@ -29,13 +29,16 @@ use super::{
     shared::{EngineError, Shared},
     slots::SlotLock,
 };
-use crate::clock::SystemClock;
+use crate::{clock::SystemClock, writer::AppendError};
 
 /// How long a batch waits for flows that are still at work.
 const BATCH_PATIENCE: Duration = Duration::from_secs(5);
 
-/// What belongs together: kind, channel and batch.
-type BatchKey = (String, String, String);
+/// How long the end of an attempt that could not be recorded waits to be tried again.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// What belongs together: behavior, kind, channel and batch.
+type BatchKey = (String, String, String, String);
 
 /// Which flows and batches are being worked off.
 #[derive(Default)]
@@ -105,10 +108,17 @@ impl Shared {
             return;
         }
         let shared = Arc::clone(self);
+        // Until it has looked once, the flow may add to a batch that waits for the others.
+        self.jobs.begin();
         self.runtime.spawn(async move {
+            let mut is_first = true;
             while shared.driver.looks(flow) {
-                match shared.work_off(flow, &slot).await {
-                    Ok(Some(due)) => shared.timers.set(flow, due),
+                let worked_off = shared.work_off(flow, &slot).await;
+                if std::mem::take(&mut is_first) {
+                    shared.jobs.finish();
+                }
+                match worked_off {
+                    Ok(Some(due)) => shared.timers.set_earlier(flow, due),
                     Ok(None) => {}
                     Err(error) => {
                         *slot.lock().await = None;
@@ -162,6 +172,9 @@ impl Shared {
             // This process does not attempt it: an earlier one stopped during that attempt.
             return conclude(state, effect, AttemptEnd::Unknown).map(record);
         }
+        if state.status() == FlowStatus::Cancelled {
+            return dispatch::cancelled(flow, effect, None).map(record);
+        }
         if let Some(at) = effect.next_retry_at.filter(|at| *at > SystemClock::now()) {
             return Ok(Todo::Later(at));
         }
@@ -177,8 +190,14 @@ impl Shared {
             return dispatch::unhandled(flow, effect).map(record);
         }
         let batch = payload.get("batch").and_then(serde_json::Value::as_str);
-        Ok(batch
-            .map_or(Todo::Attempt, |batch| Todo::Batch((kind.clone(), channel(payload).to_owned(), batch.to_owned()))))
+        Ok(batch.map_or(Todo::Attempt, |batch| {
+            Todo::Batch((
+                state.started.behavior.to_string(),
+                kind.clone(),
+                channel(payload).to_owned(),
+                batch.to_owned(),
+            ))
+        }))
     }
 
     fn join_batch(self: &Arc<Self>, key: BatchKey, member: Member) {
@@ -238,18 +257,46 @@ impl Shared {
             None => AttemptEnd::Refused(format!("no sink of this host carries out {}", first.effect.kind)),
         };
         for member in attempted {
-            let mut held = member.slot.lock().await;
-            let Some(slot) = filled(self, &mut held, member.flow)? else { continue };
-            let Some(effect) = slot.state.effect(member.effect) else { continue };
-            match conclude(&slot.state, effect, end.clone()) {
-                Ok(event) => {
-                    self.record(slot, vec![event]).await?;
-                    self.after_change(&slot.state);
-                }
-                Err(illegal) => tracing::warn!(flow = %member.flow, %illegal, "the end of an attempt came too late"),
-            }
+            self.record_end(member, &end).await?;
         }
         Ok(())
+    }
+
+    /// Records the end of an attempt, which must not be forgotten: it is tried until it is durable or the log's
+    /// writer has stopped.
+    async fn record_end(&self, member: &Member, end: &AttemptEnd) -> Result<(), EngineError> {
+        loop {
+            let mut held = member.slot.lock().await;
+            let recorded = match filled(self, &mut held, member.flow) {
+                Ok(None) => return Ok(()),
+                Err(error) => Err(error),
+                Ok(Some(slot)) => {
+                    let Some(effect) = slot.state.effect(member.effect) else { return Ok(()) };
+                    match conclude(&slot.state, effect, end.clone()) {
+                        Ok(event) => self.record(slot, vec![event]).await.map(drop),
+                        Err(illegal) => {
+                            tracing::warn!(flow = %member.flow, %illegal, "the end of an attempt came too late");
+                            return Ok(());
+                        }
+                    }
+                }
+            };
+            match recorded {
+                Ok(()) => {
+                    if let Some(slot) = held.as_ref() {
+                        self.after_change(&slot.state);
+                    }
+                    return Ok(());
+                }
+                Err(error @ EngineError::Append(AppendError::Stopped)) => return Err(error),
+                Err(error) => {
+                    tracing::warn!(%error, flow = %member.flow, "the end of an attempt is recorded in a second");
+                    *held = None;
+                    drop(held);
+                    tokio::time::sleep(PATIENCE).await;
+                }
+            }
+        }
     }
 
     /// A node may have waited for the end of its effects.

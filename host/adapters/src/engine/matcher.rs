@@ -60,7 +60,7 @@ impl Shared {
             let now = SystemClock::now();
             drafts.push(Event::from(Arc::clone(&started)).draft(now));
             let mut state = FlowState::begin(0, now, started, dag);
-            let Walk { drafts: more, wakes_at, goes_on } = self.walk(&mut state, activity, &mut budget)?;
+            let Walk { drafts: more, wakes_at, goes_on, .. } = self.walk(&mut state, activity, &mut budget)?;
             drafts.extend(more);
             let last = u64::try_from(drafts.len()).unwrap_or(u64::MAX) - 1;
             walked.push(Walked { state, wakes_at, goes_on, last });

@@ -99,21 +99,18 @@ impl Engine {
         self.shared.timers.len()
     }
 
-    /// Ends the threads once the jobs at work are done. What is queued is found again at the next start.
-    pub fn stop(&mut self) {
+    /// Lets the threads end once the jobs at work are done, and gives them to be joined. What is queued is found
+    /// again at the next start.
+    pub fn stop(&mut self) -> Vec<JoinHandle<()>> {
         self.shared.jobs.stop();
         self.shared.timers.stop();
-        for thread in self.threads.drain(..) {
-            if thread.join().is_err() {
-                tracing::error!("a thread of the engine panicked");
-            }
-        }
+        std::mem::take(&mut self.threads)
     }
 }
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        self.stop();
+        drop(self.stop());
     }
 }
 

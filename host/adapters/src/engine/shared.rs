@@ -2,6 +2,7 @@
 
 use std::{
     io,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard},
     time::Duration,
 };
@@ -192,8 +193,11 @@ impl Shared {
         let (unmatched, open) =
             self.views.with::<_, EngineError>(|views| Ok((views.unmatched()?, views.open_flows()?)))?;
         for seq in unmatched {
-            let activity = self.log.with(|log| activity_at(log, seq))?;
-            self.jobs.push(Job::Match { seq, activity });
+            match self.log.with(|log| activity_at(log, seq)) {
+                Ok(activity) => self.jobs.push(Job::Match { seq, activity }),
+                Err(EngineError::Missing { .. }) => tracing::warn!(seq, "an activity was erased before it was matched"),
+                Err(error) => return Err(error),
+            }
         }
         let now = SystemClock::now();
         for flow in open {
@@ -211,14 +215,24 @@ impl Shared {
     /// The loop of a guest thread.
     pub(super) fn work(self: Arc<Self>) {
         while let Some(job) = self.jobs.take() {
-            match job {
-                Job::Match { seq, activity } => self.match_activity(seq, activity),
-                Job::Advance(flow) => {
-                    if let Err(error) = self.advance(flow) {
-                        self.try_later(&error, Job::Advance(flow));
-                    }
-                    self.jobs.finish();
+            // A defect must not cost a thread: what it was about is found again at the next start.
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.carry_out(job))) {
+                let message =
+                    panic.downcast_ref::<&str>().copied().or(panic.downcast_ref::<String>().map(String::as_str));
+                tracing::error!(message, "a job of the engine panicked");
+                self.jobs.finish();
+            }
+        }
+    }
+
+    fn carry_out(self: &Arc<Self>, job: Job) {
+        match job {
+            Job::Match { seq, activity } => self.match_activity(seq, activity),
+            Job::Advance(flow) => {
+                if let Err(error) = self.advance(flow) {
+                    self.try_later(&error, Job::Advance(flow));
                 }
+                self.jobs.finish();
             }
         }
     }
@@ -289,6 +303,15 @@ impl Shared {
                 }
             }
             Ok(Some(Slot { state, activity }))
+        })
+    }
+
+    /// The head of an object's stream, for an append that rests on it.
+    pub(super) fn object_head(&self, key: Option<&ObjectKey>) -> Result<Option<Expected>, EngineError> {
+        let Some(stream) = key.map(object_stream) else { return Ok(None) };
+        self.log.with(|log| {
+            let head = log.stream_head(&stream)?;
+            Ok(Some(Expected { stream, head }))
         })
     }
 

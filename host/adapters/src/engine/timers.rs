@@ -43,6 +43,14 @@ impl Timers {
         }
     }
 
+    /// Sets a flow's timer, unless it has one that comes before.
+    pub(super) fn set_earlier(&self, flow: FlowId, due: Timestamp) {
+        let known = self.lock().by_flow.get(&flow).copied();
+        if known.is_none_or(|known| due < known) {
+            self.set(flow, due);
+        }
+    }
+
     /// Takes a flow's timer away.
     pub(super) fn clear(&self, flow: FlowId) {
         let mut state = self.lock();

@@ -7,7 +7,7 @@ use rosehip_core::{
     behavior::Installed,
     event::{Event, FlowCompleted, FlowFailed, FlowResumed, FlowSuspended},
     flow::{FlowState, Step, next},
-    log::Draft,
+    log::{Draft, Expected},
     pipeline::walk::{self, Allowed, Attempt},
     time::Timestamp,
 };
@@ -55,6 +55,8 @@ pub(super) struct Walk {
     pub(super) wakes_at: Option<Timestamp>,
     /// Whether it stopped because the append is full.
     pub(super) goes_on: bool,
+    /// The object's head that the flow's view of it rests on.
+    pub(super) rests_on: Option<Expected>,
 }
 
 impl Shared {
@@ -69,7 +71,7 @@ impl Shared {
         let missing = EngineError::Missing { what: "flow of a known module", seq: state.seq };
         let module = module.ok_or(missing)?;
         let installed = self.registry().now().get(&state.started.behavior).cloned();
-        let mut walk = Walk { drafts: Vec::new(), wakes_at: None, goes_on: false };
+        let mut walk = Walk { drafts: Vec::new(), wakes_at: None, goes_on: false, rests_on: None };
         loop {
             let steps = next(state, SystemClock::now());
             if steps.is_empty() {
@@ -100,7 +102,9 @@ impl Shared {
                     Step::Fire { node, at, by } => walk::fire(state, node, at, by),
                     Step::Suspend => FlowSuspended { flow: state.id() }.into(),
                     Step::Resume => {
-                        let current = self.current(state.started.object.as_ref(), None)?;
+                        let object = state.started.object.as_ref();
+                        walk.rests_on = self.object_head(object)?;
+                        let current = self.current(object, None)?;
                         FlowResumed { flow: state.id(), current }.into()
                     }
                     Step::Complete => FlowCompleted { flow: state.id() }.into(),

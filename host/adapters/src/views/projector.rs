@@ -7,6 +7,7 @@ use std::{
         mpsc::{Receiver, Sender, channel},
     },
     thread::JoinHandle,
+    time::Duration,
 };
 
 use rosehip_core::{
@@ -24,6 +25,8 @@ pub type Tail = Arc<[Record]>;
 
 /// Entries folded in one transaction at most.
 const BATCH_ENTRIES: usize = 4_000;
+/// How long views that could not be written wait to be tried again.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// Commits that a live follower may lag behind before it has to read the log again.
 const TAIL_COMMITS: usize = 1_024;
 
@@ -60,7 +63,7 @@ impl Projector {
             }
             let records = entries.iter().map(Record::read).collect::<Result<Vec<_>, _>>()?;
             if let Some(last) = entries.last() {
-                projector.fold(records, Head { seq: last.header.seq, hash: last.hash })?;
+                projector.fold(&records, Head { seq: last.header.seq, hash: last.hash })?;
             }
         }
     }
@@ -85,19 +88,31 @@ impl Projector {
             let records = batch.iter().flat_map(|commit| commit.iter()).map(Record::of).collect::<Result<Vec<_>, _>>();
             let last = batch.iter().rev().find_map(|commit| commit.last());
             let Some(last) = last.map(|entry| Head { seq: entry.header.seq, hash: entry.hash }) else { continue };
-            if let Err(error) = records.map_err(ViewError::from).and_then(|records| self.fold(records, last)) {
-                // Readers see that the views stand still; the next start folds again from where they stand.
-                tracing::error!(%error, position = self.head.seq, "the views stopped following the log");
-                return;
+            let records: Tail = match records {
+                Ok(records) => records.into(),
+                Err(error) => {
+                    // Readers see that the views stand still; a release that can read the entry goes on from here.
+                    tracing::error!(%error, position = self.head.seq, "the views stopped following the log");
+                    return;
+                }
+            };
+            while let Err(error) = self.fold(&records, last) {
+                // A full disk, above all: the log knows how to go on after it, and so do the views.
+                tracing::error!(%error, position = self.head.seq, "the views are written again in a second");
+                std::thread::sleep(PATIENCE);
+            }
+            if self.tail.receiver_count() > 0 {
+                // A follower that has just gone is no reason to stop.
+                let _ = self.tail.send(records);
             }
         }
     }
 
     /// Folds records that end at `head` into the views, in one transaction.
-    fn fold(&mut self, records: Vec<Record>, head: Head) -> Result<(), ViewError> {
+    fn fold(&mut self, records: &[Record], head: Head) -> Result<(), ViewError> {
         let transaction = self.connection.transaction()?;
         let mut batch = Batch::new(&transaction);
-        for record in &records {
+        for record in records {
             batch.apply(record)?;
         }
         batch.finish()?;
@@ -107,10 +122,6 @@ impl Projector {
         transaction.commit()?;
         self.head = head;
         self.position.send_replace(head.seq);
-        if self.tail.receiver_count() > 0 {
-            // A follower that has just gone is no reason to stop.
-            let _ = self.tail.send(records.into());
-        }
         Ok(())
     }
 }

@@ -142,10 +142,13 @@ impl ViewReader {
 
     /// Where an activity stands, by its id, its token or its Cid.
     pub fn activity(&self, name: &str) -> Result<Option<ActivityPlace>, ViewError> {
-        let sql = "SELECT seq, matched_by FROM activities WHERE token = ?1 OR cid = ?2 LIMIT 1";
+        // Ids of other hosts may end alike: a whole id is held against the whole.
+        let sql =
+            "SELECT seq, matched_by FROM activities WHERE (token = ?1 AND (?3 = 0 OR id = ?2)) OR cid = ?2 LIMIT 1";
+        let is_whole = name.contains(':');
         let token = name.rsplit(['/', ':']).next().unwrap_or(name);
         let place = |row: &Row<'_>| Ok(ActivityPlace { seq: row.get(0)?, matched_by: row.get(1)? });
-        Ok(self.connection.prepare_cached(sql)?.query_row([token, name], place).optional()?)
+        Ok(self.connection.prepare_cached(sql)?.query_row((token, name, is_whole), place).optional()?)
     }
 
     /// Entries that hold activities which are not matched yet, oldest first.

@@ -75,9 +75,11 @@ pub fn next(flow: &FlowState, now: Timestamp) -> Vec<Step> {
     }
     let is_suspended = flow.status() == FlowStatus::Suspended;
     if !steps.is_empty() {
-        // Waits are ended while the flow is suspended; calls need it running.
-        let is_to_resume = is_suspended && steps.iter().all(|step| !matches!(step, Step::Fire { .. }));
-        return if is_to_resume { vec![Step::Resume] } else { steps };
+        // Waits are ended while the flow is suspended; anything else needs it running.
+        if is_suspended {
+            steps.retain(|step| matches!(step, Step::Fire { .. }));
+        }
+        return if steps.is_empty() { vec![Step::Resume] } else { steps };
     }
     if nodes().all(|(_, state)| state.status.is_settled()) {
         return vec![if is_suspended { Step::Resume } else { Step::Complete }];

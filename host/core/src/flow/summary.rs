@@ -134,7 +134,10 @@ impl FlowSummary {
                 let due = suspended.timer.map(Timer::nominal);
                 self.next_due = [self.next_due, due].into_iter().flatten().min();
             }
-            Event::NodeRetrying(retrying) => self.next_due = Some(time.plus_millis(retrying.delay_ms)),
+            Event::NodeRetrying(retrying) => {
+                let due = time.plus_millis(retrying.delay_ms);
+                self.next_due = Some(self.next_due.map_or(due, |known| known.min(due)));
+            }
             Event::FlowSuspended(_) => self.status = FlowStatus::Suspended,
             Event::FlowResumed(_) => self.reopen(),
             Event::FlowRetried(_) => {

@@ -340,6 +340,28 @@ fn a_node_that_awaits_its_effects_holds_up_what_follows() {
     assert_eq!((world.calls.len(), world.flow.status()), (2, FlowStatus::Completed));
 }
 
+/// A call needs the flow running, so a wait that comes due at the same time is ended first.
+#[test]
+fn a_wait_and_a_call_that_come_due_together_are_taken_one_after_the_other() {
+    let send = json!({"id": "send", "kind": "step", "await_effects": true});
+    let pause = json!({"id": "pause", "kind": "wait", "wait": {"for": "PT1H"}});
+    let edges = json!([{"from": "send", "to": "after"}, {"from": "pause", "to": "late"}]);
+    let script = |node: &str, _| match node {
+        "send" => Ok(json!({"effects": [{"kind": "notify", "payload": {"subject": "s", "text": "t"}}]})),
+        "after" => Err(GuestFailure::Fatal("broken".to_owned())),
+        _ => Ok(json!({})),
+    };
+    let mut world = World::new(&manifest(json!([send, pause, step("after"), step("late")]), edges), &script);
+    world.run();
+    let flow = world.flow.id();
+    let attempt = dispatch::attempt(flow, &world.flow.effects[0]).expect("recorded");
+    world.take(attempt);
+    let end = dispatch::conclude(flow, &world.flow.effects[0], AttemptEnd::Done(json!({})), 0.0).expect("attempting");
+    world.take(end);
+    world.later(3_600_000).run();
+    assert_eq!(world.flow.status(), FlowStatus::Failed);
+}
+
 #[test]
 fn an_effect_dies_at_its_sixth_failure() {
     let notify = json!({"effects": [{"kind": "notify", "payload": {"subject": "s", "text": "t"}}]});

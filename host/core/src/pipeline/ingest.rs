@@ -91,7 +91,6 @@ pub fn ingest(write: Write<'_>) -> Ingested {
     let id = activity.as_ref().map(|activity| activity.id.clone());
     let mut events = vec![Event::from(ObjectRevised {
         object: object.clone(),
-        transitions: changes,
         by: write.by.map(str::to_owned),
         cause: write.cause.map(|(cause, _, _)| cause),
     })];

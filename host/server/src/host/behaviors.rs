@@ -136,7 +136,10 @@ impl Host {
         let to_grant: Vec<String> = grant.missing(&behavior.effects).into_iter().map(str::to_owned).collect();
         let was_enabled = before.as_ref().is_none_or(|before| before.enabled);
         let enabled = enable && was_enabled && to_grant.is_empty() && config.is_ok();
-        self.modules.put(&wasm).map_err(|error| WriteError::Read(ReadError(error.to_string())))?;
+        let modules = Arc::clone(&self.modules);
+        let kept = tokio::task::spawn_blocking(move || modules.put(&wasm).map_err(|error| error.to_string())).await;
+        let kept = kept.map_err(|error| error.to_string()).and_then(|kept| kept);
+        kept.map_err(|message| WriteError::Read(ReadError(message)))?;
         let manifest = behavior.manifest;
         self.record_behavior(BehaviorInstalled { name: name.clone(), digest, manifest, by, enabled }.into()).await?;
         let installed = self.behaviors().get(&name).cloned();

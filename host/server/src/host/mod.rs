@@ -191,9 +191,14 @@ impl Host {
         self.projector.tail()
     }
 
+    /// `seq` of the last entry that is durable.
+    pub fn committed(&self) -> u64 {
+        self.writer.committed()
+    }
+
     /// At most `limit` records after entry `seq`, in order.
     pub fn records_after(&self, seq: u64, limit: usize) -> Result<Vec<Record>, ReadError> {
-        let entries = self.read_log(|log| Ok(log.read(seq + 1, limit)?))?;
+        let entries = self.read_log(|log| Ok(log.read(seq.saturating_add(1), limit)?))?;
         entries.iter().map(Record::read).collect::<Result<_, _>>().map_err(|error| ReadError(error.to_string()))
     }
 
@@ -213,7 +218,12 @@ impl Host {
     pub async fn stop(self: &Arc<Self>) {
         let host = Arc::clone(self);
         let stopped = tokio::task::spawn_blocking(move || {
-            host.engine.write().unwrap_or_else(PoisonError::into_inner).stop();
+            let threads = host.engine.write().unwrap_or_else(PoisonError::into_inner).stop();
+            for thread in threads {
+                if thread.join().is_err() {
+                    tracing::error!("a thread of the engine panicked");
+                }
+            }
             host.writer.stop();
             host.lock.lock().unwrap_or_else(PoisonError::into_inner).take();
         });

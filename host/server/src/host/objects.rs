@@ -149,7 +149,7 @@ impl Host {
         }
         let key = write.key.to_string();
         // The views may be behind, which costs a second try at worst: the append rests on the object's head.
-        let seen = self.writer.committed();
+        let (seen, position) = (self.writer.committed(), self.projector.position());
         let mut before = self.object_at(self.views.with(|views| views.object(&key)).map_err(read_error)?)?;
         let is_to_be_sure = match (&before, write.base) {
             (Some(object), Base::Revision(revision)) => object.revision != revision || !object.exists(),
@@ -162,8 +162,8 @@ impl Host {
         }
         check_base(write, before.as_ref())?;
         let mut expected = Vec::new();
-        let claim = self.check_slug(write, before.as_ref(), slug, &mut expected)?;
-        if self.projector.position() < seen && Self::changes_nothing(write, before.as_ref()) {
+        let claim = self.check_slug(write, before.as_ref(), slug, &mut expected).await?;
+        if position < seen && !is_to_be_sure && Self::changes_nothing(write, before.as_ref()) {
             // Nothing changes only if the views are not behind.
             self.projector.reached(seen).await.map_err(read_error)?;
             return Ok(None);
@@ -207,15 +207,20 @@ impl Host {
         match self.writer.append(append).await {
             Ok(appended) => object.seq = appended.first,
             Err(AppendError::Stale { found, .. }) => {
+                self.give_up(activity.as_ref(), waiting);
                 self.projector.reached(found.unwrap_or(0)).await.map_err(read_error)?;
                 return Ok(None);
             }
             // The same revision of the object was announced meanwhile.
             Err(AppendError::Duplicate { seq, .. }) => {
+                self.give_up(activity.as_ref(), waiting);
                 self.projector.reached(seq).await.map_err(read_error)?;
                 return Ok(None);
             }
-            Err(error) => return Err(error.into()),
+            Err(error) => {
+                self.give_up(activity.as_ref(), waiting);
+                return Err(error.into());
+            }
         }
         let created = !before.is_some_and(|object| object.exists());
         let flows = match (write.wait, &activity, waiting) {
@@ -224,6 +229,14 @@ impl Host {
             (None, _, _) => None,
         };
         Ok(Some(Written { object, created, activity, flows }))
+    }
+
+    /// Stops waiting for the flows of an activity that was not recorded.
+    fn give_up(&self, activity: Option<&ActivityId>, waiting: Option<Waiting>) {
+        drop(waiting);
+        if let Some(activity) = activity {
+            self.with_engine(|engine| engine.forget(activity));
+        }
     }
 
     /// Waits for an activity's flows; after `patience`, whatever is known of them.
@@ -244,7 +257,7 @@ impl Host {
 
     /// Holds an article's slug against those of others. A new article rests on nobody having claimed its id as a
     /// slug; a slug that is not the article's id is claimed.
-    fn check_slug<'a>(
+    async fn check_slug<'a>(
         &self,
         write: &ObjectWrite,
         before: Option<&Object>,
@@ -258,23 +271,24 @@ impl Host {
         let Some(slug) = slug.filter(|slug| !exists || before.and_then(Object::slug) != Some(slug)) else {
             return Ok(None);
         };
+        let head = |stream: &Stream| self.read_log(|log| Ok(log.stream_head(stream)?));
+        let claimed = head(&slug_stream(slug))?;
+        let id = slug.parse().map_err(|_| WriteError::SlugTaken(slug.to_owned()))?;
+        let namesake = object_stream(&ObjectKey { kind: write.key.kind.clone(), id });
+        let born = head(&namesake)?;
+        // The heads are read first: whoever owned the slug up to them is in the views then, and whoever takes it
+        // after them is found by the writer.
+        let last = claimed.max(born).unwrap_or(0);
+        self.projector.reached(last).await.map_err(read_error)?;
         let owner = self.views.with(|views| views.slug(slug)).map_err(read_error)?;
         if owner.is_some_and(|owner| owner.key != write.key.to_string()) {
             return Err(WriteError::SlugTaken(slug.to_owned()));
         }
-        let head = |stream: &Stream| {
-            self.log
-                .with::<_, anyhow::Error>(|log| Ok(log.stream_head(stream)?))
-                .map_err(|error| ReadError(error.to_string()))
-        };
-        let claimed = head(&slug_stream(slug))?;
         if slug == write.key.id.as_str() {
             expected.push(Expected { stream: slug_stream(slug), head: claimed });
             return Ok(None);
         }
-        let id = slug.parse().map_err(|_| WriteError::SlugTaken(slug.to_owned()))?;
-        let namesake = object_stream(&ObjectKey { kind: write.key.kind.clone(), id });
-        expected.push(Expected { head: head(&namesake)?, stream: namesake });
+        expected.push(Expected { head: born, stream: namesake });
         Ok(Some((slug, claimed)))
     }
 

@@ -28,9 +28,7 @@ use super::{
 use crate::host::{Base, Host, ObjectWrite, Resolved, WriteError, Written};
 
 /// Writes that lose a race for a slug or a revision before the host is called busy.
-const RACES: u32 = 16;
-/// Edits without a revision that rest on the one they read before they rest on whatever stands there.
-const CAREFUL_EDITS: u32 = 5;
+const RACES: u32 = 64;
 
 /// `POST /new`
 pub(super) async fn create(
@@ -177,15 +175,11 @@ async fn change(
     mut object: Object,
     wait: Option<Wait>,
 ) -> Result<Written, WriteError> {
-    for round in 0..RACES {
+    for _ in 0..RACES {
         let mut content = object.content.clone().unwrap_or_default();
         let slug = article.slug.clone().or_else(|| object.slug().map(str::to_owned)).unwrap_or_default();
         article.put_into(&mut content, &slug);
-        let base = match article.revision {
-            Some(revision) => Base::Revision(revision),
-            None if round < CAREFUL_EDITS => Base::Revision(object.revision),
-            None => Base::Any,
-        };
+        let base = Base::Revision(article.revision.unwrap_or(object.revision));
         let write = ObjectWrite {
             key: object.key.clone(),
             base,

@@ -24,7 +24,11 @@ pub(super) async fn events(State(app): State<App>, uri: Uri, headers: HeaderMap)
     let header = headers.get("last-event-id").and_then(|value| value.to_str().ok()).map(str::to_owned);
     let asked = header.or_else(|| input::fields(uri.query().unwrap_or_default().as_bytes()).remove("after"));
     let after = match asked.as_deref().filter(|text| !text.is_empty()) {
-        Some(text) => Some(text.parse().map_err(|_| Fault::invalid("last-event-id", "form", "must be a seq"))?),
+        Some(text) => {
+            let seq: u64 = text.parse().map_err(|_| Fault::invalid("last-event-id", "form", "must be a seq"))?;
+            // Nobody has seen what is not there yet.
+            Some(seq.min(app.host.committed()))
+        }
         None => None,
     };
     // Subscribing comes first: what is committed while the past is read waits in the channel.
@@ -62,6 +66,8 @@ impl Tail {
                 return Some(event);
             }
             if let (true, Some(after)) = (self.is_behind, self.after) {
+                // A long past is read in turns with other requests.
+                tokio::task::yield_now().await;
                 let records = self.host.records_after(after, BATCH).ok()?;
                 self.is_behind = records.len() == BATCH;
                 self.take(&records);

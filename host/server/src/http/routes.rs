@@ -181,6 +181,7 @@ mod tests {
         ---PO POST /flows/{id}/signal
         ----O POST /effects/{id}/redrive
         -AEPO GET /behaviors
+        -A--O POST /behaviors
         -AEPO GET /behaviors/{name}
         -A--O PUT /behaviors/{name}
         ----O DELETE /behaviors/{name}
