@@ -25,7 +25,7 @@ use crate::{
     accounts::{AccountError, Accounts},
     durable,
     head::{self, HeadError, HeadFile, HeadSigner},
-    keys::{KeyError, Keys},
+    keys::{self, KeyError, Keys},
     lock::{DirLock, LockError},
     modules::{ModuleFileError, ModuleFiles},
     store::{SchemaError, SqliteLog, SqliteOptions, SqliteReader},
@@ -107,6 +107,9 @@ impl DataDir {
         let directory = |source| OpenError::Directory { path: path.to_owned(), source };
         DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(directory)?;
         let lock = DirLock::take(path)?;
+        if keys::read_host(path)?.is_none() {
+            HeadFile::of(path).must_be_absent()?;
+        }
         let keys = Keys::open(path)?;
         let log = SqliteLog::open(&log_path(path), &options.store)?;
         let head = log.head()?;

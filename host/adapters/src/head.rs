@@ -55,6 +55,12 @@ pub enum HeadError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The key that signed the file is gone, so that nobody can tell where the log ended. Restore it from a backup.
+    #[error("{path} is signed, and the key that signed it is gone; restore keys/host.key")]
+    KeyMissing {
+        /// The file.
+        path: PathBuf,
+    },
     /// The file cannot be read or written.
     #[error("{path}: {source}")]
     Io {
@@ -88,6 +94,11 @@ impl HeadFile {
     /// The head file of the data directory `dir`.
     pub fn of(dir: &Path) -> Self {
         Self { path: dir.join("head.json") }
+    }
+
+    /// Refuses a file that nobody can check, because the host's key is gone.
+    pub(crate) fn must_be_absent(&self) -> Result<(), HeadError> {
+        if self.path.exists() { Err(HeadError::KeyMissing { path: self.path.clone() }) } else { Ok(()) }
     }
 
     /// The head that was last signed, none before the first time.

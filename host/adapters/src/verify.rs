@@ -79,7 +79,7 @@ pub fn verify(data_dir: &Path, progress: impl FnMut(u64)) -> Result<VerifyReport
     // The head is read before the log, which only grows.
     let signed = match keys::read_host(data_dir)? {
         Some(key) => HeadFile::of(data_dir).read(&key.verifying_key())?,
-        None => None,
+        None => HeadFile::of(data_dir).must_be_absent().map(|()| None)?,
     };
     verify_log(&SqliteReader::open(&log_path(data_dir))?, signed, progress)
 }

@@ -38,7 +38,9 @@ pub struct Activity {
     pub depth: u32,
     /// The activity that began it all; itself where depth is 0.
     pub root: ActivityId,
-    /// The activity as JSON-LD, compacted.
+    /// What changed, with what stood there before: for this host and its behaviors, never for others.
+    pub transitions: Vec<Transition>,
+    /// The activity as JSON-LD, compacted: what others may see.
     pub document: Map<String, Value>,
 }
 
@@ -52,16 +54,6 @@ pub struct Cause {
 }
 
 impl Activity {
-    /// What changed, as the activity tells it.
-    pub fn transitions(&self) -> impl Iterator<Item = (&str, &Value, &Value)> {
-        let list = self.document.get("transitions").and_then(Value::as_array);
-        list.into_iter().flatten().filter_map(|change| {
-            let null = &Value::Null;
-            let field = change.get("field")?.as_str()?;
-            Some((field, change.get("from").unwrap_or(null), change.get("to").unwrap_or(null)))
-        })
-    }
-
     /// The object as it stands in the activity.
     pub fn object_document(&self) -> &Value {
         self.document.get("object").unwrap_or(&Value::Null)
@@ -98,7 +90,7 @@ impl Announcement<'_> {
         };
         let (to, cc) = audience(&actor, object);
         let document = json!({
-            "@context": ["https://www.w3.org/ns/activitystreams", {"rosehip": "urn:rosehip:", "transitions": "rosehip:transitions"}],
+            "@context": "https://www.w3.org/ns/activitystreams",
             "id": id,
             "type": self.kind,
             "actor": actor,
@@ -106,7 +98,6 @@ impl Announcement<'_> {
             "to": to,
             "cc": cc,
             "object": body,
-            "transitions": self.transitions,
         });
         let Value::Object(document) = document else { unreachable!("the literal above is an object") };
         let (cause, depth, root) = match self.cause {
@@ -125,6 +116,7 @@ impl Announcement<'_> {
             cause,
             depth,
             root,
+            transitions: self.transitions.to_vec(),
             document,
         }
     }

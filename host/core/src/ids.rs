@@ -271,9 +271,9 @@ fn is_type_name(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
-/// Up to 200 characters that stand in one segment of a path as they are (RFC 3986 §2.3 and letters of any script).
+/// Up to 200 unreserved characters, which stand in a segment of a path as they are (RFC 3986 §2.3).
 fn is_object_id(text: &str) -> bool {
-    let plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '~');
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '~');
     (1..=200).contains(&text.len()) && text.chars().all(plain) && text != "." && text != ".."
 }
 
@@ -311,7 +311,7 @@ string_id!(
 string_id!(
     /// An object's id within its type. An article's is the slug it was first saved under.
     ObjectId,
-    "an object id (1 to 200 letters, digits, - _ . ~)",
+    "an object id (1 to 200 of A-Z a-z 0-9 - _ . ~)",
     is_object_id
 );
 string_id!(

@@ -236,6 +236,11 @@ fn unknown_key(tree: &Value, prefix: &str) -> Option<String> {
 /// Checks what types do not say, and puts the base URL into the form that ids are made with.
 fn check(config: &mut Config) -> Result<(), String> {
     EnvFilter::try_new(&config.log.level).map_err(|error| format!("log.level: {:?}: {error}", config.log.level))?;
+    let listen = &config.server.listen;
+    let has_port = listen.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+    if !has_port {
+        return Err(format!("server.listen: {listen:?} is not an address and a port such as {DEFAULT_LISTEN}"));
+    }
     if let Some(base_url) = &mut config.server.base_url {
         *base_url = origin_of(base_url)
             .ok_or_else(|| format!("server.base_url: {base_url:?} is not an origin such as https://example.org"))?;

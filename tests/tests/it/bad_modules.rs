@@ -136,6 +136,9 @@ async fn a_config_that_breaks_its_schema_is_422_and_names_the_place() {
     let problem =
         client.put("/behaviors/publish/config", &json!({"digest": {"at": "9", "tz": "UTC"}})).await.expect(422);
     assert!(problem.to_string().contains("digest"), "{problem:#}");
+    let zone = json!({"digest": {"at": "09:00", "tz": "Mars/Base"}});
+    let nowhere = client.put("/behaviors/publish/config", &zone).await.expect(422);
+    assert!(nowhere.to_string().contains("Mars/Base"), "{nowhere:#}");
     let unknown = client.put("/behaviors/publish/config", &json!({"colour": "red"})).await.expect(422);
     assert!(unknown.to_string().contains("colour"), "{unknown:#}");
 }

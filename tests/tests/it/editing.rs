@@ -189,6 +189,63 @@ async fn a_deleted_post_is_gone_and_its_slug_is_free() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_draft_said_is_not_told_to_strangers_by_its_activities() {
+    let host = Host::start().await;
+    let client = host.client();
+    client.post("/new", &json!({"title": "Leak", "body": "DRAFTSECRET", "status": "draft"})).await.expect(201);
+    let clean = json!({"title": "Leak", "body": "clean", "status": "published"});
+    let published = client.post("/leak/edit", &clean).await.expect(200);
+    let hidden = json!({"title": "Leak", "body": "NEWSECRET", "status": "draft"});
+    let taken_back = client.post("/leak/edit", &hidden).await.expect(200);
+    client.post("/leak/edit", &clean).await.expect(200);
+    for saved in [published, taken_back] {
+        let token = saved["activity"].as_str().and_then(|id| id.rsplit('/').next()).expect("an activity").to_owned();
+        for answer in [
+            host.client().stranger().get(&format!("/activities/{token}")).await,
+            host.client().stranger().page(&format!("/activities/{token}")).await,
+        ] {
+            assert!(!answer.text.contains("SECRET"), "{}", answer.text);
+        }
+        assert!(client.get(&format!("/activities/{token}")).await.text.contains("transitions"), "editors see them");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delete_that_rests_on_a_stale_revision_is_409() {
+    let host = Host::start().await;
+    let client = host.client();
+    client.post("/new", &Client::article("Stay", "published", "")).await.expect(201);
+    client.post("/stay/edit", &json!({"title": "Stay", "body": "two", "status": "published"})).await.expect(200);
+    assert_eq!(client.post("/stay/delete", &json!({"revision": 1})).await.status.as_u16(), 409);
+    assert_eq!(client.delete("/stay?revision=1").await.status.as_u16(), 409);
+    let stale = client.request(Method::DELETE, "/stay").header(header::IF_MATCH, "\"1\"");
+    assert_eq!(client.send(stale).await.status.as_u16(), 409);
+    let deleted = client.post("/stay/delete", &json!({"revision": 2})).await.expect(200);
+    assert_eq!((deleted["slug"].as_str(), deleted["revision"].as_u64()), (Some("stay"), Some(3)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_costs_too_much_is_refused_at_once() {
+    let host = Host::start().await;
+    let client = host.client();
+    for body in [">".repeat(100_000), "<div>".repeat(40_000), "- ".repeat(50_000)] {
+        let problem = client.post("/new", &json!({"title": "Deep", "body": body, "status": "draft"})).await.expect(422);
+        assert_eq!(problem["errors"][0]["field"], "body", "{problem:#}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_form_is_answered_by_303_and_json_by_json() {
+    let host = Host::start().await;
+    let client = host.client();
+    let form = client.request(Method::POST, "/new").form(&[("title", "By form"), ("body", "x"), ("status", "draft")]);
+    let answer = client.send(form).await;
+    assert_eq!((answer.status.as_u16(), answer.header("location")), (303, "/by-form/"));
+    let answer = client.send(client.request(Method::POST, "/new").json(&Client::article("By JSON", "draft", ""))).await;
+    assert_eq!((answer.status.as_u16(), answer.json()["slug"].as_str()), (201, Some("by-json")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn if_match_guards_an_object() {
     let host = Host::start().await;
     let client = host.client();

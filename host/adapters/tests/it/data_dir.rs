@@ -112,8 +112,20 @@ fn a_log_that_went_on_differently_is_refused() {
 fn a_head_signed_by_another_host_is_refused() {
     let dir = tempfile::tempdir().expect("a directory");
     append(dir.path(), 3);
-    fs::remove_file(dir.path().join("keys/host.key")).expect("removed");
+    let other = tempfile::tempdir().expect("another directory");
+    append(other.path(), 1);
+    fs::copy(other.path().join("keys/host.key"), dir.path().join("keys/host.key")).expect("replaced");
     assert!(matches!(open(dir.path()), Err(OpenError::Head(HeadError::Signature { .. }))));
+}
+
+#[test]
+fn a_signed_log_without_its_key_is_refused_and_no_new_key_is_made() {
+    let dir = tempfile::tempdir().expect("a directory");
+    append(dir.path(), 3);
+    fs::remove_dir_all(dir.path().join("keys")).expect("removed");
+    assert!(matches!(open(dir.path()), Err(OpenError::Head(HeadError::KeyMissing { .. }))));
+    assert!(matches!(verify(dir.path(), |_| {}), Err(VerifyError::Head(HeadError::KeyMissing { .. }))));
+    assert!(!dir.path().join("keys").exists());
 }
 
 #[test]

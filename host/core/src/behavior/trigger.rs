@@ -142,11 +142,11 @@ impl Trigger {
 impl TransitionDocument {
     fn found_in(&self, activity: &Activity) -> Result<(), WhyNot> {
         let wanted = |side: &Option<Value>, value: &Value| side.as_ref().is_none_or(|side| side == value);
-        let mut changes = activity.transitions().filter(|(field, _, _)| *field == self.field).peekable();
+        let mut changes = activity.transitions.iter().filter(|change| change.field == self.field).peekable();
         if changes.peek().is_none() {
             return Err(WhyNot::new("transition", format!("{} did not change", self.field)));
         }
-        if changes.any(|(_, from, to)| wanted(&self.from, from) && wanted(&self.to, to)) {
+        if changes.any(|change| wanted(&self.from, &change.from) && wanted(&self.to, &change.to)) {
             return Ok(());
         }
         let side = |side: &Option<Value>| side.as_ref().map_or_else(|| "any".to_owned(), Value::to_string);
@@ -175,7 +175,7 @@ impl Filter {
     fn holds(&self, activity: &Activity) -> Result<(), WhyNot> {
         let mut context = Context::default();
         let document = Value::Object(activity.document.clone());
-        let changes = document.get("transitions").cloned().unwrap_or(Value::Null);
+        let changes = serde_json::to_value(&activity.transitions).unwrap_or(Value::Null);
         context.add_variable_from_value("object", to_cel(activity.object_document()));
         context.add_variable_from_value("transitions", to_cel(&changes));
         context.add_variable_from_value("activity", to_cel(&document));

@@ -58,6 +58,7 @@ fn is_mismatch(error: &VerifyError) -> bool {
             HeadError::Truncated { .. }
             | HeadError::Replaced { .. }
             | HeadError::Signature { .. }
+            | HeadError::KeyMissing { .. }
             | HeadError::Malformed { .. } => true,
             HeadError::Io { .. } | HeadError::Store(_) => false,
         },

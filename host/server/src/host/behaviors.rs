@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use rosehip_adapters::{clock::SystemClock, engine::runners};
 use rosehip_core::{
-    behavior::{Behavior, Grant, Installed, Standing, bind},
+    behavior::{Behavior, Grant, Installed, NodeWork, Standing, Wait, bind},
     event::{
         BehaviorConfigured, BehaviorGranted, BehaviorInstalled, BehaviorRemoved, BehaviorRolledBack, BehaviorSwitched,
         Event, append_of,
     },
     guest::{GuestEngine, GuestFailure},
     ids::{BehaviorName, Digest},
+    time::Until,
 };
 use serde_json::{Map, Value};
 
@@ -195,10 +196,11 @@ impl Host {
     ) -> Result<Arc<Installed>, BehaviorError> {
         let _turn = self.installing.lock().await;
         let installed = self.installed(name)?;
-        installed.behavior.config.complete(&config).map_err(|error| BehaviorError::Invalid {
+        let completed = installed.behavior.config.complete(&config).map_err(|error| BehaviorError::Invalid {
             field: format!("config{}", error.pointer),
             message: error.message,
         })?;
+        check_times(&installed.behavior, completed)?;
         self.record_behavior(BehaviorConfigured { name: name.clone(), config, by }.into()).await?;
         self.installed(name)
     }
@@ -252,6 +254,20 @@ impl Host {
         let append = append_of(SystemClock::now(), vec![event]);
         Ok(self.writer.append(append).await.map(drop)?)
     }
+}
+
+/// Where a node waits until a time of the config, that must be one: a zone that does not exist is found here, not when
+/// the first flow gets there.
+fn check_times(behavior: &Behavior, config: Map<String, Value>) -> Result<(), BehaviorError> {
+    let call = serde_json::json!({ "config": config });
+    for node in behavior.dag.nodes() {
+        let NodeWork::Wait(Wait::Until(pointer)) = &node.work else { continue };
+        if let Some(value) = call.pointer(pointer) {
+            let field = pointer.trim_start_matches('/').to_owned();
+            Until::from_json(value).map_err(|error| BehaviorError::Invalid { field, message: error.to_string() })?;
+        }
+    }
+    Ok(())
 }
 
 /// Admits, compiles and describes a module, and checks what it says it is.

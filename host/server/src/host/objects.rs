@@ -57,6 +57,8 @@ pub struct Written {
     pub object: Object,
     /// Whether it was absent before.
     pub created: bool,
+    /// The slug it had before, of an article.
+    pub former_slug: Option<String>,
     /// The activity, if the change meant one.
     pub activity: Option<ActivityId>,
     /// The flows it fired, where the write waited for them.
@@ -197,7 +199,13 @@ impl Host {
         });
         let Ingested::Changed { mut append, mut object, activity } = ingested else {
             let object = before.ok_or(WriteError::NotFound)?;
-            return Ok(Some(Written { object, created: false, activity: None, flows: write.wait.map(|_| Vec::new()) }));
+            return Ok(Some(Written {
+                former_slug: None,
+                object,
+                created: false,
+                activity: None,
+                flows: write.wait.map(|_| Vec::new()),
+            }));
         };
         append.expected.extend(expected);
         let waiting = match (&activity, write.wait) {
@@ -222,13 +230,14 @@ impl Host {
                 return Err(error.into());
             }
         }
+        let former_slug = before.as_ref().and_then(Object::slug).map(str::to_owned);
         let created = !before.is_some_and(|object| object.exists());
         let flows = match (write.wait, &activity, waiting) {
             (Some(patience), Some(activity), Some(waiting)) => Some(self.flows_of(activity, waiting, patience).await?),
             (Some(_), _, _) => Some(Vec::new()),
             (None, _, _) => None,
         };
-        Ok(Some(Written { object, created, activity, flows }))
+        Ok(Some(Written { object, created, former_slug, activity, flows }))
     }
 
     /// Stops waiting for the flows of an activity that was not recorded.

@@ -84,6 +84,7 @@ async fn is_for_everybody(host: &Host, activity: &Activity) -> Result<bool, Faul
 fn detail(activity: &Activity, matched: Option<&ActivityMatched>) -> Value {
     let mut document = activity.document.clone();
     document.insert("cid".to_owned(), json!(activity.cid));
+    document.insert("transitions".to_owned(), json!(activity.transitions));
     json!({
         "id": activity.id,
         "cid": activity.cid,
@@ -120,7 +121,7 @@ async fn page(
     });
     Ok(page::html(&ActivityPage {
         frame: Frame::new(format!("{} {}", activity.kind, activity.object_type), visitor),
-        activity: ActivityView::of(activity),
+        activity: if is_insider { ActivityView::of(activity) } else { ActivityView::of(activity).for_everybody() },
         is_matched: matched.is_some(),
         flows: flows.iter().map(FlowRow::of).collect(),
         not: not.collect(),

@@ -292,6 +292,8 @@ impl Reader {
     fn body(&mut self, body: String) -> String {
         if body.len() > BODY_BYTES {
             self.refuse("body", "max-length", format!("has {} bytes, at most {BODY_BYTES}", body.len()));
+        } else if let Err(message) = markdown::check(&body) {
+            self.refuse("body", "markup", message);
         }
         body
     }

@@ -36,9 +36,11 @@ use crate::host::{FlowQuery, Host, Resolved};
 const FLOWS_SHOWN: usize = 20;
 /// Characters of a body that lists show.
 const EXCERPT_CHARS: usize = 220;
-/// The context of `ActivityStreams` documents, and of the words that are ours.
+/// Bytes of its HTML that they are taken from.
+const EXCERPT_HTML_BYTES: usize = 4_096;
+/// The context of `ActivityStreams` documents.
 fn context() -> Value {
-    json!(["https://www.w3.org/ns/activitystreams", {"rosehip": "urn:rosehip:", "transitions": "rosehip:transitions"}])
+    json!("https://www.w3.org/ns/activitystreams")
 }
 
 /// Which part of a list.
@@ -94,6 +96,8 @@ impl Card {
 /// The beginning of an article's text.
 fn excerpt(object: &Object) -> String {
     let html = object.content.as_ref().and_then(|content| content.get("content")?.as_str()).unwrap_or_default();
+    // The beginning is enough, however long the article is.
+    let html = &html[..html.floor_char_boundary(EXCERPT_HTML_BYTES)];
     let text = ammonia::Builder::empty().clean(html).to_string();
     let text = text
         .replace("&lt;", "<")

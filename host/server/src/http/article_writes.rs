@@ -17,7 +17,7 @@ use super::{
     article_form_page::FormPage,
     article_pages::not_found,
     fault::{Fault, FieldError},
-    input::Input,
+    input::{self, Input},
     negotiate::wants_redirect,
     page,
     prefer::Wait,
@@ -149,6 +149,10 @@ pub(super) async fn edit(
         Err(invalid) => return Err(Fault::invalid_fields(invalid.errors)),
     };
     let key = object.key.clone();
+    let mut article = article;
+    if let Base::Revision(revision) = base_of(&parts.headers)? {
+        article.revision.get_or_insert(revision);
+    }
     match change(&app.host, &visitor, &article, object, wait).await {
         Ok(written) if is_person => Ok(to_page(&written)),
         Ok(written) => Ok(written::answer(app.host.base_url(), &written, wait)),
@@ -204,11 +208,12 @@ pub(super) async fn delete(
     Path(slug): Path<String>,
     visitor: Visitor,
     parts: Parts,
+    input: Input,
 ) -> Result<Response, Fault> {
     let object = article(&app.host, &slug).await?;
     let wait = Wait::asked(&parts.headers);
     let write = ObjectWrite {
-        base: Base::Any,
+        base: base_of_delete(&parts, &input)?,
         content: None,
         owner: object.owner.clone(),
         key: object.key,
@@ -220,6 +225,24 @@ pub(super) async fn delete(
         true => Redirect::to("/drafts?note=deleted").into_response(),
         false => written::answer(app.host.base_url(), &written, wait),
     })
+}
+
+/// What a delete rests on: `If-Match`, or the `revision` of its body or its address.
+fn base_of_delete(parts: &Parts, input: &Input) -> Result<Base, Fault> {
+    let sent = match input {
+        Input::Form(fields) => fields.get("revision").cloned(),
+        Input::Json(members) => {
+            members.get("revision").map(|revision| revision.to_string().trim_matches('"').to_owned())
+        }
+    };
+    let asked = || input::fields(parts.uri.query().unwrap_or_default().as_bytes()).remove("revision");
+    match (base_of(&parts.headers)?, sent.or_else(asked).filter(|revision| !revision.is_empty())) {
+        (Base::Any, Some(revision)) => {
+            let revision = revision.trim().parse();
+            Ok(Base::Revision(revision.map_err(|_| Fault::invalid("revision", "type", "must be a whole number"))?))
+        }
+        (base, _) => Ok(base),
+    }
 }
 
 /// The article at a slug, or at one it had.

@@ -17,6 +17,7 @@ pub(super) fn detail(flow: &FlowDetail) -> Value {
     let activity = &flow.activity;
     let mut document = activity.document.clone();
     document.insert("cid".to_owned(), json!(activity.cid));
+    document.insert("transitions".to_owned(), json!(activity.transitions));
     value["cause"] = json!(state.started.cause);
     value["depth"] = state.started.depth.into();
     value["activity"] = Value::Object(document);

@@ -146,11 +146,16 @@ pub(super) struct ChangeView {
 }
 
 impl ActivityView {
+    /// Without what stood there before, which may never have been published.
+    pub(super) fn for_everybody(self) -> Self {
+        Self { changes: Vec::new(), ..self }
+    }
+
     /// The view of an activity.
     pub(super) fn of(activity: &rosehip_core::activity::Activity) -> Self {
-        let changes = activity.transitions().map(|(field, from, to)| {
+        let changes = activity.transitions.iter().map(|change| {
             let side = |value: &Value| (!value.is_null()).then(|| short(&plain(value)));
-            ChangeView { field: field.to_owned(), from: side(from), to: side(to) }
+            ChangeView { field: change.field.clone(), from: side(&change.from), to: side(&change.to) }
         });
         Self {
             kind: activity.kind.to_string(),

@@ -26,6 +26,25 @@ static OPTIONS: LazyLock<Options<'static>> = LazyLock::new(|| {
     options
 });
 
+/// Marks that begin tags, which the sanitizer's tree grows by.
+const MAX_TAGS: usize = 5_000;
+/// Characters of `> - * +` and spaces that a line may begin with: each may open a container within the one before.
+const MAX_NESTING: usize = 200;
+
+/// Whether a body can be made HTML in reasonable time: nesting costs more the deeper it goes.
+pub(super) fn check(markdown: &str) -> Result<(), String> {
+    let tags = markdown.bytes().filter(|byte| *byte == b'<').count();
+    if tags > MAX_TAGS {
+        return Err(format!("has {tags} marks <, at most {MAX_TAGS}"));
+    }
+    let opens = |c: char| matches!(c, '>' | '-' | '*' | '+' | ' ' | '\t');
+    let is_nested = |line: &str| line.chars().take(MAX_NESTING + 1).take_while(|c| opens(*c)).count() > MAX_NESTING;
+    match markdown.lines().position(is_nested) {
+        Some(line) => Err(format!("line {} is nested more than {MAX_NESTING} deep", line + 1)),
+        None => Ok(()),
+    }
+}
+
 /// The HTML of a body.
 pub(super) fn to_html(markdown: &str) -> String {
     sanitize(&markdown_to_html(markdown, &OPTIONS))
@@ -47,6 +66,15 @@ mod tests {
         assert!(html.contains(r#"href="https://example.org""#) && html.contains("<table>"), "{html}");
         let code = to_html("```rust\nlet x = 1;\n```\n");
         assert!(code.contains(r#"<code class="language-rust">"#), "{code}");
+    }
+
+    #[test]
+    fn what_would_cost_too_much_is_refused() {
+        for bad in ["> ".repeat(10_000), "- ".repeat(10_000), "<div>".repeat(40_000), ">".repeat(50_000)] {
+            assert!(check(&bad).is_err(), "{}", &bad[..10]);
+        }
+        assert!(check(&"A line. ".repeat(50_000)).is_ok());
+        assert!(check("> > quoted\n\n- a\n  - b\n\n---\n").is_ok());
     }
 
     #[test]

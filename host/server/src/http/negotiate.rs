@@ -55,10 +55,15 @@ pub(super) const DOCUMENT: &[Form] = &[Form::Json, Form::Activity, Form::LinkedD
 pub(super) fn choose(headers: &HeaderMap, offers: &[Form]) -> Form {
     let is_program = headers.contains_key(AUTHORIZATION);
     let favourite = offers.iter().find(|offer| !is_program || **offer != Form::Html).unwrap_or(&offers[0]);
+    choose_or(headers, offers, *favourite)
+}
+
+/// The one of `offers` that the client likes best, `favourite` where it likes none better.
+fn choose_or(headers: &HeaderMap, offers: &[Form], favourite: Form) -> Form {
     let accept = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
     let ranges: Vec<Range<'_>> = accept.flat_map(|value| value.split(',')).filter_map(Range::parse).collect();
-    let mut best = (*favourite, (0.0, 0));
-    for offer in std::iter::once(favourite).chain(offers) {
+    let mut best = (favourite, (0.0, 0));
+    for offer in std::iter::once(&favourite).chain(offers) {
         // Of the ranges that cover the offer the most specific one says how much it is liked.
         let covering = ranges.iter().filter_map(|range| Some((range.covers(*offer)?, range.quality)));
         let Some((specific, quality)) = covering.max_by_key(|(specific, _)| *specific) else { continue };
@@ -74,7 +79,10 @@ pub(super) fn choose(headers: &HeaderMap, offers: &[Form]) -> Form {
 /// form.
 pub(super) fn wants_page(method: &Method, path: &str, headers: &HeaderMap) -> bool {
     let is_for_programs = ["/objects/", "/users", "/tokens"].iter().any(|prefix| path.starts_with(prefix));
-    let offers = if !is_for_programs && (method.is_safe() || is_form(headers)) { PUBLIC_PAGE } else { DOCUMENT };
+    if !is_for_programs && is_form(headers) {
+        return choose_or(headers, PUBLIC_PAGE, Form::Html) == Form::Html;
+    }
+    let offers = if !is_for_programs && method.is_safe() { PUBLIC_PAGE } else { DOCUMENT };
     choose(headers, offers) == Form::Html
 }
 

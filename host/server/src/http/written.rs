@@ -8,7 +8,6 @@ use axum::{
 use rosehip_core::{
     flow::FlowSummary,
     ids::{ActivityId, ObjectKey},
-    object::Object,
 };
 use serde::Serialize;
 
@@ -30,9 +29,11 @@ struct Document<'a> {
 /// 201 or 200 with what was written, and what it fired where the client waited.
 pub(super) fn answer(base_url: &str, written: &Written, wait: Option<Wait>) -> Response {
     let object = &written.object;
+    // What is deleted has no members any more.
+    let slug = object.slug().or(written.former_slug.as_deref());
     let document = Document {
-        slug: object.slug().filter(|_| object.key.kind.as_str() == "Article"),
-        url: url(base_url, object),
+        slug: slug.filter(|_| object.key.kind.as_str() == "Article"),
+        url: format!("{base_url}{}", path(&object.key, slug)),
         status: object.status(),
         revision: object.revision,
         activity: written.activity.as_ref(),
@@ -48,11 +49,6 @@ pub(super) fn answer(base_url: &str, written: &Written, wait: Option<Wait>) -> R
         wait.confirm(&mut headers);
     }
     (status, headers, Json(document)).into_response()
-}
-
-/// Where people find an object: an article at its slug, any other by type and id.
-pub(super) fn url(base_url: &str, object: &Object) -> String {
-    format!("{base_url}{}", path(&object.key, object.slug()))
 }
 
 /// The path of an object's page.
