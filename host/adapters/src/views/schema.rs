@@ -73,7 +73,11 @@ fn open_file(path: &Path) -> Result<Connection, rusqlite::Error> {
     connection.busy_timeout(Duration::from_secs(5))?;
     connection.set_prepared_statement_cache_capacity(64);
     // A power cut may lose the last commits, which are folded again, but leaves the file whole.
-    connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -16000;")?;
+    // Pages of the indexes change again and again: a long write-ahead log folds each into the file once.
+    connection.execute_batch(
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -16000;
+         PRAGMA wal_autocheckpoint = 16384;",
+    )?;
     Ok(connection)
 }
 
