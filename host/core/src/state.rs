@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 /// A transition that its table does not hold.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("a {machine} that is {status} cannot {event}")]
+#[error("{} {machine} that is {status} cannot {event}", if *machine == "effect" { "an" } else { "a" })]
 pub struct Illegal {
     /// `flow`, `node` or `effect`.
     pub machine: &'static str,

@@ -1,0 +1,97 @@
+//! What entries say about behaviors, actors and the log itself.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::{
+    behavior::{Grant, Manifest},
+    ids::{ActorName, BehaviorName, Digest},
+};
+
+/// A module was bound to a name.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BehaviorInstalled {
+    /// The name.
+    pub name: BehaviorName,
+    /// The module.
+    pub digest: Digest,
+    /// What it says it is.
+    pub manifest: Manifest,
+    /// Who installed it.
+    pub by: Option<String>,
+    /// Whether it starts flows from now on.
+    pub enabled: bool,
+}
+
+/// A name was bound to the module before its current one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BehaviorRolledBack {
+    /// The name.
+    pub name: BehaviorName,
+    /// The module it is bound to again.
+    pub digest: Digest,
+    /// Who did it.
+    pub by: Option<String>,
+}
+
+/// A behavior was enabled or disabled.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BehaviorSwitched {
+    /// The name.
+    pub name: BehaviorName,
+    /// Whether it starts flows from now on.
+    pub enabled: bool,
+    /// Who did it.
+    pub by: Option<String>,
+}
+
+/// A behavior's config was replaced.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BehaviorConfigured {
+    /// The name.
+    pub name: BehaviorName,
+    /// The operator's config, before the schema's defaults.
+    pub config: Map<String, Value>,
+    /// Who did it.
+    pub by: Option<String>,
+}
+
+/// A behavior's grant was replaced.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BehaviorGranted {
+    /// The name.
+    pub name: BehaviorName,
+    /// The grant.
+    pub grant: Grant,
+    /// Who did it.
+    pub by: Option<String>,
+}
+
+/// A behavior was removed. Its flows stay.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BehaviorRemoved {
+    /// The name.
+    pub name: BehaviorName,
+    /// Who did it.
+    pub by: Option<String>,
+}
+
+/// An actor was created.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ActorCreated {
+    /// Its name.
+    pub name: ActorName,
+    /// Its ActivityStreams type: `Person`, `Service` or `Group`.
+    pub kind: String,
+    /// Its ed25519 public key, base64.
+    pub public_key: String,
+}
+
+/// Salt and body of entries were removed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Erased {
+    /// The entries.
+    pub seqs: Vec<u64>,
+    /// Why.
+    pub reason: String,
+}
