@@ -8,7 +8,7 @@ async fn a_waiting_flow_keeps_its_module_when_another_takes_the_name() {
     let mut host = Host::start().await;
     let client = host.client();
     let in_a_while = rosehip_core::time::Timestamp::from_millis(
-        i64::try_from(std::time::UNIX_EPOCH.elapsed().expect("after 1970").as_millis()).expect("small") + 4_000,
+        i64::try_from(std::time::UNIX_EPOCH.elapsed().expect("after 1970").as_millis()).expect("small") + 8_000,
     );
     client.put("/behaviors/publish/config", &json!({"digest": in_a_while.to_string()})).await.expect(200);
     let saved = client.post_and_wait("/new", &Client::article("Swap", "published", "newsletter")).await.expect(201);

@@ -34,7 +34,7 @@ fn has_ended(flow: &Value) -> bool {
 async fn a_newsletter_waits_through_a_crash_and_goes_out_as_one_message() {
     let mut host = Host::start().await;
     let client = host.client();
-    let at = set_digest(&client, 6).await;
+    let at = set_digest(&client, 10).await;
     let (first, second) = (publish(&client, "First").await, publish(&client, "Second").await);
     host.kill_and_serve().await;
     assert_eq!(client.flow(&first).await["status"], "suspended");
@@ -51,7 +51,7 @@ async fn a_newsletter_waits_through_a_crash_and_goes_out_as_one_message() {
 async fn a_newsletter_that_was_unpublished_meanwhile_sends_nothing() {
     let host = Host::start().await;
     let client = host.client();
-    set_digest(&client, 3).await;
+    set_digest(&client, 6).await;
     let flow = publish(&client, "Regret").await;
     let edit = json!({"title": "Regret", "body": "x", "status": "draft", "category": "newsletter"});
     client.post("/regret/edit", &edit).await.expect(200);
