@@ -1,10 +1,12 @@
 //! A host to test: the real binary on a directory of its own, driven over HTTP and by its command line.
 
 mod binary;
+mod browser;
 mod client;
 mod host;
 
 pub use binary::{Output, rosehip};
+pub use browser::Browser;
 pub use client::{Answer, Client};
 pub use host::{Host, free_port};
 

@@ -1,56 +1,13 @@
 //! Forms and JSON: what editors write, what comes back when it is wrong, and who sees what.
 
 use reqwest::{Method, header};
-use rosehip_tests::{Answer, Client, Host};
+use rosehip_tests::{Browser, Client, Host};
 use serde_json::json;
-
-/// A browser that is logged in: it keeps its cookie and reads the token of forms.
-struct Browser {
-    client: Client,
-    cookie: String,
-}
-
-fn field(page: &str, name: &str) -> String {
-    let place = page.find(&format!("name=\"{name}\"")).unwrap_or_else(|| panic!("no field {name} in {page}"));
-    let start = page[..place].rfind('<').expect("a tag");
-    let tag = &page[start..start + page[start..].find('>').expect("its end")];
-    let value = tag.split("value=\"").nth(1).expect("a value");
-    value.split('"').next().expect("its end").to_owned()
-}
-
-impl Browser {
-    async fn log_in(host: &Host, name: &str) -> Self {
-        let client = host.client().stranger();
-        let form = client.page("/login").await;
-        let mut browser = Self { client, cookie: cookie(&form) };
-        let csrf = field(&form.text, "csrf");
-        let answer = browser.submit("/login", &[("csrf", &csrf), ("name", name), ("password", "correct horse")]).await;
-        assert_eq!(answer.status.as_u16(), 303, "{}", answer.text);
-        browser.cookie = cookie(&answer);
-        browser
-    }
-
-    async fn open(&self, path: &str) -> Answer {
-        let request = self.client.request(Method::GET, path).header(header::ACCEPT, "text/html");
-        self.client.send(request.header(header::COOKIE, &self.cookie)).await
-    }
-
-    async fn submit(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
-        let request = self.client.request(Method::POST, path).header(header::ACCEPT, "text/html");
-        self.client.send(request.header(header::COOKIE, &self.cookie).form(fields)).await
-    }
-}
-
-fn cookie(answer: &Answer) -> String {
-    answer.header("set-cookie").split(';').next().unwrap_or_default().to_owned()
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_editor_publishes_with_a_form_and_sees_the_flow() {
     let host = Host::start().await;
-    host.add_user("edith", "editor");
-    let browser = Browser::log_in(&host, "edith").await;
-    let csrf = field(&browser.open("/new").await.text, "csrf");
+    let (browser, csrf) = Browser::of_an_editor(&host).await;
     let fields = [
         ("csrf", &*csrf),
         ("title", "Form post"),
@@ -72,9 +29,7 @@ async fn an_editor_publishes_with_a_form_and_sees_the_flow() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_form_comes_back_with_the_message_and_what_was_typed() {
     let host = Host::start().await;
-    host.add_user("edith", "editor");
-    let browser = Browser::log_in(&host, "edith").await;
-    let csrf = field(&browser.open("/new").await.text, "csrf");
+    let (browser, csrf) = Browser::of_an_editor(&host).await;
     let fields = [
         ("csrf", &*csrf),
         ("title", ""),
@@ -106,8 +61,7 @@ async fn a_form_comes_back_with_the_message_and_what_was_typed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_form_without_its_token_is_refused() {
     let host = Host::start().await;
-    host.add_user("edith", "editor");
-    let browser = Browser::log_in(&host, "edith").await;
+    let (browser, _) = Browser::of_an_editor(&host).await;
     let fields = [("title", "Forged"), ("body", "x"), ("category", ""), ("tags", ""), ("status", "published")];
     assert_eq!(browser.submit("/new", &fields).await.status.as_u16(), 403);
     assert_eq!(host.client().get("/objects/Article/forged").await.status.as_u16(), 404);
