@@ -125,6 +125,14 @@ impl Host {
         }
     }
 
+    /// Has the process abort, as a defect below it would.
+    pub fn abort(&mut self) {
+        let mut child = self.child.take().expect("it serves");
+        let sent = Command::new("kill").args(["-ABRT", &child.id().to_string()]).status().expect("kill runs");
+        assert!(sent.success());
+        assert_eq!(child.wait().expect("it ends").code(), None, "a signal ended it");
+    }
+
     /// Asks the process to end and waits until it has.
     pub fn stop(&mut self) -> Option<i32> {
         let mut child = self.child.take().expect("it serves");

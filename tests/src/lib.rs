@@ -4,11 +4,14 @@ mod binary;
 mod browser;
 mod client;
 mod host;
+mod hostile;
+mod process;
 
 pub use binary::{Output, rosehip};
 pub use browser::Browser;
 pub use client::{Answer, Client};
 pub use host::{Host, free_port};
+pub use process::Process;
 
 /// The component of `tests/guests/misbehave`.
 pub const MISBEHAVE: &[u8] = include_bytes!(env!("MISBEHAVE_COMPONENT"));

@@ -4,8 +4,9 @@
 //! lock             held while it is open
 //! log.db           the log; log.db-wal and log.db-shm beside it
 //! head.json        the signed head of the log
-//! keys/            host.key, actor-{name}.key
+//! keys/            host.key, actor-{name}.key, cache.key
 //! modules/         {digest}.wasm
+//! cache/           what was compiled of them; it can be deleted
 //! accounts.db      users, tokens and sessions, which are not in the log
 //! ```
 
@@ -126,6 +127,11 @@ impl DataDir {
     pub fn reader(&self) -> Result<SqliteReader, SchemaError> {
         SqliteReader::open(&log_path(&self.path))
     }
+}
+
+/// The directory of a data directory in which compiled modules are kept. It is made when there is something to keep.
+pub fn cache_path(data_dir: &Path) -> PathBuf {
+    data_dir.join("cache")
 }
 
 /// The log's file in a data directory, for readers.

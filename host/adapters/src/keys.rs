@@ -1,5 +1,6 @@
 //! Private keys: the host's own, and one for each local actor. Each is a file of its own under `keys/`, an ed25519
-//! key in PKCS#8 PEM (RFC 8410) that only its owner may read, made when it is first asked for.
+//! key in PKCS#8 PEM (RFC 8410) that only its owner may read, made when it is first asked for. Beside them lies the
+//! secret that authenticates the cache of compiled modules: 32 random bytes, readable by the same alone.
 
 use std::{
     fs::DirBuilder,
@@ -70,6 +71,25 @@ impl Keys {
         let _making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
         read_or_make(&self.dir.join(format!("actor-{name}.key")))
     }
+
+    /// The secret of the cache of compiled modules. One that is missing or malformed is made anew: nothing is signed
+    /// with it that anyone would miss.
+    pub fn cache(&self) -> Result<[u8; 32], KeyError> {
+        let _making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
+        let path = self.dir.join("cache.key");
+        let io = |source| KeyError::Io { path: path.clone(), source };
+        let found = durable::read_if_there(&path).map_err(io)?;
+        if let Some(secret) = found.as_deref().and_then(|found| found.try_into().ok()) {
+            return Ok(secret);
+        }
+        if found.is_some() {
+            tracing::warn!(path = %path.display(), "the secret of the cache does not have 32 bytes; it is made anew");
+        }
+        let mut secret = [0; 32];
+        getrandom::fill(&mut secret).map_err(|error| io(io::Error::other(error)))?;
+        durable::replace(&path, &secret, 0o600).map_err(io)?;
+        Ok(secret)
+    }
 }
 
 /// The host's key of a data directory, without making one.
@@ -136,6 +156,22 @@ mod tests {
             asking.into_iter().map(|thread| thread.join().expect("no panic")).collect()
         });
         assert!(made.iter().all(|key| *key == made[0]));
+    }
+
+    #[test]
+    fn the_secret_of_the_cache_is_kept_and_made_anew_where_it_is_none() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let keys = Keys::open(dir.path()).expect("opened");
+        let first = keys.cache().expect("made");
+        assert_eq!(Keys::open(dir.path()).expect("opened again").cache().expect("read"), first);
+        let path = dir.path().join("keys/cache.key");
+        assert_eq!(std::fs::metadata(&path).expect("there").permissions().mode() & 0o777, 0o600);
+
+        std::fs::write(&path, "short").expect("written");
+        let second = keys.cache().expect("made anew");
+        assert_ne!(second, first);
+        std::fs::remove_file(&path).expect("removed");
+        assert_ne!(keys.cache().expect("made anew"), second);
     }
 
     #[test]

@@ -15,4 +15,5 @@ mod sqlite;
 pub mod store;
 pub mod verify;
 pub mod views;
+pub mod watch;
 pub mod writer;

@@ -1,9 +1,13 @@
 //! The port behind which guests run, and what comes back from a call.
 //!
-//! A guest is pure: the same module and the same input give the same result. So a call has no context but its
-//! input, and everything that happened in it is in its [`GuestReport`].
+//! A guest is pure: the same module, the same input and the same [`Surroundings`] give the same result, and
+//! everything that happened in a call is in its [`GuestReport`].
 
-use crate::ids::Digest;
+use crate::{
+    ids::{Digest, FlowId, NodeId, random_seed},
+    limits::GUEST_MEMORY_BYTES,
+    time::Timestamp,
+};
 
 /// Loads and calls guest modules. Implementations hold compiled code in memory; they keep nothing that a restart
 /// would miss, so a module that is [`GuestError::NotLoaded`] is loaded again from its original bytes.
@@ -12,10 +16,41 @@ pub trait GuestEngine: Send + Sync {
     fn load(&self, digest: Digest, wasm: &[u8]) -> Result<(), GuestRefused>;
 
     /// Calls `describe` in a fresh instance; the report's text is the Manifest as JSON.
-    fn describe(&self, digest: Digest) -> Result<GuestReport, GuestError>;
+    fn describe(&self, digest: Digest, surroundings: &Surroundings) -> Result<GuestReport, GuestError>;
 
     /// Calls `run` with a Call document (JSON) in a fresh instance; the report's text is the Outcome as JSON.
-    fn run(&self, digest: Digest, call: &str) -> Result<GuestReport, GuestError>;
+    fn run(&self, digest: Digest, call: &str, surroundings: &Surroundings) -> Result<GuestReport, GuestError>;
+
+    /// Drops what was compiled of a module, from memory and from wherever else it is kept: the next call is
+    /// [`GuestError::NotLoaded`]. Calls under way go on, and forgetting what was never loaded is fine.
+    fn forget(&self, digest: Digest);
+}
+
+/// What a guest finds around it where its toolchain insists on a system interface, and how much room it has. All of
+/// it is recorded or derived from what is, so that a call can be made again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Surroundings {
+    /// What a clock on the wall shows, for the whole call.
+    pub now: Timestamp,
+    /// Where the stream of random bytes begins.
+    pub seed: [u8; 32],
+    /// Linear memory it may have, all memories together, in bytes.
+    pub memory_bytes: usize,
+}
+
+impl Surroundings {
+    /// Of a call of `node`, or of the `item`th call of it: `now` is the time of the entry that made it ready.
+    pub fn of_call(now: Timestamp, flow: FlowId, node: &NodeId, item: Option<u32>, memory_bytes: usize) -> Self {
+        Self { now, seed: random_seed(flow, node, item), memory_bytes }
+    }
+
+    /// Of the `round`th call of `describe`, from 0. Each round has another time and other randomness, so that a
+    /// manifest that depends on either is found out.
+    pub fn of_describe(round: u8) -> Self {
+        const BETWEEN_ROUNDS_MS: i64 = 86_400_000;
+        let now = Timestamp::from_millis(i64::from(round) * BETWEEN_ROUNDS_MS);
+        Self { now, seed: [round; 32], memory_bytes: GUEST_MEMORY_BYTES }
+    }
 }
 
 /// What one guest call did.

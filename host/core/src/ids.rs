@@ -193,6 +193,11 @@ impl EffectId {
     }
 }
 
+/// Where the random bytes of a guest call begin: `H("rosehip.random.v1", flow, node, item index or null)`.
+pub fn random_seed(flow: FlowId, node: &NodeId, item: Option<u32>) -> [u8; 32] {
+    Derived::of(&("rosehip.random.v1", flow, node, item)).0
+}
+
 impl DedupKey {
     /// `H("rosehip.seen.v1", owner, box, activity id)`: an activity enters a box once.
     pub fn seen(owner: &ActorName, r#box: BoxName, activity: &ActivityId) -> Self {

@@ -19,8 +19,32 @@ pub const COMPONENT_EXPORTS: u64 = 16_000;
 pub const COMPONENT_TYPES: u64 = 8_000;
 /// Data segments of a component's core modules.
 pub const COMPONENT_DATA_SEGMENTS: u64 = 100_000;
-/// Guest memory, all linear memories of an instance together, in bytes.
+/// Largest core module accepted, in bytes.
+pub const CORE_MODULE_BYTES: usize = 16 << 20;
+/// Functions of a core module.
+pub const CORE_MODULE_FUNCTIONS: u64 = 20_000;
+/// Body of one function of a core module, in bytes.
+pub const CORE_MODULE_FUNCTION_BODY_BYTES: usize = 256 << 10;
+/// Imports of a core module.
+pub const CORE_MODULE_IMPORTS: u64 = 64;
+/// Data segments of a core module.
+pub const CORE_MODULE_DATA_SEGMENTS: u64 = 100_000;
+/// Processor time of the compile child, whatever the module's size, in seconds.
+pub const COMPILE_CPU_SECONDS: u64 = 10;
+/// Processor time of the compile child added for each MiB of wasm begun, in seconds.
+pub const COMPILE_CPU_SECONDS_PER_MIB: u64 = 4;
+/// Wall time of the compile child, as a multiple of its processor time.
+pub const COMPILE_WALL_FACTOR: u64 = 3;
+/// Address space of the compile child, in bytes.
+pub const COMPILE_ADDRESS_SPACE_BYTES: u64 = 1 << 30;
+/// Largest artifact that compiling may give, in bytes.
+pub const COMPILE_ARTIFACT_BYTES: usize = 128 << 20;
+/// Artifacts kept on disk, in bytes; the least recently used leaves first.
+pub const COMPILED_CACHE_BYTES: u64 = 4 << 30;
+/// Guest memory where the operator grants no more, all linear memories of an instance together, in bytes.
 pub const GUEST_MEMORY_BYTES: usize = 64 << 20;
+/// Guest memory that an operator may grant at most, in bytes.
+pub const GUEST_MEMORY_GRANTED_BYTES: usize = 256 << 20;
 /// Linear memories of an instance.
 pub const GUEST_MEMORIES: u32 = 4;
 /// Tables of an instance.
@@ -43,6 +67,10 @@ pub const GUEST_FUEL_PER_INPUT_BYTE: u64 = 4_000;
 pub const GUEST_FUEL_MAX: u64 = 5_000_000_000;
 /// Fuel that `memory.grow` and `table.grow` cost: wasmtime's table of costs holds a byte, so this is its most.
 pub const GUEST_GROW_FUEL: u8 = 255;
+/// Fuel that a call of the host by a guest costs, beside one for each byte that it has the host handle.
+pub const GUEST_HOST_CALL_FUEL: u64 = 200;
+/// Handles of system interfaces (streams, pollables) that a guest may hold at a time.
+pub const GUEST_HANDLES: usize = 1_000;
 /// Input of a call (the Call document), in bytes.
 pub const GUEST_INPUT_BYTES: usize = 2 << 20;
 /// Output of a call (Manifest or Outcome), in bytes.
@@ -72,8 +100,30 @@ pub const FLOW_DEPTH: u32 = 8;
 pub const MANIFEST_TEXT_CHARS: usize = 500;
 /// Triggers of a manifest.
 pub const MANIFEST_TRIGGERS: usize = 100;
+/// Bindings of a behavior that are kept to be seen and gone back to; the log has all.
+pub const BEHAVIOR_HISTORY: usize = 50;
+/// Modules offered for a behavior; the oldest leaves.
+pub const BEHAVIOR_CANDIDATES: usize = 20;
+/// Hex digits that a module's digest may be abbreviated to.
+pub const BEHAVIOR_DIGEST_DIGITS: usize = 8;
+/// Files of the watched directory that were refused, as far as they are shown.
+pub const WATCH_REFUSALS: usize = 20;
 /// Bytes of one CEL filter.
 pub const FILTER_BYTES: usize = 4 << 10;
+/// Levels of a CEL filter: a bracket counts for four, a selection, call or operator of a chain for one. Five times as
+/// many overflow a stack of 2 MiB.
+pub const FILTER_DEPTH: usize = 128;
+/// Nodes of a CEL filter's tree, macros expanded.
+pub const FILTER_NODES: usize = 4_000;
+/// What evaluating a CEL filter may cost, in units of some ten nanoseconds.
+pub const FILTER_COST: u64 = 10_000_000;
+/// A regular expression of a CEL filter once compiled, in bytes.
+pub const FILTER_PATTERN_BYTES: usize = 1 << 20;
+/// Text of a CEL filter, and of what it met, in the reason why it did not match, in characters.
+pub const FILTER_MESSAGE_CHARS: usize = 200;
+/// Cautious attempts at a guest call that may end with the host. One found open after so many is failed as
+/// `host_died`: with the first, unrecorded one, that is at its fifth start.
+pub const CAUTIOUS_ATTEMPTS: u32 = 3;
 
 /// Entries one append may hold.
 pub const APPEND_ENTRIES: usize = 2_000;

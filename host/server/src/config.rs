@@ -27,6 +27,8 @@ pub const DEFAULT_LISTEN: &str = "127.0.0.1:7420";
 pub struct Config {
     /// How the host is reached.
     pub server: ServerConfig,
+    /// Where behaviors come from.
+    pub behaviors: BehaviorsConfig,
     /// What it writes to stderr.
     pub log: LogConfig,
 }
@@ -48,6 +50,16 @@ impl Default for ServerConfig {
     fn default() -> Self {
         Self { listen: DEFAULT_LISTEN.to_owned(), base_url: None, trusted_proxies: Vec::new() }
     }
+}
+
+/// Section `behaviors`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct BehaviorsConfig {
+    /// A directory whose modules are installed as they are dropped into it; a relative path is one of the working
+    /// directory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub watch: Option<PathBuf>,
 }
 
 /// Section `log`.
@@ -112,6 +124,14 @@ pub enum ConfigError {
         /// What is wrong there.
         message: String,
     },
+    /// The watched directory is none, or is not there.
+    #[error("behaviors.watch: {dir}: {source}")]
+    Watch {
+        /// The directory.
+        dir: PathBuf,
+        /// The system's words.
+        source: io::Error,
+    },
     /// A key that is not known.
     #[error("{key} is not a key of the configuration{} (there are {})", From(.origin), KEYS.join(", "))]
     UnknownKey {
@@ -131,7 +151,8 @@ pub enum ConfigError {
 }
 
 /// Every key, for messages and for the check that nothing else is there.
-const KEYS: &[&str] = &["server.listen", "server.base_url", "server.trusted_proxies", "log.level", "log.format"];
+const KEYS: &[&str] =
+    &["server.listen", "server.base_url", "server.trusted_proxies", "behaviors.watch", "log.level", "log.format"];
 
 struct From<'a>(&'a Option<PathBuf>);
 
@@ -149,6 +170,8 @@ impl fmt::Display for From<'_> {
 pub struct Flags {
     /// `--listen`.
     pub listen: Option<String>,
+    /// `--watch`.
+    pub watch: Option<PathBuf>,
 }
 
 /// A configuration and the file it came from.
@@ -158,6 +181,19 @@ pub struct Loaded {
     pub config: Config,
     /// The file that was read, if there is one.
     pub file: Option<PathBuf>,
+}
+
+impl Loaded {
+    /// Checks what a host needs to find and other commands do not: the watched directory.
+    pub fn check_for_host(&self) -> Result<(), ConfigError> {
+        let Some(dir) = &self.config.behaviors.watch else { return Ok(()) };
+        let refused = |source| ConfigError::Watch { dir: dir.clone(), source };
+        match fs::metadata(dir) {
+            Ok(found) if found.is_dir() => Ok(()),
+            Ok(_) => Err(refused(io::Error::from(io::ErrorKind::NotADirectory))),
+            Err(error) => Err(refused(error)),
+        }
+    }
 }
 
 /// Reads the configuration of the host in `data_dir`.
@@ -215,6 +251,9 @@ fn merge(
         return Err(ConfigError::UnknownKey { key, origin: origin() });
     }
     let mut config: Config = merged.try_deserialize().map_err(invalid)?;
+    if let Some(watch) = &flags.watch {
+        config.behaviors.watch = Some(watch.clone());
+    }
     check(&mut config).map_err(|message| ConfigError::Invalid { message, origin: origin() })?;
     Ok(config)
 }
@@ -276,7 +315,7 @@ mod tests {
 
     fn merged(file: &str, environment: &[(&str, &str)], listen: Option<&str>) -> Result<Config, String> {
         let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let flags = Flags { listen: listen.map(str::to_owned) };
+        let flags = Flags { listen: listen.map(str::to_owned), watch: None };
         merge(file, environment, &flags, Some(Path::new("rosehip.toml"))).map_err(|error| error.to_string())
     }
 
@@ -314,6 +353,16 @@ mod tests {
     }
 
     #[test]
+    fn a_watched_directory_that_is_not_there_is_told_to_a_host_alone() {
+        let file = "[behaviors]\nwatch = \"nowhere\"\n";
+        let config = merged(file, &[], None).expect("other commands do not look for it");
+        let told = Loaded { config, file: None }.check_for_host().expect_err("refused").to_string();
+        assert!(told.starts_with("behaviors.watch: nowhere: "), "{told}");
+        let config = merged(file, &[("ROSEHIP__BEHAVIORS__WATCH", "/")], None).expect("a configuration");
+        assert!(Loaded { config, file: None }.check_for_host().is_ok());
+    }
+
+    #[test]
     fn one_proxy_in_the_environment_is_a_list_of_one() {
         let config = merged("", &[("ROSEHIP__SERVER__TRUSTED_PROXIES", "10.0.0.1")], None).expect("a configuration");
         assert_eq!(config.server.trusted_proxies.len(), 1);
@@ -333,10 +382,10 @@ mod tests {
         ];
         let errors: Vec<_> = errors.into_iter().map(|result| result.expect_err("refused")).collect();
         insta::assert_snapshot!(errors.join("\n"), @r#"
-        server.listen_on is not a key of the configuration, in rosehip.toml or the environment (there are server.listen, server.base_url, server.trusted_proxies, log.level, log.format)
-        colour is not a key of the configuration, in rosehip.toml or the environment (there are server.listen, server.base_url, server.trusted_proxies, log.level, log.format)
-        server is not a key of the configuration, in rosehip.toml or the environment (there are server.listen, server.base_url, server.trusted_proxies, log.level, log.format)
-        server.listn is not a key of the configuration, in rosehip.toml or the environment (there are server.listen, server.base_url, server.trusted_proxies, log.level, log.format)
+        server.listen_on is not a key of the configuration, in rosehip.toml or the environment (there are server.listen, server.base_url, server.trusted_proxies, behaviors.watch, log.level, log.format)
+        colour is not a key of the configuration, in rosehip.toml or the environment (there are server.listen, server.base_url, server.trusted_proxies, behaviors.watch, log.level, log.format)
+        server is not a key of the configuration, in rosehip.toml or the environment (there are server.listen, server.base_url, server.trusted_proxies, behaviors.watch, log.level, log.format)
+        server.listn is not a key of the configuration, in rosehip.toml or the environment (there are server.listen, server.base_url, server.trusted_proxies, behaviors.watch, log.level, log.format)
         "xml" is none of auto, json, text for key `log.format`, in rosehip.toml or the environment
         log.level: "rosehip=loud": error parsing level filter: expected one of "off", "error", "warn", "info", "debug", "trace", or a number 0-5, in rosehip.toml or the environment
         invalid IP address syntax for key `server.trusted_proxies[0]`, in rosehip.toml or the environment

@@ -11,6 +11,7 @@ mod serve;
 mod shipped;
 mod socket;
 mod telemetry;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -19,5 +20,6 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    cli::main()
+    // Before anything else is made: this process may be here for one module alone.
+    cli::compile::asked().unwrap_or_else(cli::main)
 }

@@ -14,7 +14,7 @@ use std::{
 
 use axum::{Router, body::Body, http::header, middleware, response::Response, serve::ListenerExt as _};
 use futures_util::StreamExt as _;
-use rosehip_adapters::{data_dir::OpenError, lock::LockError};
+use rosehip_adapters::{data_dir::OpenError, lock::LockError, watch::WatchError};
 use tokio::{
     net::{TcpListener, TcpStream, UnixListener},
     signal::unix::{Signal, SignalKind, signal},
@@ -26,6 +26,7 @@ use crate::{
     host::{Host, HostOptions},
     http::{self, Access, HttpOptions},
     socket::SocketPath,
+    watch::Watch,
 };
 
 /// How long requests under way may take once the host is told to stop.
@@ -47,6 +48,8 @@ pub struct ServeOptions {
     pub trusted_proxies: Vec<IpAddr>,
     /// Accept a log that is shorter than its signed head.
     pub accept_truncation: bool,
+    /// A directory whose modules are installed.
+    pub watch: Option<PathBuf>,
 }
 
 /// Why a data directory is not served.
@@ -68,6 +71,9 @@ pub enum ServeError {
         /// The system's words.
         source: io::Error,
     },
+    /// The directory of modules cannot be watched.
+    #[error("behaviors.watch: {0}")]
+    Watch(#[from] WatchError),
     /// The data directory was not opened.
     #[error(transparent)]
     Open(anyhow::Error),
@@ -93,6 +99,7 @@ pub async fn bind(listen: &str) -> Result<TcpListener, ServeError> {
 #[derive(Debug)]
 pub struct Server {
     host: Arc<Host>,
+    watch: Option<Watch>,
     socket: SocketPath,
     stopping: watch::Sender<bool>,
     listeners: JoinSet<io::Result<()>>,
@@ -113,11 +120,19 @@ impl Server {
             accept_truncation: options.accept_truncation,
         };
         let host = open_once_free(&host_options, &socket).await.map_err(ServeError::Open)?;
-        let operators = match listen_on(&socket) {
-            Ok(operators) => operators,
-            Err(source) => {
+        let begun = listen_on(&socket).map_err(|source| {
+            let path = socket.path().to_owned();
+            ServeError::Socket { path, source }
+        });
+        let begun = begun.and_then(|operators| {
+            let watch = options.watch.map(|dir| Watch::start(Arc::clone(&host), &dir)).transpose()?;
+            Ok((operators, watch))
+        });
+        let (operators, watch) = match begun {
+            Ok(begun) => begun,
+            Err(error) => {
                 host.stop().await;
-                return Err(ServeError::Socket { path: socket.path().to_owned(), source });
+                return Err(error);
             }
         };
 
@@ -132,7 +147,7 @@ impl Server {
                 .into_future(),
         );
         listeners.spawn(axum::serve(operators, operator).with_graceful_shutdown(stopped(stop)).into_future());
-        Ok(Self { host, socket, stopping, listeners })
+        Ok(Self { host, watch, socket, stopping, listeners })
     }
 
     /// The host that is served.
@@ -148,6 +163,9 @@ impl Server {
             tracing::warn!(seconds = DRAIN.as_secs(), "requests were still under way when the host stopped");
         }
         self.listeners.abort_all();
+        if let Some(watch) = self.watch {
+            watch.end().await;
+        }
         self.host.stop().await;
         if let Err(error) = fs::remove_file(self.socket.path()) {
             tracing::warn!(socket = %self.socket.path().display(), %error, "the socket was not removed");

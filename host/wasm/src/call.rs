@@ -1,17 +1,18 @@
 //! One call: a store of its own with its budget and log, and the report of what happened in it.
 
 use rosehip_core::{
-    guest::{GuestFailure, GuestReport},
+    guest::{GuestFailure, GuestReport, Surroundings},
     limits,
 };
 use wasmtime::{Engine, Store};
 
 use crate::{
     budget::{SpaceBudget, fuel_for},
-    component::{ComponentGuest, Failure},
     failure::{Ended, classify, stopped},
+    guest::Guest,
     log::CallLog,
     ticker::Ticker,
+    wasi::System,
 };
 
 /// Which export to call, with what.
@@ -23,31 +24,44 @@ pub(crate) enum Call<'a> {
     Run(&'a str),
 }
 
+/// A failure that the guest returned.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// Try again by the node's policy.
+    Retry(String),
+    /// The node fails.
+    Fatal(String),
+}
+
 /// What a store keeps beside the guest.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct CallState {
     pub(crate) space: SpaceBudget,
     pub(crate) log: CallLog,
+    pub(crate) system: System,
 }
 
 /// Calls `guest` in a fresh store and a fresh instance.
-pub(crate) fn report(engine: &Engine, guest: &ComponentGuest, call: Call<'_>) -> GuestReport {
+pub(crate) fn report(engine: &Engine, guest: &Guest, call: Call<'_>, surroundings: &Surroundings) -> GuestReport {
     let fuel = match call {
         Call::Describe => fuel_for(0),
         Call::Run(input) => fuel_for(input.len()),
     };
-    let mut store = open(engine, fuel);
-    let answer = match call {
-        Call::Describe => guest.describe(&mut store).map(Ok),
-        Call::Run(input) => guest.run(&mut store, input),
-    };
+    let mut store = open(engine, fuel, surroundings);
+    let answer = guest.call(&mut store, call);
     let left = store.get_fuel().expect("the engine is configured to consume fuel");
-    let state = store.into_data();
+    let mut state = store.into_data();
+    state.system.flush(&mut state.log);
     GuestReport { result: judge(answer, &state), fuel: fuel.saturating_sub(left), log: state.log.into_lines() }
 }
 
-fn open(engine: &Engine, fuel: u64) -> Store<CallState> {
-    let mut store = Store::new(engine, CallState::default());
+fn open(engine: &Engine, fuel: u64, surroundings: &Surroundings) -> Store<CallState> {
+    let state = CallState {
+        space: SpaceBudget::new(surroundings.memory_bytes),
+        log: CallLog::default(),
+        system: System::new(surroundings),
+    };
+    let mut store = Store::new(engine, state);
     store.limiter(|state| &mut state.space);
     store.set_fuel(fuel).expect("the engine is configured to consume fuel");
     store.set_epoch_deadline(Ticker::deadline());

@@ -9,23 +9,34 @@ use wasmtime::{
 };
 
 use crate::{
-    call::CallState,
+    budget::charge,
+    call::{self, Call, CallState},
     failure::{Ended, Phase, refused},
+    wasi,
 };
 
 /// The interface a guest exports.
 pub(crate) const GUEST_INTERFACE: &str = "rosehip:behavior/guest@1.0.0";
-/// The one interface a guest may import.
+/// The interface a guest may import beside WASI.
 pub(crate) const LOG_INTERFACE: &str = "rosehip:behavior/log@1.0.0";
 
 /// `guest.failure`.
 #[derive(Debug, ComponentType, Lift)]
 #[component(variant)]
-pub(crate) enum Failure {
+enum Failure {
     #[component(name = "retry")]
     Retry(String),
     #[component(name = "fatal")]
     Fatal(String),
+}
+
+impl From<Failure> for call::Failure {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Retry(message) => Self::Retry(message),
+            Failure::Fatal(message) => Self::Fatal(message),
+        }
+    }
 }
 
 /// `log.level`.
@@ -59,14 +70,16 @@ impl From<Level> for GuestLogLevel {
 pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<CallState>> {
     let mut linker = Linker::new(engine);
     linker.instance(LOG_INTERFACE)?.func_wrap("write", write_log)?;
+    wasi::p2::define(&mut linker)?;
     Ok(linker)
 }
 
 fn write_log(mut store: StoreContextMut<'_, CallState>, (level, message): (Level, WasmStr)) -> wasmtime::Result<()> {
     if store.data().log.is_full() {
-        return Ok(());
+        return charge(&mut store, 0);
     }
     let message = message.to_str(&store)?.into_owned();
+    charge(&mut store, message.len() as u64)?;
     store.data_mut().log.write(level.into(), &message);
     Ok(())
 }
@@ -79,35 +92,38 @@ pub(crate) struct ComponentGuest {
 }
 
 impl ComponentGuest {
-    /// Compiles and links an admitted component.
-    pub(crate) fn compile(linker: &Linker<CallState>, wasm: &[u8]) -> Result<Self, GuestRefused> {
-        let component =
-            Component::new(linker.engine(), wasm).map_err(|error| refused("compile", format!("{error:#}")))?;
-        let ready = linker.instantiate_pre(&component).map_err(|error| refused("import", format!("{error:#}")))?;
-        let describe = export(&component, "describe")?;
-        let run = export(&component, "run")?;
+    /// Links a component that was admitted and compiled.
+    pub(crate) fn link(linker: &Linker<CallState>, component: &Component) -> Result<Self, GuestRefused> {
+        let ready = linker.instantiate_pre(component).map_err(|error| refused("import", format!("{error:#}")))?;
+        let describe = export(component, "describe")?;
+        let run = export(component, "run")?;
         Ok(Self { ready, describe, run })
     }
 
-    /// Size of the machine code and its tables, in bytes.
-    pub(crate) fn artifact_bytes(&self) -> usize {
-        let image = self.ready.component().image_range();
-        (image.end as usize).saturating_sub(image.start as usize)
+    /// Makes one call in a fresh instance.
+    pub(crate) fn call(
+        &self,
+        store: &mut Store<CallState>,
+        call: Call<'_>,
+    ) -> Result<Result<String, call::Failure>, Ended> {
+        match call {
+            Call::Describe => {
+                let (manifest,): (String,) = self.call_export(store, &self.describe, ())?;
+                Ok(Ok(manifest))
+            }
+            Call::Run(input) => {
+                let (answer,): (Result<String, Failure>,) = self.call_export(store, &self.run, (input,))?;
+                Ok(answer.map_err(call::Failure::from))
+            }
+        }
     }
 
-    /// Calls `describe` in a fresh instance.
-    pub(crate) fn describe(&self, store: &mut Store<CallState>) -> Result<String, Ended> {
-        let (manifest,): (String,) = self.call(store, &self.describe, ())?;
-        Ok(manifest)
-    }
-
-    /// Calls `run` in a fresh instance.
-    pub(crate) fn run(&self, store: &mut Store<CallState>, call: &str) -> Result<Result<String, Failure>, Ended> {
-        let (answer,): (Result<String, Failure>,) = self.call(store, &self.run, (call,))?;
-        Ok(answer)
-    }
-
-    fn call<P, R>(&self, store: &mut Store<CallState>, export: &ComponentExportIndex, params: P) -> Result<R, Ended>
+    fn call_export<P, R>(
+        &self,
+        store: &mut Store<CallState>,
+        export: &ComponentExportIndex,
+        params: P,
+    ) -> Result<R, Ended>
     where
         P: ComponentNamedList + Lower,
         R: ComponentNamedList + Lift,

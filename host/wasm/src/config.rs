@@ -34,8 +34,16 @@ const MEMORY_KEPT_BYTES: usize = 256 << 10;
 /// Frames named in the message of a trap.
 const TRAP_FRAMES: NonZeroUsize = NonZeroUsize::new(8).expect("eight is not zero");
 
-/// The configuration for `concurrency` calls at a time.
-pub(crate) fn wasmtime_config(concurrency: usize) -> Config {
+/// The configuration of a host, for `concurrency` calls at a time.
+pub(crate) fn of_host(concurrency: usize) -> Config {
+    let mut config = of_compiler();
+    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(concurrency)));
+    config
+}
+
+/// The configuration of a process that only compiles: the same code comes of it, but it reserves no pool, for which it
+/// has no address space.
+pub(crate) fn of_compiler() -> Config {
     let mut config = Config::new();
     config
         // wasmtime puts what connects the modules of a component into modules that see all their memories at once,
@@ -47,8 +55,7 @@ pub(crate) fn wasmtime_config(concurrency: usize) -> Config {
         .cranelift_nan_canonicalization(true)
         .max_wasm_stack(limits::GUEST_STACK_BYTES)
         .wasm_backtrace_max_frames(Some(TRAP_FRAMES))
-        .memory_init_cow(true)
-        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(concurrency)));
+        .memory_init_cow(true);
     config
 }
 
@@ -72,7 +79,7 @@ fn pool(concurrency: usize) -> PoolingAllocationConfig {
         .total_memories(calls.saturating_mul(limits::GUEST_MEMORIES))
         .max_memories_per_component(limits::GUEST_MEMORIES)
         .max_memories_per_module(limits::GUEST_MEMORIES)
-        .max_memory_size(limits::GUEST_MEMORY_BYTES)
+        .max_memory_size(limits::GUEST_MEMORY_GRANTED_BYTES)
         .total_tables(calls.saturating_mul(limits::GUEST_TABLES))
         .max_tables_per_component(limits::GUEST_TABLES)
         .max_tables_per_module(limits::GUEST_TABLES)

@@ -1,24 +1,21 @@
 //! The engine: admits and compiles modules, and calls them.
 
-use std::{
-    fmt,
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+use std::{fmt, time::Duration};
 
 use rosehip_core::{
-    guest::{GuestEngine, GuestError, GuestRefused, GuestReport},
+    guest::{GuestEngine, GuestError, GuestRefused, GuestReport, Surroundings},
     ids::Digest,
     limits,
 };
-use wasmtime::{Engine, component::Linker};
+use wasmtime::Engine;
 
 use crate::{
     admission,
-    call::{self, Call, CallState},
-    component::{self, ComponentGuest},
+    call::{self, Call},
+    compile::{CacheOptions, Compiler, Compiling, Flights},
     config,
     failure::{refused, stopped},
+    guest::{Compiled, Guest, Linkers},
     modules::Modules,
     permits::Permits,
     ticker::Ticker,
@@ -37,16 +34,22 @@ pub struct EngineOptions {
     pub loaded_modules: usize,
     /// Machine code kept, all modules together, in bytes. The module loaded last stays even if it alone is larger.
     pub loaded_bytes: usize,
+    /// Where modules are compiled. A host has it done by a child.
+    pub compiler: Compiler,
+    /// Where what was compiled is kept for the next start, if it is.
+    pub cache: Option<CacheOptions>,
 }
 
 impl EngineOptions {
-    /// The defaults, for `concurrency` calls at the same time.
+    /// The defaults, for `concurrency` calls at the same time: modules are compiled in this process and not kept.
     pub fn new(concurrency: usize) -> Self {
         Self {
             concurrency,
             epoch_fuse: Duration::from_millis(limits::GUEST_EPOCH_FUSE_MS),
             loaded_modules: limits::GUEST_LOADED_MODULES,
             loaded_bytes: limits::GUEST_LOADED_BYTES,
+            compiler: Compiler::InProcess,
+            cache: None,
         }
     }
 }
@@ -73,19 +76,24 @@ pub enum EngineError {
 /// own frames above it: give it [`limits::GUEST_THREAD_STACK_BYTES`]. A call blocks, first for a permit and then for
 /// as long as its fuel or the epoch fuse lets the guest run.
 ///
-/// Rules of [`GuestRefused`]: `digest`, `module-bytes`, `not-wasm`, `not-a-component`, `invalid-wasm`, `import`,
-/// `missing-export`, `nested-modules`, `functions`, `function-body`, `br-table`, `core-imports`, `exports`, `types`,
-/// `data-segments`, `memory`, `table`, `compile`.
+/// Rules of [`GuestRefused`]: `digest`, `module-bytes`, `not-wasm`, `invalid-wasm`, `import`, `missing-export`,
+/// `command` (a core module with `_start`), `nested-modules`, `functions`, `function-body`, `br-table`, `imports` (of a
+/// core module), `core-imports` (inside a component), `exports`, `types`, `data-segments`, `memory`, `table`, `tables`,
+/// `compile` (the compiler does not take it, or panics), `compile-cpu`, `compile-memory`, `compile-wall`,
+/// `compile-artifact`. Of the host and not of the module is `compile-host`: no child could be started, or it was killed
+/// from outside.
 ///
 /// Rules of [`rosehip_core::guest::GuestFailure::Stopped`]: `input-bytes`, `fuel`, `stack`, `memory`, `table`,
-/// `trap`, `output-bytes`, `output-utf8`, `log-bytes`, `abi`. Of [`rosehip_core::guest::GuestFailure::Host`]:
-/// `epoch`, `host-memory`, `pool`, `instantiate`.
+/// `trap` (also `env.abort` and an exit, whatever its code), `output-bytes`, `output-utf8`, `envelope`, `handles`, `abi`
+/// and `log-bytes`. The last is for components: wasmtime counts a string before the host sees it, so a line (or a
+/// write to a stream) of more than twice [`limits::GUEST_OUTPUT_BYTES`] stops the guest where a shorter one is cut. Of
+/// [`rosehip_core::guest::GuestFailure::Host`]: `epoch`, `host-memory`, `pool`, `instantiate`.
 pub struct WasmEngine {
     engine: Engine,
-    linker: Linker<CallState>,
-    modules: Modules<ComponentGuest>,
-    /// Held while compiling: one module at a time uses all processors, and a module is not compiled twice.
-    compiling: Mutex<()>,
+    linkers: Linkers,
+    modules: Modules<Guest>,
+    flights: Flights,
+    compiling: Compiling,
     permits: Permits,
     ticker: Ticker,
 }
@@ -101,20 +109,45 @@ impl WasmEngine {
     pub fn new(options: &EngineOptions) -> Result<Self, EngineError> {
         let concurrency = options.concurrency.max(1);
         let unfit = |error: wasmtime::Error| EngineError::Pool { concurrency, reason: format!("{error:#}") };
-        let engine = Engine::new(&config::wasmtime_config(concurrency)).map_err(unfit)?;
-        let linker = component::linker(&engine).map_err(unfit)?;
+        let engine = Engine::new(&config::of_host(concurrency)).map_err(unfit)?;
+        let linkers = Linkers::new(&engine).map_err(unfit)?;
         let ticker = Ticker::start(engine.clone(), options.epoch_fuse).map_err(EngineError::Ticker)?;
+        let compiling = Compiling::new(&engine, options.compiler.clone(), options.cache.clone());
         Ok(Self {
             engine,
-            linker,
+            linkers,
             modules: Modules::new(options.loaded_modules, options.loaded_bytes),
-            compiling: Mutex::new(()),
+            flights: Flights::default(),
+            compiling,
             permits: Permits::new(concurrency),
             ticker,
         })
     }
 
-    fn call(&self, digest: Digest, call: Call<'_>) -> Result<GuestReport, GuestError> {
+    /// Judges, compiles and links a module that no other thread is at. Judging is done every time: the cache is of
+    /// machine code, and rules may have changed since it was made.
+    fn load_alone(&self, digest: Digest, wasm: &[u8]) -> Result<(), GuestRefused> {
+        if self.modules.contains(&digest) {
+            return Ok(());
+        }
+        let kind = admission::admit(wasm)?;
+        if let Some(compiled) = self.compiling.cached(&self.engine, digest, kind) {
+            return self.keep(digest, compiled);
+        }
+        let artifact = self.compiling.compile(&self.engine, kind, wasm)?;
+        let compiled = artifact.load(&self.engine, kind).map_err(|error| refused("compile", format!("{error:#}")))?;
+        self.keep(digest, compiled)?;
+        self.compiling.keep(digest, &artifact);
+        Ok(())
+    }
+
+    fn keep(&self, digest: Digest, compiled: Compiled) -> Result<(), GuestRefused> {
+        let bytes = compiled.artifact_bytes();
+        self.modules.insert(digest, Guest::link(&self.linkers, compiled)?, bytes);
+        Ok(())
+    }
+
+    fn call(&self, digest: Digest, call: Call<'_>, surroundings: &Surroundings) -> Result<GuestReport, GuestError> {
         let guest = self.modules.get(&digest).ok_or(GuestError::NotLoaded(digest))?;
         if let Call::Run(input) = call
             && input.len() > limits::GUEST_INPUT_BYTES
@@ -124,7 +157,7 @@ impl WasmEngine {
         }
         let _permit = self.permits.acquire();
         let _ticking = self.ticker.watch();
-        Ok(call::report(&self.engine, &guest, call))
+        Ok(call::report(&self.engine, &guest, call, surroundings))
     }
 }
 
@@ -137,22 +170,19 @@ impl GuestEngine for WasmEngine {
         if found != digest {
             return Err(refused("digest", format!("the bytes are {found}, not {digest}")));
         }
-        admission::admit(wasm)?;
-        let _compiling = self.compiling.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.modules.contains(&digest) {
-            return Ok(());
-        }
-        let guest = ComponentGuest::compile(&self.linker, wasm)?;
-        let bytes = guest.artifact_bytes();
-        self.modules.insert(digest, guest, bytes);
-        Ok(())
+        self.flights.join(digest, || self.load_alone(digest, wasm))
     }
 
-    fn describe(&self, digest: Digest) -> Result<GuestReport, GuestError> {
-        self.call(digest, Call::Describe)
+    fn describe(&self, digest: Digest, surroundings: &Surroundings) -> Result<GuestReport, GuestError> {
+        self.call(digest, Call::Describe, surroundings)
     }
 
-    fn run(&self, digest: Digest, call: &str) -> Result<GuestReport, GuestError> {
-        self.call(digest, Call::Run(call))
+    fn run(&self, digest: Digest, call: &str, surroundings: &Surroundings) -> Result<GuestReport, GuestError> {
+        self.call(digest, Call::Run(call), surroundings)
+    }
+
+    fn forget(&self, digest: Digest) {
+        self.modules.remove(&digest);
+        self.compiling.forget(digest);
     }
 }

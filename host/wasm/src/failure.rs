@@ -40,6 +40,20 @@ pub(crate) struct Ended {
     pub(crate) error: wasmtime::Error,
 }
 
+/// A rule that the guest broke while the host did something for it; travels through wasmtime as the error of a host
+/// function.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub(crate) struct Breach {
+    rule: &'static str,
+    message: String,
+}
+
+/// The guest broke `rule`, as an error of a host function.
+pub(crate) fn breach(rule: &'static str, message: impl Into<String>) -> wasmtime::Error {
+    wasmtime::Error::new(Breach { rule, message: message.into() })
+}
+
 /// The guest broke `rule`.
 pub(crate) fn stopped(rule: &'static str, message: impl Into<String>) -> GuestFailure {
     GuestFailure::Stopped { rule, message: bounded(message.into()) }
@@ -67,12 +81,25 @@ pub(crate) fn classify(ended: &Ended, denied: Option<Denied>) -> GuestFailure {
     if let Some(trap) = error.downcast_ref::<Trap>() {
         return classify_trap(*trap, error, denied);
     }
+    if let Some(breach) = error.downcast_ref::<Breach>() {
+        return classify_breach(breach, error, denied);
+    }
     if let Some(denied) = denied {
         return out_of_space(denied, &format!("{:#}", error.root_cause()));
     }
     match ended.phase {
-        Phase::Instantiating => host("instantiate", format!("{error:#}")),
-        Phase::Calling => classify_copy(error),
+        // With wasm on the stack a start function was running, which is the guest's doing.
+        Phase::Instantiating if !error.is::<WasmBacktrace>() => host("instantiate", format!("{error:#}")),
+        Phase::Instantiating | Phase::Calling => classify_copy(error),
+    }
+}
+
+fn classify_breach(breach: &Breach, error: &wasmtime::Error, denied: Option<Denied>) -> GuestFailure {
+    let message = format!("{}{}", breach.message, frames(error));
+    match denied {
+        // A guest that gives up of itself does so for the same reason as one that traps.
+        Some(denied) if breach.rule == "trap" => out_of_space(denied, &message),
+        Some(_) | None => stopped(breach.rule, message),
     }
 }
 
@@ -96,13 +123,17 @@ fn classify_trap(trap: Trap, error: &wasmtime::Error, denied: Option<Denied>) ->
 
 fn out_of_space(denied: Denied, then: &str) -> GuestFailure {
     match denied {
-        Denied::Memory => stopped(
+        Denied::Memory(most) => stopped(
             "memory",
             format!(
-                "memory was denied beyond {} MiB or the module's own maximum; then: {then}",
-                limits::GUEST_MEMORY_BYTES >> 20
+                "memory was denied beyond {} MiB, of which memory_mib in the behavior's grant may make up to {}; then: {then}",
+                most >> 20,
+                limits::GUEST_MEMORY_GRANTED_BYTES >> 20
             ),
         ),
+        Denied::OwnMaximum => {
+            stopped("memory", format!("memory was denied beyond the module's own maximum; then: {then}"))
+        }
         Denied::Table => stopped(
             "table",
             format!(

@@ -1,23 +1,30 @@
 //! Runs guests: the only crate that names wasmtime.
 //!
-//! [`WasmEngine`] implements [`rosehip_core::guest::GuestEngine`] for components (DESIGN §4a A). A module passes
-//! through these files in this order: `admission` judges its bytes, `component` compiles and links it, `modules` keeps
-//! it, `call` opens a store with a `budget` and a log for one call, and `failure` names what ended a call early.
-//! `permits` queues calls beyond the pool, `ticker` moves the epoch while calls run.
+//! [`WasmEngine`] implements [`rosehip_core::guest::GuestEngine`] for both ABIs (DESIGN §4a). A module passes through
+//! these files in this order: `admission` judges its bytes, `guest` has it compiled and linked as a `component` or a
+//! `core_module`, `modules` keeps it, `call` opens a store with a `budget`, a log and a system interface (`wasi`) for
+//! one call, and `failure` names what ended a call early. `permits` queues calls beyond the pool, `ticker` moves the
+//! epoch while calls run.
 //!
-//! Invariants: a guest can reach nothing but `rosehip:behavior/log@1.0.0`; every call has a store and an instance of
-//! its own; nothing of a call depends on time, save [`rosehip_core::guest::GuestFailure::Host`].
+//! Invariants: a guest can reach nothing but the log of its call and a system interface that denies; every call has a
+//! store and an instance of its own; nothing of a call depends on anything but the module, the input and the
+//! [`rosehip_core::guest::Surroundings`], save [`rosehip_core::guest::GuestFailure::Host`].
 
 mod admission;
 mod budget;
 mod call;
+mod compile;
 mod component;
 mod config;
+mod core_module;
 mod engine;
 mod failure;
+mod guest;
 mod log;
 mod modules;
 mod permits;
 mod ticker;
+mod wasi;
 
+pub use compile::{COMPILE_VERB, CacheOptions, CacheSecret, Compiler, compile_child, own_program};
 pub use engine::{EngineError, EngineOptions, WasmEngine};

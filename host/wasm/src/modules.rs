@@ -62,6 +62,11 @@ impl<M> Modules<M> {
         }
     }
 
+    /// Lets a module go.
+    pub(crate) fn remove(&self, digest: &Digest) {
+        self.loaded.write().unwrap_or_else(PoisonError::into_inner).remove(digest);
+    }
+
     fn next_use(&self) -> u64 {
         self.uses.fetch_add(1, Relaxed)
     }

@@ -25,6 +25,7 @@ const TABLE: &[(&str, &str, [bool; 5])] = &[
     ("PUT", "/behaviors/publish/policy", [false, false, false, false, true]),
     ("POST", "/behaviors/publish/disable", [false, false, false, false, true]),
     ("POST", "/behaviors/publish/enable", [false, false, false, false, true]),
+    ("POST", "/behaviors/publish/activate", [false, false, false, false, true]),
     ("POST", "/behaviors/publish/rollback", [false, false, false, false, true]),
     ("DELETE", "/behaviors/unknown", [false, false, false, false, true]),
     ("POST", "/flows/unknown/signal", [false, false, false, true, true]),

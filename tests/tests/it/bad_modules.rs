@@ -50,7 +50,7 @@ async fn a_bad_module_is_422_by_its_rule_and_the_active_one_stays() {
     let cases: Vec<(Vec<u8>, &str)> = vec![
         (b"hello".to_vec(), "not-wasm"),
         (Vec::new(), "not-wasm"),
-        (b"\0asm\x01\0\0\0".to_vec(), "not-a-component"),
+        (b"\0asm\x01\0\0\0".to_vec(), "missing-export"),
         (PUBLISH[..PUBLISH.len() / 2].to_vec(), "invalid-wasm"),
         (wat::parse_str("(component)").expect("WAT"), "missing-export"),
         (

@@ -2,10 +2,18 @@
 
 mod access;
 mod bad_modules;
+mod collected;
 mod commands;
+mod compiling;
 mod crashes;
 mod editing;
 mod guard;
+mod hostile;
+mod hot_load;
 mod hot_swap;
+mod modules;
 mod publishing;
+mod recovery;
+mod swaps;
 mod waiting;
+mod watched;

@@ -19,6 +19,7 @@ use serde_json::Value;
 use super::{
     Engine, Waiting, activity_at,
     jobs::Job,
+    recovery::Care,
     shared::{EngineError, Shared},
     slots::Slot,
     walker::{Budget, Walk},
@@ -248,13 +249,19 @@ pub(super) fn filled<'a>(
 
 impl Shared {
     /// Takes a flow as far as it goes. Blocks this thread until its entries are committed.
-    pub(super) fn advance(self: &Arc<Self>, flow: FlowId) -> Result<(), EngineError> {
+    pub(super) fn advance(self: &Arc<Self>, flow: FlowId, care: Care) -> Result<(), EngineError> {
         let lock = self.slots.of(flow);
         let mut held = lock.blocking_lock();
+        let mut attempted = None;
         loop {
             let Some(slot) = filled(self, &mut held, flow)? else { return Ok(()) };
             let head = slot.state.seq;
-            let walked = self.walk(&mut slot.state, &slot.activity, &mut Budget::new());
+            let mut budget = match care {
+                Care::Usual => Budget::new(),
+                Care::OneCallAtATime if self.jobs.is_stopped() => return Ok(()),
+                Care::OneCallAtATime => Budget::cautious(attempted.take()),
+            };
+            let walked = self.walk(&mut slot.state, &slot.activity, &mut budget);
             let Walk { drafts, wakes_at, goes_on, rests_on } = match walked {
                 Ok(walk) => walk,
                 Err(error) => {
@@ -278,6 +285,8 @@ impl Shared {
                 }
             }
             if goes_on {
+                // Only what is committed counts as announced.
+                attempted = budget.attempted();
                 continue;
             }
             let retries = slot.state.open_effects().filter_map(|effect| effect.next_retry_at).min();

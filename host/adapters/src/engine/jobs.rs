@@ -28,6 +28,7 @@ struct State {
     /// Flows with an `Advance` in the queue: one is enough.
     advancing: HashSet<FlowId>,
     is_stopped: bool,
+    is_held: bool,
 }
 
 /// Jobs in the order they came.
@@ -63,7 +64,8 @@ impl Jobs {
             if state.is_stopped {
                 return None;
             }
-            if let Some(job) = state.jobs.pop_front() {
+            let job = if state.is_held { None } else { state.jobs.pop_front() };
+            if let Some(job) = job {
                 if let Job::Advance(flow) = &job {
                     state.advancing.remove(flow);
                 }
@@ -93,6 +95,22 @@ impl Jobs {
         let mut unfinished = self.unfinished.subscribe();
         // The sender lives as long as `self`.
         let _ = unfinished.wait_for(|count| *count == 0).await;
+    }
+
+    /// Lets every `take` wait until [`Jobs::release`], whatever is queued.
+    pub(super) fn hold(&self) {
+        self.lock().is_held = true;
+    }
+
+    /// Ends [`Jobs::hold`].
+    pub(super) fn release(&self) {
+        self.lock().is_held = false;
+        self.arrived.notify_all();
+    }
+
+    /// Whether the queue is stopped.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.lock().is_stopped
     }
 
     /// Lets every `take` end.

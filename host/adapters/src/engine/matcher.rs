@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use rosehip_core::{
-    activity::Activity, event::Event, flow::FlowState, log::Append, pipeline::matching::matching, time::Timestamp,
+    activity::Activity, event::Event, flow::FlowState, ids::FlowId, log::Append, pipeline::matching::matching,
+    time::Timestamp,
 };
 
 use super::{
@@ -18,7 +19,7 @@ use crate::{
 };
 
 /// A flow that was walked and is about to be committed.
-struct Walked {
+pub(super) struct Walked {
     state: FlowState,
     wakes_at: Option<Timestamp>,
     goes_on: bool,
@@ -26,10 +27,17 @@ struct Walked {
     last: u64,
 }
 
+impl Walked {
+    /// The flow.
+    pub(super) fn flow(&self) -> FlowId {
+        self.state.id()
+    }
+}
+
 impl Shared {
     /// Matches the activity at `seq`. Returns once the append is queued; what follows happens when it is committed.
     pub(super) fn match_activity(self: &Arc<Self>, seq: u64, activity: Arc<Activity>) {
-        match self.decide_match(seq, &activity) {
+        match self.decide_match(seq, &activity, &mut Budget::new()) {
             Ok((append, walked)) => {
                 let shared = Arc::clone(self);
                 let on_done = Box::new(move |answer| {
@@ -45,14 +53,19 @@ impl Shared {
         }
     }
 
-    fn decide_match(&self, seq: u64, activity: &Activity) -> Result<(Append, Vec<Walked>), EngineError> {
+    /// Decides what an activity starts, and walks it as far as the budget allows.
+    pub(super) fn decide_match(
+        &self,
+        seq: u64,
+        activity: &Activity,
+        budget: &mut Budget,
+    ) -> Result<(Append, Vec<Walked>), EngineError> {
         let standing = self.registry().at(seq);
         let current = self.current(activity.object.as_ref(), Some((seq, activity)))?;
         let decided = matching(seq, activity, &standing, current.as_ref());
         let now = SystemClock::now();
         let mut drafts = vec![Event::from(decided.matched).draft(now)];
         let mut walked = Vec::with_capacity(decided.flows.len());
-        let mut budget = Budget::new();
         for started in decided.flows {
             let installed = standing.get(&started.behavior);
             let missing = EngineError::Missing { what: "behavior that stands", seq };
@@ -60,7 +73,7 @@ impl Shared {
             let now = SystemClock::now();
             drafts.push(Event::from(Arc::clone(&started)).draft(now));
             let mut state = FlowState::begin(0, now, started, dag);
-            let Walk { drafts: more, wakes_at, goes_on, .. } = self.walk(&mut state, activity, &mut budget)?;
+            let Walk { drafts: more, wakes_at, goes_on, .. } = self.walk(&mut state, activity, budget)?;
             drafts.extend(more);
             let last = u64::try_from(drafts.len()).unwrap_or(u64::MAX) - 1;
             walked.push(Walked { state, wakes_at, goes_on, last });

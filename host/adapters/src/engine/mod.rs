@@ -13,6 +13,7 @@ mod driver;
 mod jobs;
 mod matcher;
 mod recent;
+mod recovery;
 mod shared;
 mod slots;
 mod timers;
@@ -36,7 +37,7 @@ pub use actions::{ActionError, EngineActions};
 pub use shared::{EngineError, EngineParts};
 pub use waiters::Waiting;
 
-use self::shared::Shared;
+use self::{recovery::Care, shared::Shared};
 use crate::writer::Writer;
 
 /// The runners of this host, cheapest first.
@@ -70,6 +71,7 @@ impl Intake {
 pub struct Engine {
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
+    runs: bool,
 }
 
 impl Engine {
@@ -108,6 +110,13 @@ impl Engine {
     }
 }
 
+impl Engine {
+    /// Records a stop, if the engine ran and its threads have ended.
+    pub fn end_run(&self) -> Result<(), EngineError> {
+        if self.runs { self.shared.end_run() } else { Ok(()) }
+    }
+}
+
 impl Drop for Engine {
     fn drop(&mut self) {
         drop(self.stop());
@@ -126,10 +135,26 @@ impl Prepared {
         let Self { shared } = self;
         shared.connect(writer, sinks);
         if !runs {
-            return Ok(Engine { shared, threads: Vec::new() });
+            return Ok(Engine { shared, threads: Vec::new(), runs: false });
         }
-        shared.take_up()?;
+        let care = shared.begin_run()?;
+        let open = shared.find_open()?;
         let mut threads = Vec::new();
+        match care {
+            Care::Usual => shared.take_up(open),
+            Care::OneCallAtATime => {
+                shared.jobs.hold();
+                let shared = Arc::clone(&shared);
+                let thread = std::thread::Builder::new()
+                    .name("recovery".to_owned())
+                    .stack_size(GUEST_THREAD_STACK_BYTES)
+                    .spawn(move || {
+                        shared.recover(open);
+                        shared.jobs.release();
+                    })?;
+                threads.push(thread);
+            }
+        }
         for number in 0..shared.concurrency {
             let shared = Arc::clone(&shared);
             let thread = std::thread::Builder::new()
@@ -141,7 +166,7 @@ impl Prepared {
         let weak: Weak<Shared> = Arc::downgrade(&shared);
         let timers = Arc::clone(&shared.timers);
         threads.push(std::thread::Builder::new().name("timers".to_owned()).spawn(move || timers::run(&timers, &weak))?);
-        Ok(Engine { shared, threads })
+        Ok(Engine { shared, threads, runs: true })
     }
 }
 

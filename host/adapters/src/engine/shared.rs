@@ -1,6 +1,7 @@
 //! What the engine's threads and tasks share.
 
 use std::{
+    any::Any,
     io,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard},
@@ -12,7 +13,7 @@ use rosehip_core::{
     behavior::{Behavior, ManifestError, Registry},
     event::{Current, Event, Record, UnreadableEvent, append_of, flow_stream, object_stream},
     flow::{FlowError, FlowState},
-    guest::{GuestEngine, GuestFailure, GuestReport},
+    guest::{GuestEngine, GuestFailure, GuestReport, Surroundings},
     ids::{Digest, FlowId, ObjectKey},
     log::{Append, Entry, Expected},
     ports::{LogReader, Sink, StoreError},
@@ -25,6 +26,7 @@ use super::{
     jobs::{Job, Jobs},
     recent::Recent,
     record_at,
+    recovery::Care,
     slots::{Slot, Slots},
     timers::Timers,
     waiters::Waiters,
@@ -188,38 +190,12 @@ impl Shared {
         }
     }
 
-    /// Queues what the log has left to do.
-    pub(super) fn take_up(self: &Arc<Self>) -> Result<(), EngineError> {
-        let (unmatched, open) =
-            self.views.with::<_, EngineError>(|views| Ok((views.unmatched()?, views.open_flows()?)))?;
-        for seq in unmatched {
-            match self.log.with(|log| activity_at(log, seq)) {
-                Ok(activity) => self.jobs.push(Job::Match { seq, activity }),
-                Err(EngineError::Missing { .. }) => tracing::warn!(seq, "an activity was erased before it was matched"),
-                Err(error) => return Err(error),
-            }
-        }
-        let now = SystemClock::now();
-        for flow in open {
-            let summary = &flow.summary;
-            let only_waits = summary.effects.open() == 0 && now >= summary.started_at;
-            match summary.next_due.filter(|_| only_waits) {
-                Some(due) => self.timers.set(summary.id, due),
-                // A wait for a signal alone needs nothing either, but looking costs little and happens once.
-                None => self.jobs.push(Job::Advance(summary.id)),
-            }
-        }
-        Ok(())
-    }
-
     /// The loop of a guest thread.
     pub(super) fn work(self: Arc<Self>) {
         while let Some(job) = self.jobs.take() {
             // A defect must not cost a thread: what it was about is found again at the next start.
             if let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.carry_out(job))) {
-                let message =
-                    panic.downcast_ref::<&str>().copied().or(panic.downcast_ref::<String>().map(String::as_str));
-                tracing::error!(message, "a job of the engine panicked");
+                tracing::error!(message = panic_message(&*panic), "a job of the engine panicked");
                 self.jobs.finish();
             }
         }
@@ -229,7 +205,7 @@ impl Shared {
         match job {
             Job::Match { seq, activity } => self.match_activity(seq, activity),
             Job::Advance(flow) => {
-                if let Err(error) = self.advance(flow) {
+                if let Err(error) = self.advance(flow, Care::Usual) {
                     self.try_later(&error, Job::Advance(flow));
                 }
                 self.jobs.finish();
@@ -261,14 +237,14 @@ impl Shared {
     }
 
     /// Calls a guest, loading its module first where it is not in memory.
-    pub(super) fn call(&self, digest: Digest, call: &str) -> GuestReport {
+    pub(super) fn call(&self, digest: Digest, call: &str, surroundings: &Surroundings) -> GuestReport {
         let host = |rule, message: String| GuestReport {
             result: Err(GuestFailure::Host { rule, message }),
             fuel: 0,
             log: Vec::new(),
         };
         for _ in 0..2 {
-            if let Ok(report) = self.guests.run(digest, call) {
+            if let Ok(report) = self.guests.run(digest, call, surroundings) {
                 return report;
             }
             let wasm = match self.modules.get(digest) {
@@ -359,4 +335,9 @@ impl Shared {
         }
         Ok(appended)
     }
+}
+
+/// What a panic said.
+pub(super) fn panic_message(panic: &(dyn Any + Send)) -> Option<&str> {
+    panic.downcast_ref::<&str>().copied().or(panic.downcast_ref::<String>().map(String::as_str))
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use rosehip_core::{
     activity::Activity,
-    behavior::Installed,
+    behavior::{Installed, NodeIndex},
     event::{Event, FlowCompleted, FlowFailed, FlowResumed, FlowSuspended},
     flow::{FlowState, Step, next},
     log::{Draft, Expected},
@@ -27,11 +27,39 @@ pub(super) struct Budget {
     calls: usize,
     bytes: usize,
     entries: usize,
+    pace: Pace,
+}
+
+/// How calls are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pace {
+    /// As they come.
+    Free,
+    /// One an append, and only the one that an append before says was attempted.
+    Cautious { attempted: Option<NodeIndex> },
 }
 
 impl Budget {
     pub(super) fn new() -> Self {
-        Self { begun: Instant::now(), calls: 0, bytes: 0, entries: 0 }
+        Self { begun: Instant::now(), calls: 0, bytes: 0, entries: 0, pace: Pace::Free }
+    }
+
+    /// For a host that works cautiously; `attempted` is the call that the flow's appends announced.
+    pub(super) fn cautious(attempted: Option<NodeIndex>) -> Self {
+        Self { pace: Pace::Cautious { attempted }, ..Self::new() }
+    }
+
+    /// For no call at all.
+    pub(super) fn spent() -> Self {
+        Self { calls: WALK_CALLS, ..Self::new() }
+    }
+
+    /// The call that was announced and not made, which is to be made once its announcement is committed.
+    pub(super) fn attempted(&self) -> Option<NodeIndex> {
+        match self.pace {
+            Pace::Free => None,
+            Pace::Cautious { attempted } => attempted,
+        }
     }
 
     pub(super) fn is_spent(&self) -> bool {
@@ -94,9 +122,26 @@ impl Shared {
                         return Ok(walk);
                     }
                     Step::Call { node, attempt } => {
-                        budget.calls += 1;
                         let attempt = Attempt { node, attempt, started_at: SystemClock::now() };
-                        self.call_node(state, activity, attempt, allowed)
+                        match budget.pace {
+                            Pace::Free => {
+                                budget.calls += 1;
+                                self.call_node(state, activity, attempt, allowed)
+                            }
+                            Pace::Cautious { attempted: Some(attempted) } if attempted == node => {
+                                budget.pace = Pace::Cautious { attempted: None };
+                                self.call_node(state, activity, attempt, allowed)
+                            }
+                            // Another one was announced and comes first.
+                            Pace::Cautious { attempted: Some(_) } => continue,
+                            Pace::Cautious { attempted: None } => {
+                                let event = walk::attempt_cautiously(state, attempt);
+                                if matches!(event, Event::NodeAttempted(_)) {
+                                    budget.pace = Pace::Cautious { attempted: Some(node) };
+                                }
+                                event
+                            }
+                        }
                     }
                     Step::Wait { node } => walk::begin_wait(state, activity, node, SystemClock::now()),
                     Step::Fire { node, at, by } => walk::fire(state, node, at, by),
@@ -115,8 +160,13 @@ impl Shared {
                 let now = SystemClock::now();
                 state.apply(state.seq + 1, now, &event)?;
                 let draft = event.draft(now);
+                let announces = matches!(draft.event.as_deref(), Some(Event::NodeAttempted(_)));
                 budget.count(&draft);
                 walk.drafts.push(draft);
+                if announces {
+                    walk.goes_on = true;
+                    return Ok(walk);
+                }
             }
         }
     }
@@ -125,7 +175,7 @@ impl Shared {
         match walk::call(state, activity, attempt) {
             Err(error) => walk::failed(state, attempt, error, 0, Vec::new()),
             Ok(call) => {
-                let report = self.call(state.started.digest, &call);
+                let report = self.call(state.started.digest, &call, &walk::surroundings(state, attempt.node));
                 walk::conclude(state, attempt, report, allowed, SystemClock::now())
             }
         }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use rosehip_core::{
     event::{Event, ObjectRevised, Record},
     flow::FlowSummary,
-    ids::FlowId,
+    ids::{Digest, FlowId},
     state::EffectStatus,
 };
 use rusqlite::{OptionalExtension, Transaction, params};
@@ -24,11 +24,13 @@ pub(super) struct Batch<'a> {
     transaction: &'a Transaction<'a>,
     flows: HashMap<FlowId, (u64, FlowSummary)>,
     activities: BTreeMap<u64, ActivityRow>,
+    /// Flows that began, by module. A row a module, and not an index of all flows, answers whether one is named.
+    modules: HashMap<Digest, u64>,
 }
 
 impl<'a> Batch<'a> {
     pub(super) fn new(transaction: &'a Transaction<'a>) -> Self {
-        Self { transaction, flows: HashMap::new(), activities: BTreeMap::new() }
+        Self { transaction, flows: HashMap::new(), activities: BTreeMap::new(), modules: HashMap::new() }
     }
 
     /// Takes in the next record.
@@ -62,16 +64,22 @@ impl<'a> Batch<'a> {
             }
             Event::FlowStarted(started) => {
                 self.flows.insert(started.flow, (record.seq, FlowSummary::begin(record.time, started)));
+                *self.modules.entry(started.digest).or_default() += 1;
                 Ok(())
             }
             Event::BehaviorInstalled(_)
+            | Event::BehaviorOffered(_)
             | Event::BehaviorRolledBack(_)
             | Event::BehaviorSwitched(_)
             | Event::BehaviorConfigured(_)
             | Event::BehaviorGranted(_)
             | Event::BehaviorRemoved(_) => self.execute("INSERT INTO behavior_entries VALUES (?1)", [record.seq]),
             // The slug stands in the revision as well; a new actor is read from its stream.
-            Event::SlugAssigned(_) | Event::ActorCreated(_) | Event::Erased(_) => Ok(()),
+            Event::SlugAssigned(_)
+            | Event::ActorCreated(_)
+            | Event::HostStarted(_)
+            | Event::HostStopped(_)
+            | Event::Erased(_) => Ok(()),
             of_flow => self.flow(record, of_flow),
         }
     }
@@ -82,6 +90,12 @@ impl<'a> Batch<'a> {
             self.execute(
                 "INSERT INTO activities VALUES (?1, ?2, ?3, ?4, ?5)",
                 params![seq, row.id, row.token, row.cid, row.matched_by],
+            )?;
+        }
+        for (digest, flows) in &self.modules {
+            self.execute(
+                "INSERT INTO modules VALUES (?1, ?2) ON CONFLICT (digest) DO UPDATE SET flows = flows + excluded.flows",
+                (digest.to_string(), flows),
             )?;
         }
         for (seq, flow) in self.flows.values() {

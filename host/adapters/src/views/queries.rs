@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
-use rosehip_core::{flow::FlowSummary, ids::FlowId};
+use rosehip_core::{
+    flow::FlowSummary,
+    ids::{Digest, FlowId},
+};
 use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 
 use super::{ViewError, schema};
@@ -154,6 +157,17 @@ impl ViewReader {
     /// Entries that hold activities which are not matched yet, oldest first.
     pub fn unmatched(&self) -> Result<Vec<u64>, ViewError> {
         self.seqs("SELECT seq FROM activities WHERE matched_by IS NULL ORDER BY seq")
+    }
+
+    /// The oldest entry that holds an activity which is not matched yet.
+    pub fn first_unmatched(&self) -> Result<Option<u64>, ViewError> {
+        Ok(self.seqs("SELECT seq FROM activities WHERE matched_by IS NULL ORDER BY seq LIMIT 1")?.pop())
+    }
+
+    /// Whether a flow runs or ran on this module.
+    pub fn has_flow_of_module(&self, digest: Digest) -> Result<bool, ViewError> {
+        let mut statement = self.connection.prepare_cached("SELECT flows > 0 FROM modules WHERE digest = ?1")?;
+        Ok(statement.query_row([digest.to_string()], |row| row.get(0)).optional()?.unwrap_or_default())
     }
 
     /// Flows with something left to do, oldest first.

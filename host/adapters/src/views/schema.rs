@@ -11,7 +11,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use super::ViewError;
 
 /// Raised whenever a table or a fold changes: older views are rebuilt, not migrated.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 const TABLES: &str = "
 CREATE TABLE position(id INTEGER PRIMARY KEY CHECK (id = 1), seq INTEGER NOT NULL, hash TEXT NOT NULL) STRICT;
@@ -39,6 +39,7 @@ CREATE INDEX flows_by_behavior ON flows(behavior, seq);
 CREATE INDEX flows_by_object ON flows(object, seq);
 CREATE INDEX flows_by_activity ON flows(activity, seq);
 CREATE INDEX flows_open ON flows(seq) WHERE is_open = 1;
+CREATE TABLE modules(digest TEXT PRIMARY KEY, flows INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE effects(id TEXT PRIMARY KEY, flow TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE behavior_entries(seq INTEGER PRIMARY KEY) STRICT;
 ";

@@ -1,10 +1,13 @@
 //! Behaviors: what a module says it is, checked before it may run.
 //!
 //! [`Manifest`] is the document that `describe` returns; [`Dag`] its steps and edges, checked; [`Trigger`] what
-//! starts it; [`Registry`] which modules are bound to which names, as of any entry of the log.
+//! starts it; [`Registry`] which modules are bound to which names, as of any entry of the log;
+//! [`Bindings`] what a name was bound to before, and what is offered for it.
 
+mod bindings;
 mod config;
 mod dag;
+mod filter;
 mod manifest;
 mod needs;
 mod policy;
@@ -13,10 +16,12 @@ mod registry;
 mod tests;
 mod trigger;
 
+pub use bindings::{Binding, Bindings, Candidate, NoSuchModule, RolledBack};
 pub use config::{ConfigSchema, InvalidConfig};
 pub use dag::{Dag, Edge, FIRED, Node, NodeIndex, NodeWork, RetryPolicy, TIMEOUT, Wait};
+pub use filter::Filter;
 pub use manifest::{Behavior, Manifest, ManifestError};
 pub use needs::{Capability, RunnerKind, bind, needs};
-pub use policy::{Grant, Policy, channel};
-pub use registry::{Candidate, Installed, Registry, Standing};
-pub use trigger::{Filter, Trigger, TriggerBox, TriggerDocument, WhyNot};
+pub use policy::{Grant, InvalidGrant, Policy, channel};
+pub use registry::{Installed, Registry, Standing};
+pub use trigger::{Trigger, TriggerBox, TriggerDocument, WhyNot};

@@ -1,18 +1,16 @@
 //! Which modules are bound to which names: a fold of the `behavior.*` entries, readable as of any entry.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
 };
 
-use semver::Version;
 use serde_json::{Map, Value};
 
-use super::{Behavior, Grant, ManifestError};
+use super::{Behavior, Bindings, Candidate, Grant, ManifestError};
 use crate::{
     event::{BehaviorInstalled, Event, Record},
     ids::{BehaviorName, Digest},
-    time::Timestamp,
 };
 
 /// Every behavior that stood at one point of the log.
@@ -37,36 +35,16 @@ pub struct Installed {
     pub grant: Grant,
     /// How often the grant was changed.
     pub grant_version: u32,
-    /// The modules it was bound to, oldest first, the active one among them.
-    pub history: Vec<Candidate>,
-    /// Place of the active module in the history.
-    pub active: usize,
-}
-
-/// A module in a behavior's history.
-#[derive(Debug, Clone)]
-pub struct Candidate {
-    /// The module.
-    pub digest: Digest,
-    /// Its version.
-    pub version: Version,
-    /// When it was installed.
-    pub installed_at: Timestamp,
-    /// Who installed it.
-    pub by: Option<String>,
-}
-
-impl Installed {
-    /// The module that a rollback returns to.
-    pub fn previous(&self) -> Option<&Candidate> {
-        self.history.get(self.active.checked_sub(1)?)
-    }
 }
 
 /// All behaviors, now and at every earlier entry.
 #[derive(Debug, Default)]
 pub struct Registry {
     standings: Vec<(u64, Standing)>,
+    /// What the names that stand were bound to before, and what is offered for them.
+    bindings: HashMap<BehaviorName, Arc<Bindings>>,
+    /// Every module that a name was ever bound to, also one that does not stand any more.
+    ever: HashMap<BehaviorName, HashSet<Digest>>,
     modules: HashMap<Digest, Arc<Behavior>>,
 }
 
@@ -78,16 +56,24 @@ impl Registry {
         let mut standing = (*self.now()).clone();
         match event {
             Event::BehaviorInstalled(body) => {
-                let installed = self.installed(body, &standing, record.time)?;
+                let installed = self.installed(body, &standing, record)?;
                 standing.insert(body.name.clone(), Arc::new(installed));
             }
+            Event::BehaviorOffered(body) => {
+                let version = Behavior::check(body.manifest.clone())?.version;
+                let Some(bindings) = self.bindings.get_mut(&body.name) else { return Ok(()) };
+                let (digest, by) = (body.digest, body.by.clone());
+                Arc::make_mut(bindings).offer(Candidate { digest, version, offered_at: record.time, by });
+                // Nothing is bound otherwise than before.
+                return Ok(());
+            }
             Event::BehaviorRolledBack(body) => {
-                let behavior = self.modules.get(&body.digest).cloned();
+                let Some(behavior) = self.modules.get(&body.digest).cloned() else { return Ok(()) };
+                let Some(bindings) = self.bindings.get_mut(&body.name) else { return Ok(()) };
+                if !Arc::make_mut(bindings).roll_back(body.digest, record.time, body.by.clone()) {
+                    return Ok(());
+                }
                 change(&mut standing, &body.name, |installed| {
-                    let place =
-                        installed.history[..installed.active].iter().rposition(|past| past.digest == body.digest);
-                    let (Some(place), Some(behavior)) = (place, behavior) else { return };
-                    installed.active = place;
                     installed.digest = body.digest;
                     installed.effective_config = completed(&behavior, &installed.config);
                     installed.behavior = behavior;
@@ -106,6 +92,7 @@ impl Registry {
             }),
             Event::BehaviorRemoved(body) => {
                 standing.remove(&body.name);
+                self.bindings.remove(&body.name);
             }
             _ => return Ok(()),
         }
@@ -117,19 +104,17 @@ impl Registry {
         &mut self,
         body: &BehaviorInstalled,
         standing: &BTreeMap<BehaviorName, Arc<Installed>>,
-        time: Timestamp,
+        record: &Record,
     ) -> Result<Installed, ManifestError> {
         let behavior = match self.modules.get(&body.digest) {
             Some(behavior) => Arc::clone(behavior),
             None => Arc::new(Behavior::check(body.manifest.clone())?),
         };
         self.modules.insert(body.digest, Arc::clone(&behavior));
+        self.ever.entry(body.name.clone()).or_default().insert(body.digest);
+        let bindings = Arc::make_mut(self.bindings.entry(body.name.clone()).or_default());
+        bindings.bind(record.seq, record.time, body.digest, behavior.version.clone(), body.by.clone());
         let before = standing.get(&body.name);
-        let mut history = before.map(|before| before.history[..=before.active].to_vec()).unwrap_or_default();
-        if history.last().is_none_or(|last| last.digest != body.digest) {
-            let version = behavior.version.clone();
-            history.push(Candidate { digest: body.digest, version, installed_at: time, by: body.by.clone() });
-        }
         let config = before.map(|before| before.config.clone()).unwrap_or_default();
         Ok(Installed {
             name: body.name.clone(),
@@ -139,8 +124,6 @@ impl Registry {
             config,
             grant: before.map(|before| before.grant.clone()).unwrap_or_default(),
             grant_version: before.map_or(0, |before| before.grant_version),
-            active: history.len() - 1,
-            history,
             behavior,
         })
     }
@@ -159,6 +142,25 @@ impl Registry {
     pub fn at(&self, seq: u64) -> Standing {
         let count = self.standings.partition_point(|(changed, _)| *changed <= seq);
         count.checked_sub(1).map(|last| Arc::clone(&self.standings[last].1)).unwrap_or_default()
+    }
+
+    /// What a name that stands was bound to, and what is offered for it.
+    pub fn bindings(&self, name: &BehaviorName) -> Arc<Bindings> {
+        self.bindings.get(name).cloned().unwrap_or_default()
+    }
+
+    /// Whether a name was ever bound to a module, however long ago.
+    pub fn was_bound(&self, name: &BehaviorName, digest: Digest) -> bool {
+        self.ever.get(name).is_some_and(|digests| digests.contains(&digest))
+    }
+
+    /// The modules that are needed whether or not a flow names them: the histories and candidates of what stands, and
+    /// whatever was bound at entry `since` or after, which activities that are not matched yet may start.
+    pub fn needed(&self, since: u64) -> HashSet<Digest> {
+        let first = self.standings.partition_point(|(changed, _)| *changed <= since).saturating_sub(1);
+        let bound = self.standings[first..].iter().flat_map(|(_, standing)| standing.values());
+        let kept = self.bindings.values().flat_map(|bindings| bindings.digests());
+        bound.map(|installed| installed.digest).chain(kept).collect()
     }
 
     /// What a module says it is, if it was ever installed.

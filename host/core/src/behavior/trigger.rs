@@ -1,15 +1,13 @@
 //! Triggers: patterns over activities, and why one did not match.
 
-use cel::{Context, Program};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::ManifestError;
+use super::{Filter, ManifestError};
 use crate::{
     activity::Activity,
     ids::{BoxName, TypeName},
-    limits::FILTER_BYTES,
 };
 
 /// A trigger as the manifest writes it.
@@ -152,58 +150,5 @@ impl TransitionDocument {
         let side = |side: &Option<Value>| side.as_ref().map_or_else(|| "any".to_owned(), Value::to_string);
         let message = format!("{} changed otherwise than {} to {}", self.field, side(&self.from), side(&self.to));
         Err(WhyNot::new("transition", message))
-    }
-}
-
-/// A compiled CEL expression. It has no clock and sees nothing but the activity.
-#[derive(Debug)]
-pub struct Filter {
-    source: String,
-    program: Program,
-}
-
-impl Filter {
-    /// Compiles an expression of at most [`FILTER_BYTES`] bytes.
-    pub fn compile(source: &str) -> Result<Self, String> {
-        if source.len() > FILTER_BYTES {
-            return Err(format!("{} bytes, at most {FILTER_BYTES}", source.len()));
-        }
-        let program = Program::compile(source).map_err(|error| error.to_string())?;
-        Ok(Self { source: source.to_owned(), program })
-    }
-
-    fn holds(&self, activity: &Activity) -> Result<(), WhyNot> {
-        let mut context = Context::default();
-        let document = Value::Object(activity.document.clone());
-        let changes = serde_json::to_value(&activity.transitions).unwrap_or(Value::Null);
-        context.add_variable_from_value("object", to_cel(activity.object_document()));
-        context.add_variable_from_value("transitions", to_cel(&changes));
-        context.add_variable_from_value("activity", to_cel(&document));
-        let quoted: String = self.source.chars().take(200).collect();
-        match self.program.execute(&context) {
-            Ok(cel::Value::Bool(true)) => Ok(()),
-            Ok(cel::Value::Bool(false)) => Err(WhyNot::new("filter", format!("{quoted} is false"))),
-            Ok(other) => Err(WhyNot::new("filter-error", format!("{quoted} is {:?}, not a bool", other.type_of()))),
-            Err(error) => Err(WhyNot::new("filter-error", format!("{quoted}: {error}"))),
-        }
-    }
-}
-
-/// JSON as CEL sees it: every integer is an `int`, so that `object.price > 100` needs no suffix.
-fn to_cel(value: &Value) -> cel::Value {
-    match value {
-        Value::Null => cel::Value::Null,
-        Value::Bool(value) => (*value).into(),
-        Value::Number(number) => match number.as_i64() {
-            Some(integer) => integer.into(),
-            None => number.as_f64().unwrap_or(f64::MAX).into(),
-        },
-        Value::String(text) => text.as_str().into(),
-        Value::Array(items) => items.iter().map(to_cel).collect::<Vec<_>>().into(),
-        Value::Object(members) => {
-            let members: std::collections::HashMap<String, cel::Value> =
-                members.iter().map(|(name, value)| (name.clone(), to_cel(value))).collect();
-            members.into()
-        }
     }
 }

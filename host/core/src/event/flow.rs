@@ -137,6 +137,18 @@ pub struct NodeFailed {
     pub log: Vec<GuestLogLine>,
 }
 
+/// A node is about to be called by a host that works cautiously. If the host ends before the call does, this entry
+/// is what the next one finds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeAttempted {
+    /// The flow.
+    pub flow: FlowId,
+    /// The node.
+    pub node: NodeId,
+    /// Which call of it this is, from 1.
+    pub attempt: u32,
+}
+
 /// A wait was reached.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeSuspended {

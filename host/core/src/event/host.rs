@@ -23,7 +23,20 @@ pub struct BehaviorInstalled {
     pub enabled: bool,
 }
 
-/// A name was bound to the module before its current one.
+/// A module was offered for a name. It is bound to nothing until an operator activates it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BehaviorOffered {
+    /// The name.
+    pub name: BehaviorName,
+    /// The module.
+    pub digest: Digest,
+    /// What it says it is.
+    pub manifest: Manifest,
+    /// Who offers it.
+    pub by: Option<String>,
+}
+
+/// A name was bound to the module that its current one replaced.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BehaviorRolledBack {
     /// The name.

@@ -3,6 +3,7 @@
 mod flow;
 mod host;
 mod object;
+mod run;
 
 use std::sync::Arc;
 
@@ -16,13 +17,15 @@ use crate::{
 
 pub use flow::{
     Current, EffectChanged, FiredBy, FlowCancelled, FlowCompleted, FlowFailed, FlowResumed, FlowRetried, FlowStarted,
-    FlowSuspended, NodeDone, NodeError, NodeFailed, NodeFired, NodeRetrying, NodeSuspended, SignalReceived, Timer,
+    FlowSuspended, NodeAttempted, NodeDone, NodeError, NodeFailed, NodeFired, NodeRetrying, NodeSuspended,
+    SignalReceived, Timer,
 };
 pub use host::{
-    ActorCreated, BehaviorConfigured, BehaviorGranted, BehaviorInstalled, BehaviorRemoved, BehaviorRolledBack,
-    BehaviorSwitched, Erased,
+    ActorCreated, BehaviorConfigured, BehaviorGranted, BehaviorInstalled, BehaviorOffered, BehaviorRemoved,
+    BehaviorRolledBack, BehaviorSwitched, Erased,
 };
 pub use object::{ActivityAppended, ActivityMatched, ObjectRevised, SlugAssigned};
+pub use run::{HostStarted, HostStopped};
 
 /// Declares [`Event`]: a variant, the struct it holds and the kind that its entries carry.
 macro_rules! events {
@@ -64,6 +67,7 @@ events! {
     ActivityAppended(ActivityAppended) = "activity.appended",
     ActivityMatched(ActivityMatched) = "activity.matched",
     FlowStarted(Arc<FlowStarted>) = "flow.started",
+    NodeAttempted(NodeAttempted) = "node.attempted",
     NodeDone(NodeDone) = "node.done",
     NodeRetrying(NodeRetrying) = "node.retrying",
     NodeFailed(NodeFailed) = "node.failed",
@@ -78,12 +82,15 @@ events! {
     FlowRetried(FlowRetried) = "flow.retried",
     EffectChanged(EffectChanged) = "effect.changed",
     BehaviorInstalled(BehaviorInstalled) = "behavior.installed",
+    BehaviorOffered(BehaviorOffered) = "behavior.offered",
     BehaviorRolledBack(BehaviorRolledBack) = "behavior.rolled-back",
     BehaviorSwitched(BehaviorSwitched) = "behavior.switched",
     BehaviorConfigured(BehaviorConfigured) = "behavior.configured",
     BehaviorGranted(BehaviorGranted) = "behavior.granted",
     BehaviorRemoved(BehaviorRemoved) = "behavior.removed",
     ActorCreated(ActorCreated) = "actor.created",
+    HostStarted(HostStarted) = "host.started",
+    HostStopped(HostStopped) = "host.stopped",
     Erased(Erased) = "erased",
 }
 
@@ -175,6 +182,7 @@ impl Event {
             Self::ActivityAppended(body) => box_stream(&body.activity.owner, body.activity.r#box),
             Self::ActivityMatched(body) => box_stream(&body.owner, body.r#box),
             Self::FlowStarted(body) => flow_stream(body.flow),
+            Self::NodeAttempted(body) => flow_stream(body.flow),
             Self::NodeDone(body) => flow_stream(body.flow),
             Self::NodeRetrying(body) => flow_stream(body.flow),
             Self::NodeFailed(body) => flow_stream(body.flow),
@@ -189,12 +197,14 @@ impl Event {
             Self::FlowRetried(body) => flow_stream(body.flow),
             Self::EffectChanged(body) => flow_stream(body.flow),
             Self::BehaviorInstalled(body) => behavior_stream(&body.name),
+            Self::BehaviorOffered(body) => behavior_stream(&body.name),
             Self::BehaviorRolledBack(body) => behavior_stream(&body.name),
             Self::BehaviorSwitched(body) => behavior_stream(&body.name),
             Self::BehaviorConfigured(body) => behavior_stream(&body.name),
             Self::BehaviorGranted(body) => behavior_stream(&body.name),
             Self::BehaviorRemoved(body) => behavior_stream(&body.name),
             Self::ActorCreated(body) => Stream(format!("actor:{}", body.name).into()),
+            Self::HostStarted(_) | Self::HostStopped(_) => run_stream(),
             Self::Erased(_) => Stream("host".into()),
         }
     }
@@ -203,6 +213,7 @@ impl Event {
     pub fn flow(&self) -> Option<FlowId> {
         match self {
             Self::FlowStarted(body) => Some(body.flow),
+            Self::NodeAttempted(body) => Some(body.flow),
             Self::NodeDone(body) => Some(body.flow),
             Self::NodeRetrying(body) => Some(body.flow),
             Self::NodeFailed(body) => Some(body.flow),
@@ -221,12 +232,15 @@ impl Event {
             | Self::ActivityAppended(_)
             | Self::ActivityMatched(_)
             | Self::BehaviorInstalled(_)
+            | Self::BehaviorOffered(_)
             | Self::BehaviorRolledBack(_)
             | Self::BehaviorSwitched(_)
             | Self::BehaviorConfigured(_)
             | Self::BehaviorGranted(_)
             | Self::BehaviorRemoved(_)
             | Self::ActorCreated(_)
+            | Self::HostStarted(_)
+            | Self::HostStopped(_)
             | Self::Erased(_) => None,
         }
     }
@@ -250,6 +264,11 @@ pub fn slug_stream(slug: &str) -> Stream {
 /// The stream of a flow.
 pub fn flow_stream(flow: FlowId) -> Stream {
     Stream(format!("flow:{flow}").into())
+}
+
+/// The stream of the host's starts and stops.
+pub fn run_stream() -> Stream {
+    Stream("host:run".into())
 }
 
 /// The stream of a behavior.

@@ -64,6 +64,8 @@ pub struct NodeState {
     pub failed_calls: u32,
     /// All calls made.
     pub attempts: u32,
+    /// Cautious attempts since the last call whose end is known.
+    pub open_attempts: u32,
     /// When the next call is due after a failed one.
     pub retry_at: Option<Timestamp>,
     /// What it waits for while it is suspended.
@@ -91,6 +93,7 @@ impl NodeState {
             ready_at: None,
             failed_calls: 0,
             attempts: 0,
+            open_attempts: 0,
             retry_at: None,
             waiting: None,
             output: Value::Null,
@@ -187,9 +190,14 @@ impl FlowState {
         }
         match event {
             Event::NodeDone(done) => self.node_done(seq, time, done)?,
+            Event::NodeAttempted(attempted) => {
+                let node = self.find(seq, &attempted.node)?;
+                self.nodes[node.index()].open_attempts += 1;
+            }
             Event::NodeRetrying(retrying) => {
                 let node = self.find(seq, &retrying.node)?;
                 let state = &mut self.nodes[node.index()];
+                state.open_attempts = 0;
                 state.started_at.get_or_insert(time);
                 state.attempts = retrying.attempt;
                 state.failed_calls += 1;
@@ -200,6 +208,7 @@ impl FlowState {
                 let node = self.turn(seq, &failed.node, NodeEvent::Fail)?;
                 let state = &mut self.nodes[node.index()];
                 state.attempts = state.attempts.max(failed.attempt);
+                state.open_attempts = 0;
                 state.started_at.get_or_insert(failed.started_at);
                 state.finished_at = Some(time);
                 state.fuel = Some(failed.fuel);
@@ -243,6 +252,7 @@ impl FlowState {
         self.turn(seq, &done.node, if awaits { NodeEvent::Suspend } else { NodeEvent::Finish })?;
         let state = &mut self.nodes[node.index()];
         state.attempts = done.attempt;
+        state.open_attempts = 0;
         state.started_at.get_or_insert(done.started_at);
         state.finished_at = (!awaits).then_some(time);
         state.waiting = awaits.then_some(Waiting::Effects);

@@ -252,6 +252,36 @@ fn a_retry_failure_is_tried_after_1_10_and_60_seconds_and_then_fails() {
 }
 
 #[test]
+fn a_call_found_open_at_its_fifth_start_fails_as_host_died_and_may_be_retried() {
+    let mut world = World::new(&manifest(json!([step("only")]), json!([])), &nothing);
+    let announced = |world: &World<'_>| {
+        let Some(Step::Call { node, attempt }) = next(&world.flow, world.now).into_iter().next() else {
+            panic!("the node is ready");
+        };
+        walk::attempt_cautiously(&world.flow, Attempt { node, attempt, started_at: world.now })
+    };
+    // The first start ended without a word; the second, third and fourth announced the call and ended in it.
+    for _ in 2..=4 {
+        let event = announced(&world);
+        assert_eq!(event.kind(), "node.attempted");
+        world.take(event);
+        assert_eq!(world.node("only"), NodeStatus::Pending);
+    }
+    let event = announced(&world);
+    let Event::NodeFailed(failed) = &event else { panic!("{event:?}") };
+    assert_eq!(failed.error.rule, "host_died");
+    world.take(event);
+    world.run();
+    assert_eq!((world.flow.status(), world.calls.len()), (FlowStatus::Failed, 0));
+    let flow = world.flow.id();
+    world.take(FlowRetried { flow, by: None, current: None }.into());
+    assert_eq!(announced(&world).kind(), "node.attempted", "it counts anew");
+    world.run();
+    assert_eq!(world.flow.status(), FlowStatus::Completed);
+    assert_eq!(world.refolded().status(), FlowStatus::Completed);
+}
+
+#[test]
 fn a_retried_flow_calls_only_what_is_not_done() {
     let script = |node: &str, attempt| match (node, attempt) {
         ("b", 1) => Err(GuestFailure::Fatal("broken".to_owned())),

@@ -9,12 +9,14 @@ use crate::{
     behavior::{Grant, NodeIndex, NodeWork, Wait},
     call::{Call, Outcome, RequestedEffect},
     effect::{Effect, check_payload, is_carried_out_by_recording},
-    event::{Event, FiredBy, NodeDone, NodeError, NodeFailed, NodeFired, NodeRetrying, NodeSuspended, Timer},
+    event::{
+        Event, FiredBy, NodeAttempted, NodeDone, NodeError, NodeFailed, NodeFired, NodeRetrying, NodeSuspended, Timer,
+    },
     flow::FlowState,
-    guest::{GuestFailure, GuestReport},
+    guest::{GuestFailure, GuestReport, Surroundings},
     ids::EffectId,
     json,
-    limits::{CALL_EFFECTS, FLOW_EFFECTS, GUEST_INPUT_BYTES},
+    limits::{CALL_EFFECTS, CAUTIOUS_ATTEMPTS, FLOW_EFFECTS, GUEST_INPUT_BYTES},
     state::EffectStatus,
     time::{Timestamp, Until},
 };
@@ -57,6 +59,13 @@ pub fn call(flow: &FlowState, activity: &Activity, attempt: Attempt) -> Result<S
         return Err(NodeError { rule: "input-bytes".to_owned(), message });
     }
     Ok(text)
+}
+
+/// What the guest finds around it in a call of a node that is ready.
+pub fn surroundings(flow: &FlowState, node: NodeIndex) -> Surroundings {
+    let now = flow.node(node).ready_at.unwrap_or(flow.summary.started_at);
+    let memory_bytes = flow.started.grant.memory_bytes();
+    Surroundings::of_call(now, flow.id(), &flow.dag.node(node).id, None, memory_bytes)
 }
 
 /// What a guest's answer means for its node at `now`.
@@ -104,6 +113,19 @@ pub fn conclude(
         .into(),
         None => failed(flow, attempt, error, report.fuel, report.log),
     }
+}
+
+/// What a host that works cautiously records before it calls a node: that it is about to, or, where hosts have ended
+/// with this call often enough, that the node failed.
+pub fn attempt_cautiously(flow: &FlowState, attempt: Attempt) -> Event {
+    let open = flow.node(attempt.node).open_attempts;
+    if open >= CAUTIOUS_ATTEMPTS {
+        let message = format!("the host ended during this call at each of its last {} starts", open + 1);
+        let error = NodeError { rule: "host_died".to_owned(), message };
+        return failed(flow, attempt, error, 0, Vec::new());
+    }
+    let node = flow.dag.node(attempt.node).id.clone();
+    NodeAttempted { flow: flow.id(), node, attempt: attempt.attempt }.into()
 }
 
 /// The failure of a node.

@@ -9,14 +9,15 @@ use std::{
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
-use rosehip_core::behavior::{Grant, Policy};
+use rosehip_core::{behavior::Grant, limits::GUEST_MEMORY_BYTES};
 use serde_json::{Map, Value, json};
 
 use super::{
     Context, DataDir,
     exit::Failure,
+    grants::{GrantChange, policy, policy_text, regrant, say_what_is_missing},
     output::{Table, bold, plain, print, print_json, say},
-    wire::{self, Behavior, Installation},
+    wire::{self, Behavior, Candidate, Installation},
 };
 use crate::client::{Client, Request};
 
@@ -34,7 +35,22 @@ pub(super) enum Behaviors {
         name: String,
     },
     Install(Install),
-    /// Bind a behavior to the module before its active one. Flows that wait keep theirs.
+    /// Bind a behavior to one of its candidates, or to a module of its history.
+    #[command(after_help = "\
+Examples:
+  rosehip behaviors show publish                      lists candidates and history
+  rosehip behaviors activate publish 3f9a1c77
+  rosehip behaviors activate publish 3f9a1c77 --force  a lower version than the active one")]
+    Activate {
+        /// The behavior.
+        name: String,
+        /// The module's digest, or the first 8 or more of its digits.
+        digest: String,
+        /// Activate a version that is lower than the active one.
+        #[arg(long)]
+        force: bool,
+    },
+    /// Bind a behavior to the module that its active one replaced. Flows that wait keep theirs.
     Rollback {
         /// The behavior.
         name: String,
@@ -50,25 +66,32 @@ pub(super) enum Behaviors {
         name: String,
     },
     Config(Config),
-    /// Grant a behavior kinds of effect that its manifest declares.
+    /// Grant a behavior kinds of effect that its manifest declares, or more memory.
     #[command(after_help = "\
 Examples:
   rosehip behaviors grant publish email
-  rosehip behaviors grant publish notify=log,team     only to these channels")]
+  rosehip behaviors grant publish notify=log,team     only to these channels
+  rosehip behaviors grant thumbnails --memory 256")]
     Grant {
         /// The behavior.
         name: String,
         /// Kinds of effect, each perhaps narrowed to channels.
-        #[arg(required = true, value_name = "KIND[=CHANNEL,…]")]
+        #[arg(required_unless_present = "memory", value_name = "KIND[=CHANNEL,…]")]
         kinds: Vec<String>,
+        /// Memory of a call, from 64 MiB, which every behavior has, to 256.
+        #[arg(long, value_name = "MIB")]
+        memory: Option<u32>,
     },
-    /// Take kinds of effect back from a behavior. What is not dispatched yet is denied.
+    /// Take kinds of effect, or memory, back from a behavior. What is not dispatched yet is denied.
     Revoke {
         /// The behavior.
         name: String,
         /// Kinds of effect.
-        #[arg(required = true, value_name = "KIND")]
+        #[arg(required_unless_present = "memory", value_name = "KIND")]
         kinds: Vec<String>,
+        /// Go back to the memory that every behavior has.
+        #[arg(long)]
+        memory: bool,
     },
     /// Remove a behavior.
     Rm {
@@ -139,10 +162,11 @@ enum Prepared {
     List,
     Show(String),
     Install { install: Install, wasm: Vec<u8> },
+    Activate { name: String, digest: String, force: bool },
     Act { name: String, action: &'static str },
     ShowConfig(String),
     SetConfig { name: String, config: Map<String, Value> },
-    Regrant { name: String, given: Vec<Policy>, taken: BTreeSet<String> },
+    Regrant { name: String, change: GrantChange },
     Remove { name: String, cancel: bool },
 }
 
@@ -152,6 +176,7 @@ impl Prepared {
             Behaviors::Ls => Self::List,
             Behaviors::Show { name } => Self::Show(name),
             Behaviors::Install(install) => Self::Install { wasm: read(&install.file)?, install },
+            Behaviors::Activate { name, digest, force } => Self::Activate { name, digest, force },
             Behaviors::Rollback { name } => Self::Act { name, action: "rollback" },
             Behaviors::Enable { name } => Self::Act { name, action: "enable" },
             Behaviors::Disable { name } => Self::Act { name, action: "disable" },
@@ -159,13 +184,14 @@ impl Prepared {
             Behaviors::Config(Config { name, action: Some(ConfigAction::Set { file }) }) => {
                 Self::SetConfig { name, config: object(&file, &read(&file)?)? }
             }
-            Behaviors::Grant { name, kinds } => Self::Regrant {
-                name,
-                given: kinds.iter().map(|kind| policy(kind)).collect::<Result<_, _>>()?,
-                taken: BTreeSet::new(),
-            },
-            Behaviors::Revoke { name, kinds } => {
-                Self::Regrant { name, given: Vec::new(), taken: kinds.into_iter().collect() }
+            Behaviors::Grant { name, kinds, memory } => {
+                let given = kinds.iter().map(|kind| policy(kind)).collect::<Result<_, _>>()?;
+                let memory = memory.map(Some);
+                Self::Regrant { name, change: GrantChange { given, taken: BTreeSet::new(), memory } }
+            }
+            Behaviors::Revoke { name, kinds, memory } => {
+                let (taken, memory) = (kinds.into_iter().collect(), memory.then_some(None));
+                Self::Regrant { name, change: GrantChange { given: Vec::new(), taken, memory } }
             }
             Behaviors::Rm { name, cancel } => Self::Remove { name, cancel },
         })
@@ -183,6 +209,11 @@ impl Prepared {
                 let request = request.query("force", install.force.then_some(true)).wasm(wasm);
                 installed(&client.json(request).await?, as_json)
             }
+            Self::Activate { name, digest, force } => {
+                let body = json!({"digest": digest, "force": force});
+                let request = Request::post(&["behaviors", &name, "activate"]).json(&body);
+                installed(&client.json(request).await?, as_json)
+            }
             Self::Act { name, action } => {
                 switched(&client.json(Request::post(&["behaviors", &name, action])).await?, as_json)
             }
@@ -194,7 +225,7 @@ impl Prepared {
                 say(&format!("configured {name}"));
                 Ok(())
             }
-            Self::Regrant { name, given, taken } => regrant(client, &name, given, &taken, as_json).await,
+            Self::Regrant { name, change } => regrant(client, &name, change, as_json).await,
             Self::Remove { name, cancel } => {
                 client.send(Request::delete(&["behaviors", &name]).query("cancel", cancel.then_some(true))).await?;
                 say(&format!("removed {name}"));
@@ -222,57 +253,6 @@ fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
 fn object(file: &Path, text: &[u8]) -> anyhow::Result<Map<String, Value>> {
     let from = if file == Path::new("-") { "stdin".to_owned() } else { file.display().to_string() };
     serde_json::from_slice(text).with_context(|| format!("{from}: it is not a JSON object"))
-}
-
-/// `KIND`, or `KIND=CHANNEL,…`.
-fn policy(text: &str) -> Result<Policy, Failure> {
-    let (kind, channels) = match text.split_once('=') {
-        Some((kind, channels)) => (kind, Some(channels.split(',').map(str::to_owned).collect::<BTreeSet<_>>())),
-        None => (text, None),
-    };
-    if kind.is_empty() || channels.as_ref().is_some_and(|channels| channels.contains("")) {
-        return Err(Failure::usage(format!("{text:?} is neither KIND nor KIND=CHANNEL,…")));
-    }
-    Ok(Policy { kind: kind.to_owned(), channels })
-}
-
-/// A grant with what is given put over what was there, and what is taken gone.
-fn regranted(grant: Grant, given: Vec<Policy>, taken: &BTreeSet<String>) -> Grant {
-    let replaced = |kind: &str| taken.contains(kind) || given.iter().any(|policy| policy.kind == kind);
-    let mut effects: Vec<_> = grant.effects.into_iter().filter(|policy| !replaced(&policy.kind)).collect();
-    effects.extend(given);
-    Grant { effects }
-}
-
-async fn regrant(
-    client: &Client,
-    name: &str,
-    given: Vec<Policy>,
-    taken: &BTreeSet<String>,
-    as_json: bool,
-) -> anyhow::Result<()> {
-    let grant: Grant = client.json(Request::get(&["behaviors", name, "policy"])).await?;
-    if let Some(kind) = taken.iter().find(|kind| !grant.kinds().any(|granted| granted == *kind)) {
-        return Err(Failure::not_found(format!("{kind} is not granted to {name}")).into());
-    }
-    let grant = regranted(grant, given, taken);
-    client.send(Request::put(&["behaviors", name, "policy"]).json(&json!(grant))).await?;
-    if as_json {
-        return print_json(&grant);
-    }
-    say(&format!("{name} may: {}", grant.effects.iter().map(policy_text).collect::<Vec<_>>().join(", ")));
-    let behavior: Behavior = client.json(Request::get(&["behaviors", name])).await?;
-    say_what_is_missing(&behavior);
-    Ok(())
-}
-
-fn policy_text(policy: &Policy) -> String {
-    match &policy.channels {
-        None => policy.kind.clone(),
-        Some(channels) => {
-            format!("{}={}", policy.kind, channels.iter().map(String::as_str).collect::<Vec<_>>().join(","))
-        }
-    }
 }
 
 fn list(answer: &Value, as_json: bool) -> anyhow::Result<()> {
@@ -305,6 +285,7 @@ fn page(behavior: &Behavior) -> String {
         Some(grant) => grant.effects.iter().map(policy_text).collect(),
         None => behavior.granted.clone(),
     };
+    let memory = format!("{} MiB", behavior.policy.as_ref().map_or(GUEST_MEMORY_BYTES, Grant::memory_bytes) >> 20);
     let triggers: Vec<_> = behavior.triggers.iter().map(wire::words).collect();
     let heading = format!("{} {} · {}", bold(&behavior.name), plain(&behavior.version), state(behavior));
     let facts = [
@@ -314,6 +295,8 @@ fn page(behavior: &Behavior) -> String {
         ("runner", behavior.runner.clone()),
         ("effects", behavior.effects.join(", ")),
         ("granted", granted.join(", ")),
+        ("memory", memory),
+        ("offered", behavior.candidates.iter().map(offer).collect::<Vec<_>>().join("\n          ")),
         ("history", behavior.history.iter().map(installation).collect::<Vec<_>>().join("\n          ")),
     ];
     let facts = facts.map(|(label, value)| format!("{label:<9} {value}"));
@@ -322,8 +305,19 @@ fn page(behavior: &Behavior) -> String {
 
 fn installation(past: &Installation) -> String {
     let digest: String = past.digest.chars().take(SHORT).collect();
-    let by = past.by.as_deref().map(|by| format!(" by {by}")).unwrap_or_default();
-    plain(&format!("{} {} {digest}{by}", past.installed_at, past.version))
+    let active = if past.active { " active" } else { "" };
+    let back = past.rolled_back.as_ref().map(|back| format!(", rolled back {}{}", back.at, by(back.by.as_deref())));
+    let back = back.unwrap_or_default();
+    plain(&format!("{} {} {digest}{}{active}{back}", past.installed_at, past.version, by(past.by.as_deref())))
+}
+
+fn offer(offered: &Candidate) -> String {
+    let digest: String = offered.digest.chars().take(SHORT).collect();
+    plain(&format!("{} {} {digest}{}", offered.offered_at, offered.version, by(offered.by.as_deref())))
+}
+
+fn by(who: Option<&str>) -> String {
+    who.map(|who| format!(" by {who}")).unwrap_or_default()
 }
 
 /// Says what a behavior is now that a module was installed.
@@ -331,6 +325,13 @@ fn installed(answer: &Value, as_json: bool) -> anyhow::Result<()> {
     let behavior: Behavior = wire::read(answer)?;
     if as_json {
         return print_json(answer);
+    }
+    if let Some(offered) = &behavior.candidate {
+        let digest: String = offered.digest.chars().take(SHORT).collect();
+        let name = &behavior.name;
+        say(&plain(&format!("offered {name} {} ({digest}); {} stays active", offered.version, behavior.version)));
+        say(&format!("an operator activates it: `rosehip behaviors activate {name} {digest}`"));
+        return Ok(());
     }
     say(&plain(&format!("installed {}", binding(&behavior))));
     say_what_is_missing(&behavior);
@@ -351,37 +352,9 @@ fn binding(behavior: &Behavior) -> String {
     format!("{} {} ({digest}), {}", behavior.name, behavior.version, state(behavior))
 }
 
-fn say_what_is_missing(behavior: &Behavior) {
-    let missing = behavior.to_grant();
-    let name = &behavior.name;
-    if !missing.is_empty() {
-        say(&format!("it declares what it may not do yet; `rosehip behaviors grant {name} {}`", missing.join(" ")));
-    }
-    if !behavior.enabled {
-        say(&format!("it starts no flows; `rosehip behaviors enable {name}`"));
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_grant_is_a_kind_or_a_kind_with_channels() {
-        assert_eq!(policy_text(&policy("email").expect("a policy")), "email");
-        assert_eq!(policy_text(&policy("notify=team,log").expect("a policy")), "notify=log,team");
-        for bad in ["", "=log", "notify=", "notify=log,,team"] {
-            assert!(policy(bad).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn what_is_given_replaces_what_was_there() {
-        let given = vec![policy("notify=team").expect("a policy"), policy("email").expect("a policy")];
-        let grant = regranted(Grant::default(), given, &BTreeSet::from(["log".to_owned()]));
-        let kinds: Vec<_> = grant.effects.iter().map(policy_text).collect();
-        assert_eq!(kinds, ["validate", "notify=team", "email"]);
-    }
 
     #[test]
     fn a_page_shows_all_of_a_behavior() {
@@ -391,8 +364,18 @@ mod tests {
             "effects": ["notify", "validate"], "granted": ["validate", "notify"],
             "policy": {"effects": [{"kind": "validate"}, {"kind": "notify", "channels": ["log", "team"]}]},
             "history": [
-                {"digest": "ab".repeat(32), "version": "0.2.0", "installed_at": "2026-01-02T00:00:00.000Z", "by": "ada"},
                 {"digest": "cd".repeat(32), "version": "0.1.0", "installed_at": "2026-01-01T00:00:00.000Z", "by": null},
+                {
+                    "digest": "ab".repeat(32), "version": "0.2.0", "installed_at": "2026-01-02T00:00:00.000Z",
+                    "by": "ada", "active": true,
+                },
+                {
+                    "digest": "ef".repeat(32), "version": "0.3.0", "installed_at": "2026-01-03T00:00:00.000Z",
+                    "by": "watch", "rolled_back": {"at": "2026-01-03T01:00:00.000Z", "by": "ada"},
+                },
+            ],
+            "candidates": [
+                {"digest": "01".repeat(32), "version": "0.4.0", "offered_at": "2026-01-04T00:00:00.000Z", "by": "ann"},
             ],
         }))
         .expect("a behavior");
@@ -404,8 +387,11 @@ mod tests {
         runner    suspending
         effects   notify, validate
         granted   validate, notify=log,team
-        history   2026-01-02T00:00:00.000Z 0.2.0 abababababab by ada
-                  2026-01-01T00:00:00.000Z 0.1.0 cdcdcdcdcdcd
+        memory    64 MiB
+        offered   2026-01-04T00:00:00.000Z 0.4.0 010101010101 by ann
+        history   2026-01-01T00:00:00.000Z 0.1.0 cdcdcdcdcdcd
+                  2026-01-02T00:00:00.000Z 0.2.0 abababababab by ada active
+                  2026-01-03T00:00:00.000Z 0.3.0 efefefefefef by watch, rolled back 2026-01-03T01:00:00.000Z by ada
         "#);
     }
 }

@@ -26,6 +26,7 @@ impl Config {
             Self::Show if context.json => print_json(&loaded?.config),
             Self::Show => print(&toml::to_string(&loaded?.config)?),
             Self::Check => {
+                let loaded = loaded.and_then(|loaded| loaded.check_for_host().map(|()| loaded));
                 let file = loaded.map_err(failed_check)?.file;
                 print(&match file {
                     Some(path) => format!("ok: {}\n", path.display()),
@@ -39,8 +40,9 @@ impl Config {
 fn failed_check(error: ConfigError) -> anyhow::Error {
     match error {
         ConfigError::Unreadable { .. } => error.into(),
-        ConfigError::Malformed { .. } | ConfigError::UnknownKey { .. } | ConfigError::Invalid { .. } => {
-            Failure::mismatch(error.to_string()).into()
-        }
+        ConfigError::Malformed { .. }
+        | ConfigError::Watch { .. }
+        | ConfigError::UnknownKey { .. }
+        | ConfigError::Invalid { .. } => Failure::mismatch(error.to_string()).into(),
     }
 }

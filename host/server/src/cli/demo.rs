@@ -97,6 +97,7 @@ impl Demo {
             base_url: base_url.clone(),
             trusted_proxies: Vec::new(),
             accept_truncation: false,
+            watch: None,
         };
         let mut signals = Signals::listen()?;
         let server = Server::start(options, listener).await?;

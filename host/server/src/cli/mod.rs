@@ -3,12 +3,14 @@
 //! stderr.
 
 mod behaviors;
+pub mod compile;
 mod completion;
 mod config;
 mod demo;
 mod effects;
 mod exit;
 mod flows;
+mod grants;
 mod output;
 mod password;
 mod serve;

@@ -1,6 +1,6 @@
 //! `rosehip serve`.
 
-use std::time::Instant;
+use std::{path::PathBuf, time::Instant};
 
 use clap::Args;
 
@@ -17,6 +17,7 @@ use crate::{
 Examples:
   rosehip serve
   rosehip --data /srv/blog serve --listen 0.0.0.0:80
+  rosehip serve --watch ./behaviors                 install every module dropped into it
   ROSEHIP__SERVER__BASE_URL=https://blog.example rosehip serve
 
 The configuration is rosehip.toml in the data directory or the working directory; see `rosehip config show`.")]
@@ -24,6 +25,9 @@ pub(super) struct Serve {
     /// Host and port to listen on [default: 127.0.0.1:7420].
     #[arg(long, value_name = "HOST:PORT")]
     listen: Option<String>,
+    /// Install every module that is in this directory or is dropped into it, as an operator would.
+    #[arg(long, value_name = "DIR")]
+    watch: Option<PathBuf>,
     /// Accept a log that is shorter than the head that this host signed, such as one restored from a backup.
     #[arg(long)]
     accept_truncation: bool,
@@ -32,7 +36,9 @@ pub(super) struct Serve {
 impl Serve {
     pub(super) async fn run(self, context: &Context) -> anyhow::Result<()> {
         context.require_local("serve")?;
-        let config = config::load(&context.data, &Flags { listen: self.listen })?.config;
+        let loaded = config::load(&context.data, &Flags { listen: self.listen, watch: self.watch })?;
+        loaded.check_for_host()?;
+        let config = loaded.config;
         telemetry::init(&config.log);
         let mut signals = Signals::listen()?;
         let listener = serve::bind(&config.server.listen).await?;
@@ -43,6 +49,7 @@ impl Serve {
             base_url: base_url.clone(),
             trusted_proxies: config.server.trusted_proxies,
             accept_truncation: self.accept_truncation,
+            watch: config.behaviors.watch,
         };
         let begun = Instant::now();
         let server = tokio::select! {

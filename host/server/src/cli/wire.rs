@@ -129,6 +129,11 @@ pub(super) struct Behavior {
     pub(super) policy: Option<Grant>,
     #[serde(default)]
     pub(super) history: Vec<Installation>,
+    #[serde(default)]
+    pub(super) candidates: Vec<Candidate>,
+    /// What was sent, where it became a candidate.
+    #[serde(default)]
+    pub(super) candidate: Option<Candidate>,
 }
 
 impl Behavior {
@@ -148,6 +153,28 @@ pub(super) struct Installation {
     pub(super) digest: String,
     pub(super) version: String,
     pub(super) installed_at: String,
+    #[serde(default)]
+    pub(super) by: Option<String>,
+    #[serde(default)]
+    pub(super) active: bool,
+    #[serde(default)]
+    pub(super) rolled_back: Option<RolledBack>,
+}
+
+/// Who went back from a module.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct RolledBack {
+    pub(super) at: String,
+    #[serde(default)]
+    pub(super) by: Option<String>,
+}
+
+/// A module that is offered for a behavior.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Candidate {
+    pub(super) digest: String,
+    pub(super) version: String,
+    pub(super) offered_at: String,
     #[serde(default)]
     pub(super) by: Option<String>,
 }

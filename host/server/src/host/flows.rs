@@ -157,6 +157,8 @@ impl Host {
         };
         let runs = self.read_views(|views| views.flows(&filter, PAGE_MAX)).await?;
         let last = runs.iter().map(|(_, flow)| flow.run).max().unwrap_or(summary.run);
+        // What the new flow names is needed only once it is recorded; the collector waits for its turn.
+        let _turn = self.installing.lock().await;
         Ok(self.actions().rerun(flow, last + 1).await?)
     }
 

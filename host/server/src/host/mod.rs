@@ -1,8 +1,12 @@
 //! The host: everything behind the routes and the command line, put together from the adapters.
 
+mod admit;
 mod behaviors;
+mod collect;
 mod flows;
+mod installs;
 mod objects;
+mod refusals;
 
 use std::{
     path::PathBuf,
@@ -14,7 +18,7 @@ use data_encoding::BASE64;
 use rosehip_adapters::{
     accounts::Accounts,
     clock::SystemClock,
-    data_dir::{DataDir, DataDirOptions, log_path},
+    data_dir::{DataDir, DataDirOptions, cache_path, log_path},
     engine::{Engine, EngineParts},
     lock::DirLock,
     modules::ModuleFiles,
@@ -28,14 +32,17 @@ use rosehip_core::{
     event::{ActorCreated, Event, Record},
     guest::GuestEngine,
     ids::ActorName,
+    limits,
     log::{Append, Entry, Expected},
     ports::LogReader,
 };
-use rosehip_wasm::{EngineOptions, WasmEngine};
+use rosehip_wasm::{CacheOptions, CacheSecret, Compiler, EngineOptions, WasmEngine};
 
-pub use behaviors::{BehaviorError, InstallError, InstallRequest};
+pub use behaviors::BehaviorError;
 pub use flows::{ActionError, FlowDetail, FlowPage, FlowQuery};
+pub use installs::{Bound, InstallError, InstallRequest, Outcome};
 pub use objects::{Base, ObjectWrite, ReadError, Resolved, WriteError, Written};
+pub use refusals::Refusal;
 
 /// Objects that are written to at the same time and do not get into one another's way, about.
 const TURNS: usize = 64;
@@ -66,7 +73,10 @@ pub struct Host {
     views: Arc<Pool<ViewReader, ViewError>>,
     modules: Arc<ModuleFiles>,
     accounts: Accounts,
+    /// Changes to what is bound to names, and the removal of modules, are decided one after the other.
     installing: tokio::sync::Mutex<()>,
+    collector: Arc<collect::Collector>,
+    refusals: refusals::Refusals,
     /// Writes that lost a race wait here for their turn; see [`Host::write`].
     turns: [tokio::sync::Mutex<()>; TURNS],
     options: HostOptions,
@@ -86,7 +96,15 @@ impl Host {
         // More guest threads than cores, so that guests that use up their time hold up nobody else.
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let concurrency = (2 * cores).max(GUEST_THREADS);
-        let guests: Arc<dyn GuestEngine> = Arc::new(WasmEngine::new(&EngineOptions::new(concurrency))?);
+        let guests: Arc<dyn GuestEngine> = Arc::new(WasmEngine::new(&EngineOptions {
+            compiler: Compiler::Child { program: rosehip_wasm::own_program()? },
+            cache: Some(CacheOptions {
+                dir: cache_path(&options.data_dir),
+                secret: CacheSecret(dir.keys.cache()?),
+                bytes: limits::COMPILED_CACHE_BYTES,
+            }),
+            ..EngineOptions::new(concurrency)
+        })?);
         let engine_log = log_file.clone();
         let modules = Arc::new(dir.modules);
         let (intake, prepared) = Engine::prepare(EngineParts {
@@ -119,11 +137,16 @@ impl Host {
             modules,
             accounts: dir.accounts,
             installing: tokio::sync::Mutex::default(),
+            collector: Arc::default(),
+            refusals: refusals::Refusals::default(),
             turns: [const { tokio::sync::Mutex::const_new(()) }; TURNS],
             options,
             lock: Mutex::new(Some(dir.lock)),
         });
         host.begin(&dir.keys)?;
+        if host.options.runs_flows {
+            tokio::spawn(Arc::clone(&host.collector).run(Arc::downgrade(&host)));
+        }
         Ok(host)
     }
 
@@ -216,6 +239,9 @@ impl Host {
 
     /// Writes out what is queued, signs the head and stops.
     pub async fn stop(self: &Arc<Self>) {
+        self.collector.end();
+        // Whoever has the turn finishes what was begun.
+        drop(self.installing.lock().await);
         let host = Arc::clone(self);
         let stopped = tokio::task::spawn_blocking(move || {
             let threads = host.engine.write().unwrap_or_else(PoisonError::into_inner).stop();
@@ -223,6 +249,9 @@ impl Host {
                 if thread.join().is_err() {
                     tracing::error!("a thread of the engine panicked");
                 }
+            }
+            if let Err(error) = host.with_engine(Engine::end_run) {
+                tracing::warn!(%error, "the stop is not in the log; the next start takes it for a crash");
             }
             host.writer.stop();
             host.lock.lock().unwrap_or_else(PoisonError::into_inner).take();

@@ -13,7 +13,7 @@ pub(super) enum Need {
     Write,
     /// May signal flows that wait.
     Signal,
-    /// May upload a behavior, at least as a disabled candidate.
+    /// May upload a behavior, at least as a candidate that an operator activates.
     Upload,
     /// May do everything.
     Operate,

@@ -1,7 +1,7 @@
 //! Behaviors as people read them.
 
 use askama::Template;
-use rosehip_core::behavior::{Installed, NodeWork, Wait};
+use rosehip_core::behavior::{Binding, Bindings, Candidate, Installed, NodeWork, Wait};
 use serde_json::{Value, json};
 
 use super::{
@@ -12,7 +12,7 @@ use super::{
     page::{Badge, Frame, Moment},
     visitor::Visitor,
 };
-use crate::host::Host;
+use crate::host::{Host, Refusal};
 
 /// A behavior as the list shows it.
 struct BehaviorRow {
@@ -31,6 +31,15 @@ struct BehaviorRow {
 pub(super) struct BehaviorsPage {
     frame: Frame,
     behaviors: Vec<BehaviorRow>,
+    refused: Vec<RefusedRow>,
+}
+
+/// A file of the watched directory that did not load.
+struct RefusedRow {
+    file: String,
+    rule: String,
+    message: String,
+    at: Moment,
 }
 
 impl BehaviorsPage {
@@ -40,7 +49,14 @@ impl BehaviorsPage {
         Self {
             frame: Frame::new("Behaviors", visitor),
             behaviors: standing.values().map(|installed| BehaviorRow::of(installed)).collect(),
+            refused: host.refusals().into_iter().map(RefusedRow::from).collect(),
         }
+    }
+}
+
+impl From<Refusal> for RefusedRow {
+    fn from(Refusal { file, rule, message, at }: Refusal) -> Self {
+        Self { file, rule, message, at: Moment(at) }
     }
 }
 
@@ -105,7 +121,30 @@ struct VersionRow {
     version: String,
     at: Moment,
     by: String,
+    /// How it was rolled back from.
+    rolled_back: Option<(Moment, String)>,
+    /// Whether the name is bound to this module, by this binding or by a later one.
+    is_bound: bool,
     is_active: bool,
+    activation: Activation,
+    /// What the form does, for those who do not see the row.
+    label: String,
+}
+
+/// What a form sends to bind a module.
+struct Activation {
+    digest: String,
+    /// Whether its version is lower than the active one.
+    is_lower: bool,
+}
+
+struct CandidateRow {
+    digest: String,
+    version: String,
+    at: Moment,
+    by: String,
+    activation: Activation,
+    label: String,
 }
 
 /// One behavior.
@@ -121,10 +160,13 @@ pub(super) struct BehaviorPage {
     /// Kinds with whether they are granted.
     effects: Vec<(String, bool)>,
     to_grant: String,
+    candidates: Vec<CandidateRow>,
     history: Vec<VersionRow>,
     previous: Option<String>,
     config: String,
     config_error: Option<String>,
+    /// Linear memory of a call, in MiB.
+    memory_mib: usize,
     policy: String,
     policy_error: Option<String>,
     schema: Option<String>,
@@ -141,7 +183,7 @@ pub(super) enum Refused {
 
 impl BehaviorPage {
     /// The page of a behavior, with what was refused, if something was.
-    pub(super) fn new(visitor: &Visitor, installed: &Installed, refused: Option<Refused>) -> Self {
+    pub(super) fn new(visitor: &Visitor, installed: &Installed, bindings: &Bindings, refused: Option<Refused>) -> Self {
         let behavior = &installed.behavior;
         let row = BehaviorRow::of(installed);
         let needs: Vec<_> = behavior.needs.iter().map(ToString::to_string).collect();
@@ -155,10 +197,12 @@ impl BehaviorPage {
             nodes: nodes(installed),
             effects: behavior.effects.iter().map(|kind| (kind.clone(), granted.contains(&kind.as_str()))).collect(),
             to_grant: installed.grant.missing(&behavior.effects).join(", "),
-            history: history(installed),
-            previous: installed.previous().map(|previous| previous.version.to_string()),
+            candidates: candidates(installed, bindings),
+            history: history(installed, bindings),
+            previous: bindings.previous().map(|previous| previous.version.to_string()),
             config: pretty(&json!(installed.effective_config)),
             config_error: None,
+            memory_mib: installed.grant.memory_bytes() >> 20,
             policy: pretty(&json!(installed.grant)),
             policy_error: None,
             schema: behavior.manifest.config_schema.as_ref().map(pretty),
@@ -202,16 +246,40 @@ fn waits_for(work: &NodeWork) -> Option<String> {
     }
 }
 
+fn who(by: Option<&str>) -> String {
+    by.unwrap_or("the host").to_owned()
+}
+
 /// The modules that the name was bound to, the newest first.
-fn history(installed: &Installed) -> Vec<VersionRow> {
-    let row = |(place, past): (usize, &rosehip_core::behavior::Candidate)| VersionRow {
+fn history(installed: &Installed, bindings: &Bindings) -> Vec<VersionRow> {
+    let row = |(place, past): (usize, &Binding)| VersionRow {
         digest: past.digest.short(),
         version: past.version.to_string(),
         at: Moment(past.installed_at),
-        by: past.by.clone().unwrap_or_else(|| "the host".to_owned()),
-        is_active: place == installed.active,
+        by: who(past.by.as_deref()),
+        rolled_back: past.rolled_back.as_ref().map(|back| (Moment(back.at), who(back.by.as_deref()))),
+        is_bound: past.digest == installed.digest,
+        is_active: place == bindings.active_place(),
+        label: format!("Activate {} ({})", past.version, past.digest.short()),
+        activation: Activation { digest: past.digest.to_string(), is_lower: past.version < installed.behavior.version },
     };
-    let mut rows: Vec<_> = installed.history.iter().enumerate().map(row).collect();
+    let mut rows: Vec<_> = bindings.history().iter().enumerate().map(row).collect();
     rows.reverse();
     rows
+}
+
+/// The modules that are offered, the newest first.
+fn candidates(installed: &Installed, bindings: &Bindings) -> Vec<CandidateRow> {
+    let row = |offered: &Candidate| CandidateRow {
+        digest: offered.digest.short(),
+        version: offered.version.to_string(),
+        at: Moment(offered.offered_at),
+        by: who(offered.by.as_deref()),
+        label: format!("Activate {} ({})", offered.version, offered.digest.short()),
+        activation: Activation {
+            digest: offered.digest.to_string(),
+            is_lower: offered.version < installed.behavior.version,
+        },
+    };
+    bindings.candidates().iter().rev().map(row).collect()
 }

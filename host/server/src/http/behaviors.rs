@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use axum::{
     body::Body,
-    extract::{FromRequestParts, Path, State},
+    extract::{FromRequest, FromRequestParts, Path, Request, State},
     http::{HeaderMap, StatusCode, Uri, request::Parts},
     response::{IntoResponse, Redirect, Response},
 };
 use rosehip_core::{
-    behavior::{Grant, Installed},
+    behavior::{Bindings, Grant, Installed},
     ids::BehaviorName,
     json,
     limits::COMPONENT_BYTES,
@@ -28,7 +28,7 @@ use super::{
     page,
     visitor::Visitor,
 };
-use crate::host::{Host, InstallRequest};
+use crate::host::{Bound, Host, InstallRequest, Outcome};
 
 /// The behavior that a path names.
 pub(super) struct Named(BehaviorName);
@@ -61,8 +61,9 @@ pub(super) async fn list(State(app): State<App>, headers: HeaderMap, visitor: Vi
         return page::html(&BehaviorsPage::new(&visitor, &app.host));
     }
     let standing = app.host.behaviors();
-    let items: Vec<Value> = standing.values().map(|installed| behavior_json::item(installed)).collect();
-    document(form, &json!({"behaviors": items}))
+    let item = |installed: &Arc<Installed>| behavior_json::item(installed, &app.host.bindings(&installed.name));
+    let items: Vec<Value> = standing.values().map(item).collect();
+    document(form, &json!({"behaviors": items, "refused": app.host.refusals()}))
 }
 
 /// `GET /behaviors/{name}`
@@ -73,14 +74,16 @@ pub(super) async fn show(
     visitor: Visitor,
 ) -> Result<Response, Fault> {
     let installed = installed(&app.host, &name)?;
+    let bindings = app.host.bindings(&name);
     let form = choose(&headers, negotiate::PAGE);
     if form == Form::Html {
-        return Ok(page::html(&BehaviorPage::new(&visitor, &installed, None)));
+        return Ok(page::html(&BehaviorPage::new(&visitor, &installed, &bindings, None)));
     }
-    Ok(document(form, &behavior_json::detail(&installed)))
+    Ok(document(form, &behavior_json::detail(&installed, &bindings)))
 }
 
-/// `PUT /behaviors/{name}`: the body is a module. An author's stays disabled until an operator enables it.
+/// `PUT /behaviors/{name}`: the body is a module. An author's is a candidate until an operator activates it; under a
+/// new name it is disabled until an operator enables it.
 pub(super) async fn install(
     State(app): State<App>,
     Named(name): Named,
@@ -126,11 +129,60 @@ async fn install_as(
         enable: visitor.has(Need::Operate),
         by: visitor.by(),
     };
-    let done = app.host.install(request).await?;
-    let status = if done.created { StatusCode::CREATED } else { StatusCode::OK };
-    let mut value = behavior_json::detail(&done.installed);
+    Ok(bound(app, &app.host.install(request).await?))
+}
+
+/// The behavior as it stands after a module was installed or offered; `candidate` is there where it was offered.
+fn bound(app: &App, done: &Bound) -> Response {
+    let mut value = behavior_json::detail(&done.installed, &app.host.bindings(&done.installed.name));
     value["to_grant"] = json!(done.to_grant);
-    Ok((status, document(Form::Json, &value)).into_response())
+    let status = match &done.outcome {
+        Outcome::Created => StatusCode::CREATED,
+        Outcome::Replaced | Outcome::Unchanged => StatusCode::OK,
+        Outcome::Offered(offered) => {
+            value["candidate"] = behavior_json::candidate(offered);
+            StatusCode::OK
+        }
+    };
+    (status, document(Form::Json, &value)).into_response()
+}
+
+/// `POST /behaviors/{name}/activate`: `digest` names a candidate or something in the history, and may be abbreviated;
+/// `force` as with an install.
+pub(super) async fn activate(
+    State(app): State<App>,
+    Named(name): Named,
+    visitor: Visitor,
+    uri: Uri,
+    request: Request,
+) -> Result<Response, Fault> {
+    let (parts, body) = request.into_parts();
+    let is_for_people = wants_redirect(&parts);
+    let (digest, force) = match Input::from_request(Request::from_parts(parts, body), &()).await? {
+        Input::Form(mut fields) => {
+            let force = fields.get("force").is_some_and(|force| force == "true");
+            (fields.remove("digest").unwrap_or_default(), force)
+        }
+        Input::Json(members) => (digest_of(&members)?, truth(&members, "force")?),
+    };
+    let force = force || flag(&uri, "force");
+    let done = app.host.activate(&name, digest.trim(), force, visitor.by()).await?;
+    Ok(match is_for_people {
+        true => Redirect::to(&format!("/behaviors/{name}")).into_response(),
+        false => bound(&app, &done),
+    })
+}
+
+fn digest_of(members: &Map<String, Value>) -> Result<String, Fault> {
+    let digest = members.get("digest").and_then(Value::as_str);
+    digest.map(str::to_owned).ok_or_else(|| Fault::invalid("digest", "required", "must be a string"))
+}
+
+fn truth(members: &Map<String, Value>, name: &str) -> Result<bool, Fault> {
+    match members.get(name) {
+        None => Ok(false),
+        Some(value) => value.as_bool().ok_or_else(|| Fault::invalid(name, "type", "must be true or false")),
+    }
 }
 
 /// `DELETE /behaviors/{name}`
@@ -160,10 +212,10 @@ pub(super) async fn remove_by_form(
 }
 
 /// What was done, as the behavior or its page.
-fn done(parts: &Parts, installed: &Installed) -> Response {
+fn done(parts: &Parts, installed: &Installed, bindings: &Bindings) -> Response {
     match wants_redirect(parts) {
         true => Redirect::to(&format!("/behaviors/{}", installed.name)).into_response(),
-        false => document(Form::Json, &behavior_json::detail(installed)),
+        false => document(Form::Json, &behavior_json::detail(installed, bindings)),
     }
 }
 
@@ -175,7 +227,7 @@ pub(super) async fn rollback(
     parts: Parts,
 ) -> Result<Response, Fault> {
     let installed = app.host.rollback(&name, visitor.by()).await?;
-    Ok(done(&parts, &installed))
+    Ok(done(&parts, &installed, &app.host.bindings(&name)))
 }
 
 /// `POST /behaviors/{name}/enable`
@@ -186,7 +238,7 @@ pub(super) async fn enable(
     parts: Parts,
 ) -> Result<Response, Fault> {
     let installed = app.host.switch(&name, true, visitor.by()).await?;
-    Ok(done(&parts, &installed))
+    Ok(done(&parts, &installed, &app.host.bindings(&name)))
 }
 
 /// `POST /behaviors/{name}/disable`
@@ -197,7 +249,7 @@ pub(super) async fn disable(
     parts: Parts,
 ) -> Result<Response, Fault> {
     let installed = app.host.switch(&name, false, visitor.by()).await?;
-    Ok(done(&parts, &installed))
+    Ok(done(&parts, &installed, &app.host.bindings(&name)))
 }
 
 /// `GET /behaviors/{name}/config`
@@ -263,7 +315,7 @@ pub(super) async fn set_policy_by_form(
 }
 
 fn grant(policy: Map<String, Value>) -> Result<Grant, Fault> {
-    serde_json::from_value(Value::Object(policy)).map_err(|error| Fault::invalid("policy", "form", error.to_string()))
+    Grant::read(policy).map_err(|error| Fault::invalid(&error.field, "schema", error.message))
 }
 
 fn field(input: Input, name: &str) -> Result<String, Fault> {
@@ -291,6 +343,7 @@ fn back(
     if !matches!(fault.status, StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY) {
         return Err(fault);
     }
-    let page = BehaviorPage::new(visitor, &*installed(&app.host, name)?, Some(refused(fault.detail)));
+    let (installed, bindings) = (installed(&app.host, name)?, app.host.bindings(name));
+    let page = BehaviorPage::new(visitor, &installed, &bindings, Some(refused(fault.detail)));
     Ok((StatusCode::UNPROCESSABLE_ENTITY, page::html(&page)).into_response())
 }

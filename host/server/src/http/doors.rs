@@ -17,7 +17,7 @@ use axum::{
     http::{
         HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri,
         header::{
-            AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, VARY,
+            AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, VARY,
             X_CONTENT_TYPE_OPTIONS,
         },
     },
@@ -25,7 +25,7 @@ use axum::{
 };
 use axum_login::AuthSession;
 use rosehip_adapters::accounts::{Identity, Role};
-use rosehip_core::limits::REQUEST_MS;
+use rosehip_core::limits::{COMPILE_CPU_SECONDS, COMPILE_CPU_SECONDS_PER_MIB, COMPONENT_BYTES, REQUEST_MS};
 use tower::ServiceExt as _;
 use tower_sessions::Session;
 
@@ -148,6 +148,20 @@ fn bearer(authorization: &HeaderValue) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
+/// The time that a module of this length may take to compile, for a request that brings one.
+fn compiling(request: &Request) -> Duration {
+    let brings_module = matches!(*request.method(), Method::PUT | Method::POST)
+        && (request.uri().path() == "/behaviors" || request.uri().path().starts_with("/behaviors/"));
+    let length = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    match length {
+        Some(bytes) if brings_module => {
+            let mib = bytes.div_ceil(1 << 20).min(COMPONENT_BYTES as u64 >> 20);
+            Duration::from_secs(COMPILE_CPU_SECONDS + mib * COMPILE_CPU_SECONDS_PER_MIB)
+        }
+        _ => Duration::ZERO,
+    }
+}
+
 fn infallible(response: Result<Response, std::convert::Infallible>) -> Response {
     response.unwrap_or_else(|never| match never {})
 }
@@ -170,7 +184,7 @@ impl Asked {
             uri: request.uri().clone(),
             is_person: wants_page(request.method(), request.uri().path(), request.headers()),
             is_logged_in: visitor.identity.is_some(),
-            limit: Duration::from_millis(REQUEST_MS) + wait,
+            limit: Duration::from_millis(REQUEST_MS) + wait + compiling(request),
         }
     }
 

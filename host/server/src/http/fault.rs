@@ -12,11 +12,14 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use rosehip_adapters::accounts::AccountError;
-use rosehip_core::json::InvalidJson;
+use rosehip_core::{behavior::NoSuchModule, json::InvalidJson};
 use serde::Serialize;
 use serde_json::{Map, json};
 
 use crate::host::{ActionError, BehaviorError, InstallError, ReadError, WriteError};
+
+/// Seconds after which a module may be sent again that this host could not judge.
+const COMPILE_RETRY_SECONDS: u64 = 5;
 
 /// A field that breaks a rule.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -210,7 +213,13 @@ impl From<InstallError> for Fault {
         let message = error.to_string();
         match error {
             InstallError::Refused { rule, .. } => Self::new(StatusCode::UNPROCESSABLE_ENTITY, rule, message),
+            InstallError::Host { rule, .. } => Self::later(rule, message, COMPILE_RETRY_SECONDS),
             InstallError::Lower { .. } => Self::conflict("lower-version", message),
+            InstallError::NotFound(_) => Self::not_found("behavior"),
+            InstallError::NoSuchModule(NoSuchModule::Unknown) => Self::new(StatusCode::NOT_FOUND, "not-found", message),
+            InstallError::NoSuchModule(error @ (NoSuchModule::Form | NoSuchModule::Ambiguous)) => {
+                Self::invalid("digest", "form", error.to_string())
+            }
             InstallError::Write(error) => error.into(),
         }
     }
@@ -256,6 +265,11 @@ mod tests {
         assert_eq!(status(rosehip_core::json::parse(b"{").expect_err("no JSON").into()), 400);
         let lower = InstallError::Lower { given: "1.0.0".into(), active: "1.1.0".into() };
         assert_eq!(status(lower.into()), 409);
+        let host = InstallError::Host { rule: "compile-host", message: "no process could be started".into() };
+        let host = Fault::from(host);
+        assert_eq!((host.status.as_u16(), host.rule.as_str(), host.retry_after), (503, "compile-host", Some(5)));
+        assert_eq!(status(InstallError::NoSuchModule(NoSuchModule::Unknown).into()), 404);
+        assert_eq!(status(InstallError::NoSuchModule(NoSuchModule::Form).into()), 422);
         assert_eq!(status(ActionError::Illegal("a flow that is completed cannot retry".into()).into()), 409);
     }
 

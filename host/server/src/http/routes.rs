@@ -84,6 +84,7 @@ fn table() -> Vec<Row> {
         row("DELETE", "/behaviors/{name}", Operate, behaviors::remove),
         row("POST", "/behaviors/{name}/delete", Operate, behaviors::remove_by_form),
         row("POST", "/behaviors/{name}/rollback", Operate, behaviors::rollback),
+        row("POST", "/behaviors/{name}/activate", Operate, behaviors::activate),
         row("POST", "/behaviors/{name}/enable", Operate, behaviors::enable),
         row("POST", "/behaviors/{name}/disable", Operate, behaviors::disable),
         row("GET", "/behaviors/{name}/config", Login, behaviors::config),
@@ -187,6 +188,7 @@ mod tests {
         ----O DELETE /behaviors/{name}
         ----O POST /behaviors/{name}/delete
         ----O POST /behaviors/{name}/rollback
+        ----O POST /behaviors/{name}/activate
         ----O POST /behaviors/{name}/enable
         ----O POST /behaviors/{name}/disable
         -AEPO GET /behaviors/{name}/config

@@ -1,0 +1,159 @@
+//! What the log has left to do when a host starts, and how it is worked off.
+//!
+//! It reads the last `host.started` or `host.stopped` and appends the next one. After a stop everything is queued as
+//! usual. After anything else a guest call may have ended the host, so what was open is worked off first, one call at
+//! a time, each announced by a `node.attempted` entry before it is made (DESIGN, invariant 10).
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, mpsc},
+};
+
+use rosehip_core::{
+    activity::Activity,
+    event::{Event, HostStarted, HostStopped, append_of, run_stream},
+    ids::FlowId,
+    ports::LogReader as _,
+};
+
+use super::{
+    activity_at,
+    jobs::Job,
+    record_at,
+    shared::{EngineError, Shared, panic_message},
+    walker::Budget,
+};
+use crate::{
+    clock::SystemClock,
+    writer::{Answer, AppendError},
+};
+
+/// How a flow is taken further.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Care {
+    /// As far as it goes.
+    Usual,
+    /// One call at a time, each announced before it is made.
+    OneCallAtATime,
+}
+
+/// What the log has left to do, oldest first.
+#[derive(Debug)]
+pub(super) struct Open {
+    unmatched: Vec<(u64, Arc<Activity>)>,
+    flows: Vec<FlowId>,
+}
+
+impl Open {
+    /// How many activities and flows there are.
+    fn len(&self) -> usize {
+        self.unmatched.len() + self.flows.len()
+    }
+}
+
+impl Shared {
+    /// Records that a host runs, and says how careful it has to be.
+    pub(super) fn begin_run(&self) -> Result<Care, EngineError> {
+        let last = self.log.with::<_, EngineError>(|log| match log.stream_head(&run_stream())? {
+            Some(seq) => Ok(record_at(log, seq)?.and_then(|record| record.event)),
+            None => Ok(None),
+        })?;
+        // A log in which no host ever ran has nothing open.
+        let stopped = matches!(last.as_deref(), None | Some(Event::HostStopped(_)));
+        let care = if stopped { Care::Usual } else { Care::OneCallAtATime };
+        let version = env!("CARGO_PKG_VERSION").to_owned();
+        self.record_run(HostStarted { version, cautious: care == Care::OneCallAtATime }.into())?;
+        Ok(care)
+    }
+
+    /// Records that the host stops, once no guest is called any more.
+    pub(super) fn end_run(&self) -> Result<(), EngineError> {
+        self.record_run(HostStopped {}.into())
+    }
+
+    fn record_run(&self, event: Event) -> Result<(), EngineError> {
+        let (answer, answered) = mpsc::sync_channel(1);
+        let on_done = Box::new(move |appended: Answer| drop(answer.send(appended)));
+        self.writer().append_with(append_of(SystemClock::now(), vec![event]), on_done);
+        answered.recv().unwrap_or(Err(AppendError::Stopped))?;
+        Ok(())
+    }
+
+    /// Finds what the log has left to do. What only waits for its time has its timer set and is no part of it.
+    pub(super) fn find_open(&self) -> Result<Open, EngineError> {
+        let (seqs, flows) = self.views.with::<_, EngineError>(|views| Ok((views.unmatched()?, views.open_flows()?)))?;
+        let mut open = Open { unmatched: Vec::with_capacity(seqs.len()), flows: Vec::new() };
+        for seq in seqs {
+            match self.log.with(|log| activity_at(log, seq)) {
+                Ok(activity) => open.unmatched.push((seq, activity)),
+                Err(EngineError::Missing { .. }) => tracing::warn!(seq, "an activity was erased before it was matched"),
+                Err(error) => return Err(error),
+            }
+        }
+        let now = SystemClock::now();
+        for flow in flows {
+            let summary = &flow.summary;
+            let only_waits = summary.effects.open() == 0 && now >= summary.started_at;
+            match summary.next_due.filter(|_| only_waits) {
+                Some(due) => self.timers.set(summary.id, due),
+                // A wait for a signal alone needs nothing either, but looking costs little and happens once.
+                None => open.flows.push(summary.id),
+            }
+        }
+        Ok(open)
+    }
+
+    /// Queues what was found.
+    pub(super) fn take_up(&self, open: Open) {
+        for (seq, activity) in open.unmatched {
+            self.jobs.push(Job::Match { seq, activity });
+        }
+        for flow in open.flows {
+            self.jobs.push(Job::Advance(flow));
+        }
+    }
+
+    /// Works off what was found, one call at a time. What fails for a reason of the host is queued as usual.
+    pub(super) fn recover(self: &Arc<Self>, open: Open) {
+        let count = open.len();
+        if count > 0 {
+            tracing::warn!(open = count, "the host did not stop last time; what was open is worked off one by one");
+        }
+        let mut flows = Vec::new();
+        for (seq, activity) in open.unmatched {
+            match self.match_without_calls(seq, &activity) {
+                Ok(started) => flows.extend(started),
+                Err(error) => self.try_later(&error, Job::Match { seq, activity }),
+            }
+        }
+        for flow in open.flows.into_iter().chain(flows) {
+            if self.jobs.is_stopped() {
+                return;
+            }
+            // As in a guest thread: a defect costs one flow its turn, not the host its recovery.
+            match catch_unwind(AssertUnwindSafe(|| self.advance(flow, Care::OneCallAtATime))) {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => self.try_later(&error, Job::Advance(flow)),
+                Err(panic) => tracing::error!(%flow, message = panic_message(&*panic), "recovering a flow panicked"),
+            }
+        }
+        if count > 0 {
+            tracing::info!(open = count, "what was open is worked off");
+        }
+    }
+
+    /// Matches an activity and records the flows it starts as they begin.
+    fn match_without_calls(&self, seq: u64, activity: &Activity) -> Result<Vec<FlowId>, EngineError> {
+        let (append, walked) = self.decide_match(seq, activity, &mut Budget::spent())?;
+        let flows = walked.iter().map(|walked| walked.flow()).collect();
+        let (answer, answered) = mpsc::sync_channel(1);
+        let on_done = Box::new(move |appended: Answer| drop(answer.send(appended)));
+        self.writer().append_with(append, on_done);
+        match answered.recv().unwrap_or(Err(AppendError::Stopped)) {
+            Ok(_) => Ok(flows),
+            // It was matched before, and the views had not heard of it; so its flows are open as well.
+            Err(AppendError::Duplicate { .. }) => Ok(flows),
+            Err(error) => Err(error.into()),
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! A module before it is bound to a name: admitted, compiled, described twice, and held against this host's runners.
+
+use std::sync::Arc;
+
+use rosehip_adapters::engine::runners;
+use rosehip_core::{
+    behavior::{Behavior, bind},
+    guest::{GuestEngine, GuestError, GuestFailure, GuestRefused, Surroundings},
+    ids::Digest,
+};
+
+use super::{Host, InstallError};
+
+/// How often a module is loaded that leaves memory before it is described: others may push it out.
+const LOADS: u8 = 3;
+/// The rule by which the engine says that compiling did not begin, which says nothing about the module.
+const COMPILE_HOST: &str = "compile-host";
+
+/// A module that passed every check, and what it says it is.
+#[derive(Debug)]
+pub(super) struct Admitted {
+    pub(super) digest: Digest,
+    pub(super) behavior: Behavior,
+    pub(super) wasm: Arc<Vec<u8>>,
+}
+
+impl Host {
+    /// Checks a module on a thread that may block. Nothing is kept or recorded.
+    pub(super) async fn admit(&self, wasm: Vec<u8>) -> Result<Admitted, InstallError> {
+        let guests = Arc::clone(&self.guests);
+        let checked = tokio::task::spawn_blocking(move || check(&*guests, wasm)).await;
+        checked.map_err(|error| refused("panic", error.to_string()))?
+    }
+}
+
+fn check(guests: &dyn GuestEngine, wasm: Vec<u8>) -> Result<Admitted, InstallError> {
+    let digest = Digest::of(&wasm);
+    let manifest = describe(guests, digest, &wasm, 0)?;
+    if describe(guests, digest, &wasm, 1)? != manifest {
+        let message = "two calls of describe, with another time and other random bytes, gave two manifests";
+        return Err(refused("describe-differs", message.to_owned()));
+    }
+    let behavior = Behavior::parse(&manifest).map_err(|error| refused(error.rule, error.message))?;
+    bind(&behavior.needs, &runners()).map_err(|error| refused(error.rule, error.message))?;
+    if let Some(node) = behavior.dag.nodes().find(|node| node.timeout_ms.is_some()) {
+        return Err(refused("no-runner", format!("node {}: no runner of this host covers timeout_ms", node.id)));
+    }
+    Ok(Admitted { digest, behavior, wasm: Arc::new(wasm) })
+}
+
+/// Loads a module, unless it is loaded, and has it describe itself.
+fn describe(guests: &dyn GuestEngine, digest: Digest, wasm: &[u8], round: u8) -> Result<String, InstallError> {
+    for _ in 0..LOADS {
+        guests.load(digest, wasm)?;
+        let report = match guests.describe(digest, &Surroundings::of_describe(round)) {
+            Ok(report) => report,
+            Err(GuestError::NotLoaded(_)) => continue,
+        };
+        return report.result.map_err(|failure| match failure {
+            GuestFailure::Stopped { rule, message } | GuestFailure::Host { rule, message } => {
+                refused(rule, format!("describe: {message}"))
+            }
+            GuestFailure::Retry(message) | GuestFailure::Fatal(message) => refused("describe", message),
+        });
+    }
+    let message = format!("module {digest} does not stay in memory");
+    Err(InstallError::Host { rule: "module-evicted", message })
+}
+
+pub(super) fn refused(rule: impl Into<String>, message: String) -> InstallError {
+    InstallError::Refused { rule: rule.into(), message }
+}
+
+impl From<GuestRefused> for InstallError {
+    fn from(GuestRefused { rule, message }: GuestRefused) -> Self {
+        match rule {
+            COMPILE_HOST => Self::Host { rule, message },
+            rule => refused(rule, message),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_compiler_that_did_not_start_is_no_fault_of_the_module() {
+        let of = |rule| InstallError::from(GuestRefused { rule, message: String::new() });
+        assert!(matches!(of(COMPILE_HOST), InstallError::Host { rule: COMPILE_HOST, .. }));
+        assert!(matches!(of("compile"), InstallError::Refused { .. }));
+    }
+}

@@ -1,0 +1,279 @@
+//! Starts a child for one module, reads what it makes, ends it where it takes too much, and names what became of it.
+
+use std::{
+    io::{self, Read, Write as _},
+    os::unix::process::{CommandExt as _, ExitStatusExt as _},
+    path::Path,
+    process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio},
+    sync::mpsc::{self, RecvTimeoutError},
+    thread::{Builder, Scope, ScopedJoinHandle},
+    time::Duration,
+};
+
+use rosehip_core::{guest::GuestRefused, limits};
+use rustix::process::Signal;
+
+use super::{
+    COMPILE_VERB,
+    artifact::Artifact,
+    budget::Budget,
+    child::{Exit, PROCESS_NAME},
+    fingerprint::Fingerprint,
+};
+use crate::failure::refused;
+
+/// Bytes of stdout at most.
+const STDOUT_BYTES: usize = Fingerprint::BYTES + limits::COMPILE_ARTIFACT_BYTES;
+/// What the standard library writes to stderr before it aborts because an allocation failed.
+const ALLOCATION_FAILED: &str = "memory allocation of ";
+
+/// Compiles an admitted module in a child. The thread waits for it; where the thread ends, the child does.
+pub(super) fn compile(program: &Path, own: Fingerprint, wasm: &[u8]) -> Result<Artifact, GuestRefused> {
+    let mut command = Command::new(program);
+    command.arg0(PROCESS_NAME).args([COMPILE_VERB, &wasm.len().to_string()]);
+    compile_by(&mut command, own, wasm)
+}
+
+fn compile_by(command: &mut Command, own: Fingerprint, wasm: &[u8]) -> Result<Artifact, GuestRefused> {
+    let budget = Budget::of(wasm.len());
+    let ended = run(command, wasm, budget.wall())
+        .map_err(|error| refused("compile-host", format!("the compiler cannot be started: {error}")))?;
+    let mut bytes = ended.artifact(budget)?;
+    if bytes.first_chunk() != Some(own.as_bytes()) {
+        return Err(refused("compile-host", "the compiler is of another build than the host"));
+    }
+    bytes.drain(..Fingerprint::BYTES);
+    Ok(Artifact::vouched_for(bytes))
+}
+
+/// What the parent ended the child for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cut {
+    Wall,
+    Artifact,
+}
+
+struct Ended {
+    stdout: Vec<u8>,
+    stderr: String,
+    status: ExitStatus,
+    cut: Option<Cut>,
+}
+
+impl Ended {
+    /// The fingerprint and the artifact, or the rule that the module broke.
+    fn artifact(self, budget: Budget) -> Result<Vec<u8>, GuestRefused> {
+        match self.cut {
+            Some(Cut::Wall) => {
+                let seconds = budget.wall().as_secs();
+                return Err(refused("compile-wall", format!("compiling took longer than {seconds} s")));
+            }
+            Some(Cut::Artifact) => {
+                let most = limits::COMPILE_ARTIFACT_BYTES;
+                return Err(refused("compile-artifact", format!("the machine code has more than {most} bytes")));
+            }
+            None => {}
+        }
+        match self.status.code() {
+            Some(code) => self.of_exit(code),
+            None => Err(self.of_signal(budget)),
+        }
+    }
+
+    fn of_exit(self, code: i32) -> Result<Vec<u8>, GuestRefused> {
+        let stderr = self.stderr.trim_end();
+        match Exit::of(code) {
+            Some(Exit::Compiled) => Ok(self.stdout),
+            Some(Exit::Refused) => Err(refused("compile", stderr)),
+            Some(Exit::Panicked) => Err(refused("compile", format!("the compiler panicked: {stderr}"))),
+            Some(Exit::OutOfMemory) => Err(out_of_memory(stderr)),
+            Some(Exit::Unable) => Err(refused("compile-host", format!("the compiler cannot work: {stderr}"))),
+            None => Err(refused("compile-host", format!("the compiler ended with code {code}: {stderr}"))),
+        }
+    }
+
+    fn of_signal(&self, budget: Budget) -> GuestRefused {
+        let signal = self.status.signal();
+        let is = |other: Signal| signal == Some(other.as_raw());
+        let stderr = self.stderr.trim_end();
+        if is(Signal::XCPU) {
+            let seconds = budget.cpu_seconds;
+            return refused("compile-cpu", format!("compiling took more than {seconds} s of processor time"));
+        }
+        if is(Signal::ABORT) && stderr.contains(ALLOCATION_FAILED) {
+            return out_of_memory(stderr);
+        }
+        // The parent kills it only for what was named above, so this was the system, short of memory, or an operator.
+        if is(Signal::KILL) {
+            return refused("compile-host", "the compiler was killed from outside");
+        }
+        refused("compile", format!("the compiler ended by signal {}: {stderr}", signal.unwrap_or_default()))
+    }
+}
+
+fn out_of_memory(reason: &str) -> GuestRefused {
+    let most = limits::COMPILE_ADDRESS_SPACE_BYTES >> 20;
+    // What follows it is advice for whoever runs the process.
+    let reason = reason.lines().next().unwrap_or_default();
+    refused("compile-memory", format!("compiling takes more than {most} MiB of memory: {reason}"))
+}
+
+/// A child that is killed and reaped when this is dropped.
+struct Running(Child);
+
+impl Running {
+    fn end(&mut self) -> io::Result<ExitStatus> {
+        // One that has ended already keeps the status that it ended with, reaped or not.
+        self.0.kill()?;
+        self.0.wait()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It fails where the child has been reaped, and then there is nothing left to do.
+        let _ = self.end();
+    }
+}
+
+fn run(command: &mut Command, wasm: &[u8], wall: Duration) -> io::Result<Ended> {
+    let child = command.env_clear().stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    std::thread::scope(|scope| {
+        // It is dropped, and with it the child ended, before the scope waits for the threads on its pipes.
+        let mut child = Running(child);
+        let stdin = child.0.stdin.take().expect("stdin is piped");
+        let stdout = child.0.stdout.take().expect("stdout is piped");
+        let stderr = child.0.stderr.take().expect("stderr is piped");
+        start(scope, move || feed(stdin, wasm))?;
+        let stderr = start(scope, move || read_stderr(stderr))?;
+        let (sender, read) = mpsc::channel();
+        // A receiver that is gone has given up.
+        start(scope, move || drop(sender.send(read_stdout(stdout))))?;
+        let (stdout, cut) = match read.recv_timeout(wall) {
+            Ok(stdout) => {
+                let stdout = stdout?;
+                let cut = (stdout.len() > STDOUT_BYTES).then_some(Cut::Artifact);
+                (stdout, cut)
+            }
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => (Vec::new(), Some(Cut::Wall)),
+        };
+        // Its stdout is closed: it has ended, or is to end now. The kernel closes the pipes of a process only once its
+        // status is settled.
+        let status = child.end()?;
+        Ok(Ended { stdout, stderr: stderr.join().unwrap_or_default(), status, cut })
+    })
+}
+
+fn start<'scope, T: Send + 'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    work: impl FnOnce() -> T + Send + 'scope,
+) -> io::Result<ScopedJoinHandle<'scope, T>> {
+    Builder::new().name("compile".to_owned()).spawn_scoped(scope, work)
+}
+
+fn feed(mut stdin: ChildStdin, wasm: &[u8]) {
+    // A child that ends without reading all says why by its status.
+    let _ = stdin.write_all(wasm);
+}
+
+fn read_stdout(stdout: ChildStdout) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    stdout.take(u64::try_from(STDOUT_BYTES).unwrap_or(u64::MAX).saturating_add(1)).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// The beginning of stderr. The rest is read as well, so that the child can go on.
+fn read_stderr(mut stderr: ChildStderr) -> String {
+    let mut bytes = Vec::new();
+    let most = u64::try_from(limits::GUEST_MESSAGE_BYTES).unwrap_or(u64::MAX);
+    // What was read before an error is as good as any.
+    let _ = stderr.by_ref().take(most).read_to_end(&mut bytes);
+    let _ = io::copy(&mut stderr, &mut io::sink());
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use wasmtime::Engine;
+
+    use super::*;
+    use crate::config;
+
+    fn shell(script: &str) -> Command {
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", script]);
+        command
+    }
+
+    /// What is said of a module of `bytes` bytes whose compiler does as the script does.
+    fn refusal(script: &str, bytes: usize) -> GuestRefused {
+        let own = Fingerprint::of(&Engine::new(&config::of_compiler()).expect("the engine starts"));
+        match compile_by(&mut shell(script), own, &vec![0; bytes]) {
+            Ok(_) => panic!("{script} is no compiler"),
+            Err(refused) => refused,
+        }
+    }
+
+    #[test]
+    fn each_end_of_a_child_has_its_rule() {
+        for (script, rule, message) in [
+            ("echo 'bad opcode' >&2; exit 1", "compile", "bad opcode"),
+            ("echo 'index out of bounds' >&2; exit 101", "compile", "the compiler panicked: index out of bounds"),
+            ("kill -XCPU $$", "compile-cpu", "14 s of processor time"),
+            ("echo 'out of memory' >&2; exit 3", "compile-memory", "1024 MiB"),
+            ("echo 'memory allocation of 8 bytes failed' >&2; kill -ABRT $$", "compile-memory", "8 bytes"),
+            ("kill -ABRT $$", "compile", "by signal 6"),
+            ("kill -SEGV $$", "compile", "by signal 11"),
+            ("exec cat /dev/zero", "compile-artifact", "134217728 bytes"),
+            ("echo 'no threads' >&2; exit 2", "compile-host", "no threads"),
+            ("exit 7", "compile-host", "code 7"),
+            ("kill -KILL $$", "compile-host", "killed from outside"),
+            ("cat", "compile-host", "of another build"),
+            ("true", "compile-host", "of another build"),
+        ] {
+            let refused = refusal(script, 1_000);
+            assert_eq!(refused.rule, rule, "{script}: {refused}");
+            assert!(refused.message.contains(message), "{script}: {refused}");
+        }
+    }
+
+    #[test]
+    fn a_child_that_cannot_be_started_is_no_fault_of_the_module() {
+        let program = Path::new("/nonexistent/rosehip");
+        let own = Fingerprint::of(&Engine::new(&config::of_compiler()).expect("the engine starts"));
+        let Err(refused) = compile(program, own, b"") else { panic!("there is no such program") };
+        assert_eq!(refused.rule, "compile-host");
+    }
+
+    #[test]
+    fn neither_side_waits_for_ever_on_a_full_pipe() {
+        // It reads nothing before it has written more than any pipe holds, to both.
+        let script = "head -c 3000000 /dev/zero; head -c 3000000 /dev/zero >&2; cat";
+        let wasm = vec![1; 3_000_000];
+        let ended = run(&mut shell(script), &wasm, Duration::from_mins(1)).expect("it runs");
+        assert_eq!(ended.cut, None);
+        assert_eq!(ended.stdout.len(), 6_000_000);
+        assert_eq!(ended.stderr.len(), limits::GUEST_MESSAGE_BYTES);
+        assert!(ended.status.success());
+    }
+
+    #[test]
+    fn a_child_that_takes_too_long_is_ended_and_reaped() {
+        let mut command = shell("exec sleep 1000");
+        let ended = run(&mut command, b"wasm", Duration::from_millis(20)).expect("it runs");
+        assert_eq!((ended.cut, ended.status.signal()), (Some(Cut::Wall), Some(Signal::KILL.as_raw())));
+        let Err(refused) = ended.artifact(Budget::of(4)) else { panic!("there is no artifact") };
+        assert_eq!((refused.rule, refused.message.as_str()), ("compile-wall", "compiling took longer than 42 s"));
+    }
+
+    #[test]
+    fn a_child_finds_an_empty_environment() {
+        // A shell adds these to its own.
+        let ended = run(&mut shell("exec env"), b"", Duration::from_mins(1)).expect("it runs");
+        let stdout = String::from_utf8(ended.stdout).expect("text");
+        assert!(
+            stdout.lines().all(|line| ["PWD=", "SHLVL=", "_="].iter().any(|own| line.starts_with(own))),
+            "{stdout}"
+        );
+    }
+}
