@@ -70,16 +70,15 @@ fn judged(wasm: &[u8]) {
     static ENGINE: LazyLock<WasmEngine> =
         LazyLock::new(|| WasmEngine::new(&EngineOptions::new(1)).expect("the engine starts"));
     let digest = Digest::of(wasm);
-    match ENGINE.load(digest, wasm) {
-        Err(refused) => assert!(!refused.rule.is_empty() && !refused.message.is_empty(), "{refused:?} says nothing"),
-        Ok(()) => {
-            let surroundings = Surroundings::of_describe(0);
-            let described = ENGINE.describe(digest, &surroundings).expect("it is loaded");
-            let ran = ENGINE.run(digest, r#"{"v":1}"#, &surroundings).expect("it is loaded");
-            for text in [described.result, ran.result].into_iter().flatten() {
-                assert!(text.len() <= GUEST_OUTPUT_BYTES, "an output of {} bytes", text.len());
-            }
-            ENGINE.forget(digest);
-        }
+    if let Err(refused) = ENGINE.load(digest, wasm) {
+        assert!(!refused.rule.is_empty() && !refused.message.is_empty(), "{refused:?} says nothing");
+        return;
     }
+    let surroundings = Surroundings::of_describe(0);
+    let described = ENGINE.describe(digest, &surroundings).expect("it is loaded");
+    let ran = ENGINE.run(digest, r#"{"v":1}"#, &surroundings).expect("it is loaded");
+    for text in [described.result, ran.result].into_iter().flatten() {
+        assert!(text.len() <= GUEST_OUTPUT_BYTES, "an output of {} bytes", text.len());
+    }
+    ENGINE.forget(digest);
 }

@@ -70,13 +70,19 @@ pub struct Found {
 /// What tells one state of a file from another.
 type Stamp = (u64, u64, u64, [i64; 4]);
 
+/// Which directory it is that goes by a name: its device and its inode.
+type Identity = (u64, u64);
+
+/// The watch of a directory.
+type Watch = Debouncer<RecommendedWatcher, NoCache>;
+
 /// A directory that is watched.
 pub struct WatchedDir {
     dir: PathBuf,
     wake: Arc<Notify>,
     seen: BTreeMap<PathBuf, Stamp>,
     /// The watch, and which directory it is of: another one may take the name.
-    watch: (Debouncer<RecommendedWatcher, NoCache>, (u64, u64)),
+    watch: (Watch, Identity),
 }
 
 impl WatchedDir {
@@ -136,7 +142,7 @@ pub fn read_module(path: &Path) -> Result<Vec<u8>, UnreadableModule> {
     if wasm.len() > COMPONENT_BYTES { Err(too_long()) } else { Ok(wasm) }
 }
 
-fn watch(dir: &Path, wake: &Arc<Notify>) -> Result<(Debouncer<RecommendedWatcher, NoCache>, (u64, u64)), WatchError> {
+fn watch(dir: &Path, wake: &Arc<Notify>) -> Result<(Watch, Identity), WatchError> {
     let failed = |source| WatchError::Notify { path: dir.to_owned(), source };
     let wake = Arc::clone(wake);
     let on_events = move |events: DebounceEventResult| {
@@ -166,7 +172,7 @@ fn is_change(kind: EventKind) -> bool {
     }
 }
 
-fn identity(dir: &Path) -> Result<(u64, u64), WatchError> {
+fn identity(dir: &Path) -> Result<Identity, WatchError> {
     let metadata = fs::metadata(dir).map_err(|source| WatchError::Io { path: dir.to_owned(), source })?;
     if !metadata.is_dir() {
         let source = io::Error::from(io::ErrorKind::NotADirectory);

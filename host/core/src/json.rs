@@ -1,12 +1,13 @@
 //! I-JSON at the edge (RFC 7493): no duplicate member names, no lone surrogates, finite numbers, integers within
-//! ±(2^53−1), nesting of at most [`JSON_DEPTH`]. Each breach is an error with a named rule.
+//! ±(2^53−1), nesting of at most [`JSON_DEPTH`], and a weight of at most [`JSON_WEIGHT`], because a short text may take a
+//! hundred times its length once it is read. Each breach is an error with a named rule.
 
-use std::fmt;
+use std::{cell::Cell, fmt};
 
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-use crate::limits::JSON_DEPTH;
+use crate::limits::{JSON_DEPTH, JSON_WEIGHT};
 
 /// Largest integer that every reader of JSON keeps exactly.
 pub const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
@@ -15,7 +16,7 @@ pub const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{rule}: {message}")]
 pub struct InvalidJson {
-    /// `json-syntax`, `json-depth`, `json-duplicate-key` or `json-integer-range`.
+    /// `json-syntax`, `json-depth`, `json-duplicate-key`, `json-integer-range` or `json-weight`.
     pub rule: &'static str,
     /// What is wrong and where.
     pub message: String,
@@ -24,7 +25,9 @@ pub struct InvalidJson {
 /// Reads one I-JSON document.
 pub fn parse(bytes: &[u8]) -> Result<Value, InvalidJson> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let value = Nested { depth: 0 }.deserialize(&mut deserializer).map_err(|error| refused(&error))?;
+    let left = Cell::new(JSON_WEIGHT);
+    let root = Nested { depth: 0, left: &left };
+    let value = root.deserialize(&mut deserializer).map_err(|error| refused(&error))?;
     deserializer.end().map_err(|error| refused(&error))?;
     Ok(value)
 }
@@ -39,40 +42,99 @@ pub fn parse_object(bytes: &[u8]) -> Result<Map<String, Value>, InvalidJson> {
     }
 }
 
+/// What a value takes in memory, measured as [`JSON_WEIGHT`] is.
+pub fn weigh(value: &Value) -> u64 {
+    match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => 1,
+        Value::String(text) => 1 + of_text(text),
+        Value::Array(items) => items.iter().map(weigh).sum::<u64>() + 1,
+        Value::Object(members) => {
+            members.iter().map(|(name, value)| of_text(name) + weigh(value)).sum::<u64>() + 1 + OBJECT
+        }
+    }
+}
+
+/// The first of `places` in a document at which something else than an object stands. A place is a JSON Pointer whose
+/// `*` stands for each item of a list; what is absent or null is passed over. A derived reader takes a list for a struct,
+/// member after member, which no schema of ours allows.
+pub fn not_an_object(document: &Value, places: &[&str]) -> Option<String> {
+    places.iter().find_map(|place| {
+        let segments: Vec<&str> = place.split('/').skip(1).collect();
+        wrong_below(document, &segments, String::new())
+    })
+}
+
+fn wrong_below(value: &Value, segments: &[&str], at: String) -> Option<String> {
+    match (segments, value) {
+        ([], Value::Object(_) | Value::Null) => None,
+        ([], _) => Some(if at.is_empty() { "the document".to_owned() } else { at }),
+        (["*", rest @ ..], Value::Array(items)) => {
+            items.iter().enumerate().find_map(|(index, item)| wrong_below(item, rest, format!("{at}/{index}")))
+        }
+        ([name, rest @ ..], Value::Object(members)) => {
+            members.get(*name).and_then(|member| wrong_below(member, rest, format!("{at}/{name}")))
+        }
+        _ => None,
+    }
+}
+
+/// What an object weighs beside its members.
+const OBJECT: u64 = 5;
+/// Bytes of text that weigh one.
+const TEXT_BYTES: u64 = 64;
+
+fn of_text(text: &str) -> u64 {
+    text.len() as u64 / TEXT_BYTES
+}
+
+const WEIGHT: &str = "it would take too much memory: at most a weight of 100000, where each value weighs 1, an object 5 \
+                      more, and 64 bytes of text 1 more";
 const DEPTH: &str = "nesting is deeper than 64";
 const DUPLICATE: &str = "duplicate member name";
 const RANGE: &str = "integer beyond ±(2^53−1); write it as a string";
 
 fn refused(error: &serde_json::Error) -> InvalidJson {
     let message = error.to_string();
-    let rule = [(DEPTH, "json-depth"), (DUPLICATE, "json-duplicate-key"), (RANGE, "json-integer-range")]
-        .into_iter()
-        .find_map(|(start, rule)| message.starts_with(start).then_some(rule))
-        .unwrap_or("json-syntax");
+    let rule = [
+        (DEPTH, "json-depth"),
+        (DUPLICATE, "json-duplicate-key"),
+        (RANGE, "json-integer-range"),
+        (WEIGHT, "json-weight"),
+    ]
+    .into_iter()
+    .find_map(|(start, rule)| message.starts_with(start).then_some(rule))
+    .unwrap_or("json-syntax");
     InvalidJson { rule, message }
 }
 
-/// Reads a value at a depth, the root being at 0.
+/// Reads a value at a depth, the root being at 0, as long as weight is left.
 #[derive(Clone, Copy)]
-struct Nested {
+struct Nested<'a> {
     depth: usize,
+    left: &'a Cell<u64>,
 }
 
-impl Nested {
+impl Nested<'_> {
     fn inside<E: serde::de::Error>(self) -> Result<Self, E> {
-        if self.depth >= JSON_DEPTH { Err(E::custom(DEPTH)) } else { Ok(Self { depth: self.depth + 1 }) }
+        if self.depth >= JSON_DEPTH { Err(E::custom(DEPTH)) } else { Ok(Self { depth: self.depth + 1, ..self }) }
+    }
+
+    fn take<E: serde::de::Error>(self, weight: u64) -> Result<(), E> {
+        self.left.set(self.left.get().checked_sub(weight).ok_or_else(|| E::custom(WEIGHT))?);
+        Ok(())
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Nested {
+impl<'de> DeserializeSeed<'de> for Nested<'_> {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        self.take(1)?;
         deserializer.deserialize_any(self)
     }
 }
 
-impl<'de> Visitor<'de> for Nested {
+impl<'de> Visitor<'de> for Nested<'_> {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -102,11 +164,12 @@ impl<'de> Visitor<'de> for Nested {
         if beyond { Err(E::custom(RANGE)) } else { Ok(value.into()) }
     }
 
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(value.into())
+    fn visit_str<E: serde::de::Error>(self, value: &str) -> Result<Value, E> {
+        self.visit_string(value.to_owned())
     }
 
-    fn visit_string<E>(self, value: String) -> Result<Value, E> {
+    fn visit_string<E: serde::de::Error>(self, value: String) -> Result<Value, E> {
+        self.take(of_text(&value))?;
         Ok(value.into())
     }
 
@@ -121,8 +184,10 @@ impl<'de> Visitor<'de> for Nested {
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
         let inside = self.inside()?;
+        self.take(OBJECT)?;
         let mut object = Map::new();
         while let Some(name) = members.next_key::<String>()? {
+            self.take(of_text(&name))?;
             let value = members.next_value_seed(inside)?;
             if object.contains_key(&name) {
                 return Err(A::Error::custom(format_args!("{DUPLICATE} {name:?}")));
@@ -154,10 +219,38 @@ mod tests {
     }
 
     #[test]
+    fn a_list_is_no_object() {
+        let wrong = |text: &str| not_an_object(&parse(text.as_bytes()).expect("I-JSON"), &["", "/a/*", "/a/*/b"]);
+        assert_eq!(wrong(r#"{"a":[{"b":{}},{}],"c":[]}"#), None);
+        assert_eq!(wrong(r#"{"a":[null,{"b":null}]}"#), None);
+        assert_eq!(wrong("[]").as_deref(), Some("the document"));
+        assert_eq!(wrong(r#"{"a":[{},["x"]]}"#).as_deref(), Some("/a/1"));
+        assert_eq!(wrong(r#"{"a":[{"b":[1]}]}"#).as_deref(), Some("/a/0/b"));
+    }
+
+    #[test]
     fn depth_64_is_the_deepest() {
         let nested = |depth: usize| format!("{}1{}", "[".repeat(depth), "]".repeat(depth));
         assert!(parse(nested(JSON_DEPTH).as_bytes()).is_ok());
         assert_eq!(rule(&nested(JSON_DEPTH + 1)), "json-depth");
+    }
+
+    #[test]
+    fn what_would_take_too_much_memory_is_refused_as_it_is_read() {
+        assert!(WEIGHT.contains(&JSON_WEIGHT.to_string()), "the message names the limit");
+        for item in
+            ["1", "{}", r#"{"a":[]}"#, &format!("{:?}", "x".repeat(200)), &format!("{{{:?}:1}}", "k".repeat(99))]
+        {
+            let weight = weigh(&parse(item.as_bytes()).expect("I-JSON"));
+            let list = |items: u64| {
+                let items: Vec<&str> = (0..items).map(|_| item).collect();
+                format!("[{}]", items.join(","))
+            };
+            let most = (JSON_WEIGHT - 1) / weight;
+            let full = parse(list(most).as_bytes()).expect("it is not too much");
+            assert!(weigh(&full) <= JSON_WEIGHT);
+            assert_eq!(rule(&list(most + 1)), "json-weight", "{item}");
+        }
     }
 
     #[test]

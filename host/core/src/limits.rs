@@ -92,6 +92,8 @@ pub const DAG_NODES: usize = 1_000;
 pub const DAG_EDGES: usize = 4_000;
 /// Effects of a flow.
 pub const FLOW_EFFECTS: usize = 10_000;
+/// What the outputs and effects of a flow weigh together, as [`JSON_WEIGHT`] is measured.
+pub const FLOW_WEIGHT: u64 = 150_000;
 /// Signals a flow keeps.
 pub const FLOW_SIGNALS: usize = 100;
 /// Depth of a chain of flows that start one another.
@@ -100,6 +102,13 @@ pub const FLOW_DEPTH: u32 = 8;
 pub const MANIFEST_TEXT_CHARS: usize = 500;
 /// Triggers of a manifest.
 pub const MANIFEST_TRIGGERS: usize = 100;
+/// What checking a config by a manifest's `config_schema` may cost: each value of the schema counts one, again for each
+/// reference that leads to it, and a regular expression a hundred.
+pub const CONFIG_SCHEMA_COST: u64 = 10_000;
+/// Levels of a `config_schema`, references followed.
+pub const CONFIG_SCHEMA_DEPTH: usize = 64;
+/// A regular expression of a `config_schema` once compiled, in bytes.
+pub const CONFIG_SCHEMA_REGEX_BYTES: usize = 128 << 10;
 /// Bindings of a behavior that are kept to be seen and gone back to; the log has all.
 pub const BEHAVIOR_HISTORY: usize = 50;
 /// Modules offered for a behavior; the oldest leaves.
@@ -144,6 +153,9 @@ pub const HEAD_EVERY_MS: u64 = 60_000;
 pub const HTTP_BODY_BYTES: usize = 1 << 20;
 /// Nesting of a JSON document.
 pub const JSON_DEPTH: usize = 64;
+/// What a JSON document takes once it is read, in units of about a hundred bytes: each value weighs one, an object five
+/// more, 64 bytes of text one more. The smallest objects take eighty times the length of their text.
+pub const JSON_WEIGHT: u64 = 100_000;
 /// Time a request may take, in milliseconds.
 pub const REQUEST_MS: u64 = 30_000;
 /// `Prefer: wait` at most, in seconds (RFC 7240 §4.3).

@@ -5,8 +5,10 @@ use rosehip_core::{
     limits,
 };
 
-/// A call's log. A line costs its text and one byte more, as if it were written to a file, so that empty lines are
-/// bounded too. The line that does not fit is cut between two characters and ends the log.
+/// What a line costs beside its text, in bytes: its level, and that it is a line.
+const LINE_BYTES: usize = 16;
+
+/// A call's log. A line costs its text and [`LINE_BYTES`] more, so that empty lines are bounded too. The line that does not fit is cut between two characters and ends the log.
 #[derive(Debug)]
 pub(crate) struct CallLog {
     lines: Vec<GuestLogLine>,
@@ -22,12 +24,12 @@ impl Default for CallLog {
 impl CallLog {
     /// Whether what comes now is dropped.
     pub(crate) fn is_full(&self) -> bool {
-        self.room == 0
+        self.room < LINE_BYTES
     }
 
     /// Adds a line, or as much of it as there is room for.
     pub(crate) fn write(&mut self, level: GuestLogLevel, message: &str) {
-        let Some(room) = self.room.checked_sub(1) else { return };
+        let Some(room) = self.room.checked_sub(LINE_BYTES) else { return };
         let kept = &message[..message.floor_char_boundary(room)];
         self.room = if kept.len() < message.len() { 0 } else { room - kept.len() };
         self.lines.push(GuestLogLine { level, message: kept.to_owned() });
@@ -46,7 +48,7 @@ mod tests {
     #[test]
     fn a_line_is_cut_between_characters_and_ends_the_log() {
         let mut log = CallLog::default();
-        log.write(GuestLogLevel::Info, &"a".repeat(limits::GUEST_LOG_BYTES - 4));
+        log.write(GuestLogLevel::Info, &"a".repeat(limits::GUEST_LOG_BYTES - 2 * LINE_BYTES - 2));
         log.write(GuestLogLevel::Warn, "é is two bytes");
         log.write(GuestLogLevel::Error, "");
         assert!(log.is_full());
@@ -61,6 +63,6 @@ mod tests {
         for _ in 0..limits::GUEST_LOG_BYTES + 10 {
             log.write(GuestLogLevel::Debug, "");
         }
-        assert_eq!(log.into_lines().len(), limits::GUEST_LOG_BYTES);
+        assert_eq!(log.into_lines().len(), limits::GUEST_LOG_BYTES / LINE_BYTES);
     }
 }

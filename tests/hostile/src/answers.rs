@@ -2,6 +2,8 @@
 
 use crate::{Abi, Class, Expect, Hostile, NO_EFFECT, both, guest::Guest};
 
+/// What stops an answer that would take too much memory once it is read.
+const HEAVY: Expect = Expect::Fails(&["json-weight"]);
 /// The longest answer that the host reads.
 const OUTPUT_BYTES: usize = 1 << 20;
 
@@ -178,9 +180,14 @@ fn amplifiers() -> Vec<Hostile> {
         format!(r#"{{"v":1,"output":{{{}}}}}"#, members.join(","))
     };
     [
-        answers(("many-numbers", "half a million numbers"), NO_EFFECT, list("0")),
-        answers(("many-lists", "350,000 lists"), NO_EFFECT, list("[]")),
-        answers(("many-objects", "130,000 objects of one member"), NO_EFFECT, list(r#"{"":0}"#)),
+        answers(("many-numbers", "half a million numbers"), HEAVY, list("0")),
+        answers(("many-lists", "350,000 lists"), HEAVY, list("[]")),
+        answers(("many-objects", "130,000 objects of one member"), HEAVY, list(r#"{"":0}"#)),
+        answers(
+            ("objects-that-fit", "as many objects of one member as an answer may have"),
+            NO_EFFECT,
+            format!(r#"{{"v":1,"output":[{}0]}}"#, r#"{"":0},"#.repeat(14_000)),
+        ),
         answers(("many-members", "an object of 90,000 members"), NO_EFFECT, wide()),
         answers(
             ("many-escapes", "170,000 characters of six bytes each"),

@@ -5,6 +5,7 @@ use crate::{Abi, Class, Expect, Hostile, compile::leb128, well_behaved};
 const CORE: &[u8] = b"\0asm\x01\0\0\0";
 const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
 const NOT_WASM: &[&str] = &["not-wasm"];
+const TYPES: &[&str] = &["types"];
 const INVALID: &[&str] = &["invalid-wasm"];
 
 fn bytes(
@@ -80,6 +81,7 @@ fn artifact() -> Vec<u8> {
 
 /// Good guests, cut off.
 fn truncated() -> Vec<Hostile> {
+    const CUT: &[&str] = &["invalid-wasm", "missing-export"];
     let cut = |abi: Abi, name: &'static str, rules, keep: fn(usize) -> usize| {
         bytes((name, "a good guest that was cut off"), abi, rules, move || {
             let whole = well_behaved(abi).wasm();
@@ -87,7 +89,6 @@ fn truncated() -> Vec<Hostile> {
         })
     };
     // Where the cut lies between two sections, what is left may be a module, and lacks its exports.
-    const CUT: &[&str] = &["invalid-wasm", "missing-export"];
     vec![
         cut(Abi::Component, "truncated-at-a-quarter-component", CUT, |length| length / 4),
         cut(Abi::Component, "truncated-at-half-component", CUT, |length| length / 2),
@@ -110,7 +111,7 @@ fn lying_sections() -> Vec<Hostile> {
         bytes(("section-length", "a section that says it has 4 GiB"), Abi::Core, INVALID, || {
             section(1, 0xffff_ffff, &[1])
         }),
-        bytes(("section-count", "four thousand million types in five bytes"), Abi::Core, INVALID, || {
+        bytes(("section-count", "four thousand million types in five bytes"), Abi::Core, TYPES, || {
             section(1, 5, &MOST)
         }),
         bytes(("function-count", "four thousand million functions in five bytes"), Abi::Core, INVALID, || {

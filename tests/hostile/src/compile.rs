@@ -73,8 +73,8 @@ fn costly() -> Vec<Hostile> {
             guest.with(branches_everywhere(7, 16_000))
         })
         .map(Hostile::slow),
-        bomb(("many-calls", "15,000 functions that each call a hundred others"), NO_EFFECT, |guest| {
-            guest.with(many_calls(15_000, 100))
+        bomb(("many-calls", "12,000 functions that each call a hundred others"), NO_EFFECT, |guest| {
+            guest.with(many_calls(12_000, 100))
         })
         .map(Hostile::slow),
     ]

@@ -78,15 +78,21 @@ fn floods() -> Vec<Hostile> {
     [
         dag(
             ("dag-as-many-as-fit", "as many nodes as a manifest has room for, 38,000"),
-            Expect::Refused(&["too-many-nodes"]),
+            Expect::Refused(&["json-weight"]),
             || (0..38_000).map(|n| json!({"id": format!("n{n}"), "kind": "s"})).collect(),
             Vec::new,
         ),
         dag(
-            ("dag-edges", "30,000 edges"),
+            ("dag-nodes", "5,000 nodes"),
+            Expect::Refused(&["too-many-nodes"]),
+            || (0..5_000).map(|n| json!({"id": format!("n{n}"), "kind": "step"})).collect(),
+            Vec::new,
+        ),
+        dag(
+            ("dag-edges", "10,000 edges"),
             Expect::Refused(&["too-many-edges"]),
             named(&["a", "b"]),
-            || (0..30_000).map(|_| edge("a", "b")).collect(),
+            || (0..10_000).map(|_| edge("a", "b")).collect(),
         ),
         // Written by the guest itself: one node, then twice as much over and over.
         both(("dag-million-nodes", "a million nodes, 31 MB of manifest"), Class::Manifest, Expect::Refused(&["output-bytes"]), |guest| {
@@ -120,7 +126,20 @@ fn large() -> Vec<Hostile> {
         let edges = (1..60).map(|n| edge(&format!("n{}", n - 1), &format!("n{n}"))).collect();
         with_dag(guest, nodes, edges).answering(format!(r#"{{"v":1,"output":"{}"}}"#, "x".repeat(60_000)).as_bytes())
     };
+    let heavy = |guest: Guest| {
+        let objects = r#"{"":0},"#.repeat(13_000);
+        let nodes = (0..8).map(|n| step(format!("n{n}"))).collect();
+        let edges = (1..8).map(|n| edge("n0", &format!("n{n}"))).collect();
+        with_dag(guest, nodes, edges).answering(format!(r#"{{"v":1,"output":[{objects}0]}}"#).as_bytes())
+    };
     vec![
+        Hostile::of_guest(
+            ("dag-of-heavy-answers", "eight nodes, each of which answers with as much as one may"),
+            Class::Manifest,
+            Abi::Core,
+            Expect::Fails(&["flow-weight"]),
+            heavy,
+        ),
         Hostile::of_guest(
             ("dag-of-many-paths", "a thousand nodes with more paths through them than there are atoms"),
             Class::Manifest,

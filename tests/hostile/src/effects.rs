@@ -37,8 +37,13 @@ fn floods() -> Vec<Hostile> {
         ),
         asks_for(
             ("effects-as-many-as-fit", "as many effects as an answer has room for, 60,000"),
-            Expect::Fails(&["effects-per-call"]),
+            Expect::Fails(&["json-weight"]),
             || vec![json!({"kind": "log"}); 60_000],
+        ),
+        asks_for(
+            ("effects-2000", "twice as many effects as a call may ask for"),
+            Expect::Fails(&["effects-per-call"]),
+            || vec![json!({"kind": "log"}); 2_000],
         ),
         asks_for(
             ("effects-1000-of-1-kb", "as many effects as a call may ask for, of a kilobyte each"),
@@ -74,8 +79,8 @@ fn payloads() -> Vec<Hostile> {
             vec![effect("log", json!({"message": "x".repeat(900_000)}))]
         }),
         asks_for(("payload-no-object", "a payload that is null"), PAYLOAD, || vec![effect("log", Value::Null)]),
-        asks_for(("payload-of-many-findings", "20,000 findings, of which the last is wrong"), PAYLOAD, || {
-            let mut findings = vec![json!({"field": "f", "rule": "r", "message": ""}); 20_000];
+        asks_for(("payload-of-many-findings", "10,000 findings, of which the last is wrong"), PAYLOAD, || {
+            let mut findings = vec![json!({"field": "f", "rule": "r", "message": ""}); 10_000];
             findings.push(json!({"field": "", "rule": "r", "message": ""}));
             vec![effect("validate", json!({"valid": true, "findings": findings}))]
         }),

@@ -30,20 +30,20 @@ fn nested(name: &str, depth: usize, inner: &str) -> String {
 
 pub(crate) fn guests() -> Vec<Hostile> {
     vec![
-        filter(("filter-nested-all", "ten thousand million rounds"), STOPPED, nested("all", 10, "true")),
+        filter(("filter-nested-all", "ten thousand million rounds"), REFUSED, nested("all", 10, "true")),
         filter(
             ("filter-nested-map", "lists of lists, ten deep"),
-            STOPPED,
+            REFUSED,
             format!("size({}) > 0", nested("map", 10, "1")),
         ),
         filter(
             ("filter-nested-exists", "looks for what is not there, 10^12 times"),
-            STOPPED,
+            REFUSED,
             nested("exists", 12, "false"),
         ),
         filter(
             ("filter-doubling-text", "a text that doubles 40 times"),
-            STOPPED,
+            REFUSED,
             format!(
                 "size([\"xxxxxxxx\"]{}[0]) > 0",
                 (0..40).map(|n| format!(".map(x{n}, x{n} + x{n})")).collect::<String>()
@@ -51,7 +51,7 @@ pub(crate) fn guests() -> Vec<Hostile> {
         ),
         filter(
             ("filter-doubling-list", "a list that doubles 40 times"),
-            STOPPED,
+            REFUSED,
             format!("size([[1,2]]{}[0]) > 0", (0..40).map(|n| format!(".map(x{n}, x{n} + x{n})")).collect::<String>()),
         ),
         filter(
@@ -79,17 +79,17 @@ pub(crate) fn guests() -> Vec<Hostile> {
         filter(("filter-wrong", "a filter that does not parse"), REFUSED, "object.price >"),
         filter(
             ("filter-large-expression", "an expression of a thousand million states"),
-            STOPPED,
+            REFUSED,
             r#""x".matches("((((x{1,99}){1,99}){1,99}){1,99}){1,99}")"#,
         ),
         filter(
             ("filter-expression-of-letters", "an expression over every letter there is"),
-            STOPPED,
+            REFUSED,
             r#""x".matches("(\\pL{1,1000}|\\pN{1,1000}){1,1000}")"#,
         ),
         filter(
             ("filter-expressions", "compiles an expression a thousand million times"),
-            STOPPED,
+            REFUSED,
             nested("all", 9, r#""x".matches("^(\\pL|\\pN){1,50}$")"#),
         ),
         filter(
@@ -100,6 +100,6 @@ pub(crate) fn guests() -> Vec<Hostile> {
         filter(("filter-of-no-truth", "is a number"), STOPPED, "1 + 1"),
         filter(("filter-divides", "divides by zero"), STOPPED, "1 / 0 == 1"),
         filter(("filter-overflows", "counts too far"), STOPPED, "9223372036854775807 + 1 > 0"),
-        filter(("filter-of-a-secret", "reads what is not in the activity"), STOPPED, "env.ROSEHIP_TOKEN != ''"),
+        filter(("filter-of-a-secret", "reads what is not in the activity"), REFUSED, "env.ROSEHIP_TOKEN != ''"),
     ]
 }

@@ -168,7 +168,7 @@ fn at_install() -> Vec<Hostile> {
         ("five-tables", "has five tables where four are allowed"),
         Class::Space,
         Abi::Core,
-        Expect::Refused(TABLE),
+        Expect::Refused(&["tables"]),
         |guest| guest.with("(table 1 funcref)".repeat(5)),
     );
     [memory.concat(), vec![five_tables]].concat()

@@ -1,9 +1,12 @@
 //! The hostile corpus through the real binary: each guest is stopped by its rule and at its price, the host lives, and
 //! who behaves beside it goes on.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Instant,
 };
 
 use rosehip_hostile::{Abi, Hostile, corpus, well_behaved};
@@ -41,7 +44,7 @@ async fn each_is_stopped_by_its_rule_and_at_its_price() {
     publish(&client, "before").await.expect("a host that nobody has attacked");
     for hostile in corpus() {
         let wasm = hostile.wasm();
-        let at = std::time::Instant::now();
+        let began = Instant::now();
         process.forget_peak();
         let idle = process.memory_kib();
         let result = match client.upload(&hostile, &wasm).await {
@@ -49,8 +52,8 @@ async fn each_is_stopped_by_its_rule_and_at_its_price() {
             refused_or_wrong => refused_or_wrong,
         };
         wrong.extend(result.err());
-        eprintln!("DBG {} {:?} {:?}", hostile.name, at.elapsed(), wrong.last());
         let growth = process.peak_kib().saturating_sub(idle);
+        println!("{growth:>7} KiB more, {:>7.1?}: {}", began.elapsed(), hostile.name);
         if growth > MOST_GROWTH_KIB {
             wrong.push(format!("{} ({}) took {growth} KiB of the host", hostile.name, hostile.what));
         }

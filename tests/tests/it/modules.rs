@@ -34,7 +34,7 @@ impl Speaking<'_> {
 fn component(manifest: &Value, outcome: &Value) -> Vec<u8> {
     const MANIFEST_AT: usize = 1_024;
     const OUTCOME_AT: usize = 65_536;
-    let escape = |bytes: &[u8]| bytes.iter().map(|byte| format!("\\{byte:02x}")).collect::<String>();
+    let escape = |bytes: &[u8]| bytes.iter().map(|byte| format!("\\{byte:02x}")).collect::<Vec<_>>().concat();
     let word = |number: usize| escape(&u32::try_from(number).expect("short").to_le_bytes());
     let (manifest, outcome) = (manifest.to_string(), outcome.to_string());
     let wat = format!(

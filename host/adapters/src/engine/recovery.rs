@@ -13,12 +13,14 @@ use rosehip_core::{
     activity::Activity,
     event::{Event, HostStarted, HostStopped, append_of, run_stream},
     ids::FlowId,
+    log::Append,
     ports::LogReader as _,
 };
 
 use super::{
     activity_at,
     jobs::Job,
+    matcher::Walked,
     record_at,
     shared::{EngineError, Shared, panic_message},
     walker::Budget,
@@ -72,11 +74,14 @@ impl Shared {
     }
 
     fn record_run(&self, event: Event) -> Result<(), EngineError> {
-        let (answer, answered) = mpsc::sync_channel(1);
-        let on_done = Box::new(move |appended: Answer| drop(answer.send(appended)));
-        self.writer().append_with(append_of(SystemClock::now(), vec![event]), on_done);
-        answered.recv().unwrap_or(Err(AppendError::Stopped))?;
+        self.append_and_wait(append_of(SystemClock::now(), vec![event]))?;
         Ok(())
+    }
+
+    fn append_and_wait(&self, append: Append) -> Answer {
+        let (answer, answered) = mpsc::sync_channel(1);
+        self.writer().append_with(append, Box::new(move |appended: Answer| drop(answer.send(appended))));
+        answered.recv().unwrap_or(Err(AppendError::Stopped))
     }
 
     /// Finds what the log has left to do. What only waits for its time has its timer set and is no part of it.
@@ -145,14 +150,10 @@ impl Shared {
     /// Matches an activity and records the flows it starts as they begin.
     fn match_without_calls(&self, seq: u64, activity: &Activity) -> Result<Vec<FlowId>, EngineError> {
         let (append, walked) = self.decide_match(seq, activity, &mut Budget::spent())?;
-        let flows = walked.iter().map(|walked| walked.flow()).collect();
-        let (answer, answered) = mpsc::sync_channel(1);
-        let on_done = Box::new(move |appended: Answer| drop(answer.send(appended)));
-        self.writer().append_with(append, on_done);
-        match answered.recv().unwrap_or(Err(AppendError::Stopped)) {
-            Ok(_) => Ok(flows),
-            // It was matched before, and the views had not heard of it; so its flows are open as well.
-            Err(AppendError::Duplicate { .. }) => Ok(flows),
+        let flows = walked.iter().map(Walked::flow).collect();
+        match self.append_and_wait(append) {
+            // A duplicate was matched before, and the views had not heard of it; so its flows are open as well.
+            Ok(_) | Err(AppendError::Duplicate { .. }) => Ok(flows),
             Err(error) => Err(error.into()),
         }
     }

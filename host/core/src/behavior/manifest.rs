@@ -118,6 +118,10 @@ pub struct EdgeDocument {
     pub when: Option<String>,
 }
 
+/// The places of a manifest where an object stands, if anything does.
+const OBJECTS: &[&str] =
+    &["", "/triggers/*", "/triggers/*/transition", "/nodes/*", "/nodes/*/wait", "/nodes/*/retry", "/edges/*"];
+
 /// Why a manifest was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{rule}: {message}")]
@@ -159,6 +163,9 @@ impl Behavior {
     /// Reads and checks what `describe` returned.
     pub fn parse(text: &str) -> Result<Self, ManifestError> {
         let document = json::parse(text.as_bytes()).map_err(|error| ManifestError::new(error.rule, error.message))?;
+        if let Some(place) = json::not_an_object(&document, OBJECTS) {
+            return Err(ManifestError::new("manifest-schema", format!("{place} is not an object")));
+        }
         let manifest: Manifest = serde_json::from_value(document)
             .map_err(|error| ManifestError::new("manifest-schema", error.to_string()))?;
         Self::check(manifest)

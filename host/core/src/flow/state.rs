@@ -10,6 +10,7 @@ use crate::{
     effect::EffectState,
     event::{Current, EffectChanged, Event, FiredBy, FlowStarted, NodeDone, NodeError, NodeFired, Timer},
     ids::{EffectId, FlowId, NodeId},
+    json,
     state::{EffectStatus, FlowEvent, FlowStatus, Illegal, NodeEvent, NodeStatus},
     time::Timestamp,
 };
@@ -121,6 +122,8 @@ pub struct FlowState {
     /// Its effects in the order they were recorded.
     pub effects: Vec<EffectState>,
     effect_places: BTreeMap<EffectId, usize>,
+    /// What its outputs and the payloads of its effects weigh together.
+    pub weight: u64,
     /// Signals that came, by name; the first of each.
     pub signals: BTreeMap<String, (Timestamp, Value)>,
     /// The object's standing when the flow last began or went on.
@@ -137,6 +140,7 @@ impl FlowState {
             nodes: vec![NodeState::new(); dag.len()],
             effects: Vec::new(),
             effect_places: BTreeMap::new(),
+            weight: 0,
             signals: BTreeMap::new(),
             current: started.current.clone(),
             started,
@@ -248,6 +252,8 @@ impl FlowState {
             places.push(self.effects.len());
             self.effects.push(EffectState::new(effect.clone()));
         }
+        let payloads = done.effects.iter().map(|effect| json::weigh(&effect.payload));
+        self.weight += json::weigh(&done.output) + payloads.sum::<u64>();
         let awaits = self.dag.node(node).await_effects && done.effects.iter().any(|effect| effect.status.is_open());
         self.turn(seq, &done.node, if awaits { NodeEvent::Suspend } else { NodeEvent::Finish })?;
         let state = &mut self.nodes[node.index()];

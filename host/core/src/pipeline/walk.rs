@@ -16,7 +16,7 @@ use crate::{
     guest::{GuestFailure, GuestReport, Surroundings},
     ids::EffectId,
     json,
-    limits::{CALL_EFFECTS, CAUTIOUS_ATTEMPTS, FLOW_EFFECTS, GUEST_INPUT_BYTES},
+    limits::{CALL_EFFECTS, CAUTIOUS_ATTEMPTS, FLOW_EFFECTS, FLOW_WEIGHT, GUEST_INPUT_BYTES},
     state::EffectStatus,
     time::{Timestamp, Until},
 };
@@ -159,6 +159,14 @@ fn accept(
     let refuse = |rule: &str, message: String| NodeError { rule: rule.to_owned(), message };
     let value =
         json::parse(text.as_bytes()).map_err(|error| refuse(error.rule, format!("outcome: {}", error.message)))?;
+    if let Some(place) = json::not_an_object(&value, &["", "/effects/*"]) {
+        return Err(refuse("outcome", format!("outcome: {place} is not an object")));
+    }
+    let weight = flow.weight + json::weigh(&value);
+    if weight > FLOW_WEIGHT {
+        let message = format!("outcome: outputs and effects of this flow would weigh {weight}, at most {FLOW_WEIGHT}");
+        return Err(refuse("flow-weight", message));
+    }
     let mut outcome: Outcome =
         serde_json::from_value(value).map_err(|error| refuse("outcome", format!("outcome: {error}")))?;
     if outcome.v != 1 {

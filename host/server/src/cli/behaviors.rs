@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 use super::{
     Context, DataDir,
     exit::Failure,
-    grants::{GrantChange, policy, policy_text, regrant, say_what_is_missing},
+    grants::{GrantChange, MemoryChange, policy, policy_text, regrant, say_what_is_missing},
     output::{Table, bold, plain, print, print_json, say},
     wire::{self, Behavior, Candidate, Installation},
 };
@@ -186,11 +186,12 @@ impl Prepared {
             }
             Behaviors::Grant { name, kinds, memory } => {
                 let given = kinds.iter().map(|kind| policy(kind)).collect::<Result<_, _>>()?;
-                let memory = memory.map(Some);
+                let memory = memory.map_or(MemoryChange::Kept, MemoryChange::Given);
                 Self::Regrant { name, change: GrantChange { given, taken: BTreeSet::new(), memory } }
             }
             Behaviors::Revoke { name, kinds, memory } => {
-                let (taken, memory) = (kinds.into_iter().collect(), memory.then_some(None));
+                let memory = if memory { MemoryChange::Taken } else { MemoryChange::Kept };
+                let taken = kinds.into_iter().collect();
                 Self::Regrant { name, change: GrantChange { given: Vec::new(), taken, memory } }
             }
             Behaviors::Rm { name, cancel } => Self::Remove { name, cancel },

@@ -24,13 +24,24 @@ pub(super) fn policy(text: &str) -> Result<Policy, Failure> {
     Ok(Policy { kind: kind.to_owned(), channels })
 }
 
+/// What becomes of the memory that is granted.
+#[derive(Clone, Copy, Default)]
+pub(super) enum MemoryChange {
+    /// It stays.
+    #[default]
+    Kept,
+    /// It is so many MiB from now on.
+    Given(u32),
+    /// It is what every behavior has.
+    Taken,
+}
+
 /// What is to be different about a grant.
 #[derive(Default)]
 pub(super) struct GrantChange {
     pub(super) given: Vec<Policy>,
     pub(super) taken: BTreeSet<String>,
-    /// The memory that is granted from now on, none for what every behavior has.
-    pub(super) memory: Option<Option<u32>>,
+    pub(super) memory: MemoryChange,
 }
 
 impl GrantChange {
@@ -40,7 +51,12 @@ impl GrantChange {
         let replaced = |kind: &str| taken.contains(kind) || given.iter().any(|policy| policy.kind == kind);
         let mut effects: Vec<_> = grant.effects.into_iter().filter(|policy| !replaced(&policy.kind)).collect();
         effects.extend(given);
-        Grant { effects, memory_mib: memory.unwrap_or(grant.memory_mib) }
+        let memory_mib = match memory {
+            MemoryChange::Kept => grant.memory_mib,
+            MemoryChange::Given(mib) => Some(mib),
+            MemoryChange::Taken => None,
+        };
+        Grant { effects, memory_mib }
     }
 }
 
@@ -105,12 +121,12 @@ mod tests {
     fn what_is_given_replaces_what_was_there() {
         let given = vec![policy("notify=team").expect("a policy"), policy("email").expect("a policy")];
         let taken = BTreeSet::from(["log".to_owned()]);
-        let grant = GrantChange { given, taken, memory: Some(Some(128)) }.of(Grant::default());
+        let grant = GrantChange { given, taken, memory: MemoryChange::Given(128) }.of(Grant::default());
         let kinds: Vec<_> = grant.effects.iter().map(policy_text).collect();
         assert_eq!(kinds, ["validate", "notify=team", "email"]);
         assert_eq!(grant.memory_mib, Some(128));
         let kept = GrantChange::default().of(grant.clone());
         assert_eq!(kept, grant);
-        assert_eq!(GrantChange { memory: Some(None), ..GrantChange::default() }.of(grant).memory_mib, None);
+        assert_eq!(GrantChange { memory: MemoryChange::Taken, ..GrantChange::default() }.of(grant).memory_mib, None);
     }
 }

@@ -17,7 +17,7 @@ use rosehip_core::{
     ports::LogReader,
     state::FlowStatus,
 };
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
 
 use super::{Host, ReadError};
 
@@ -56,8 +56,9 @@ pub struct FlowDetail {
     pub state: FlowState,
     /// Its activity.
     pub activity: Activity,
-    /// Its entries, oldest first, with the JSON of each body.
-    pub records: Vec<(Record, Value)>,
+    /// Its entries, oldest first, with the JSON of each body as it stands in the log: a body that says much takes many
+    /// times its length once it is read.
+    pub records: Vec<(Record, Box<RawValue>)>,
     /// What its DAG needs of a runner.
     pub needs: Vec<Capability>,
     /// The runner it got.
@@ -218,12 +219,12 @@ impl Host {
 }
 
 /// An entry with its body as JSON, as the page of a flow shows it.
-fn with_body(entry: &StoredEntry) -> Result<(Record, Value), ReadError> {
+fn with_body(entry: &StoredEntry) -> Result<(Record, Box<RawValue>), ReadError> {
     let unreadable = |error: &dyn std::fmt::Display| ReadError(format!("entry {}: {error}", entry.header.seq));
     let record = Record::read(entry).map_err(|error| unreadable(&error))?;
     let body = match &entry.body {
         Some((_, body)) => serde_json::from_slice(body).map_err(|error| unreadable(&error))?,
-        None => Value::Null,
+        None => RawValue::NULL.to_owned(),
     };
     Ok((record, body))
 }

@@ -15,7 +15,7 @@ use rosehip_core::{
     object::Object,
     state::FlowStatus,
 };
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{
@@ -206,8 +206,9 @@ impl List<'_> {
 }
 
 /// Writes a JSON document in the form that was asked for.
-pub(super) fn document(form: Form, value: &Value) -> Response {
-    ([(CONTENT_TYPE, form.content_type())], value.to_string()).into_response()
+pub(super) fn document(form: Form, value: &impl Serialize) -> Response {
+    let text = serde_json::to_string(value).expect("what is shown has text for member names");
+    ([(CONTENT_TYPE, form.content_type())], text).into_response()
 }
 
 /// An object as an `ActivityStreams` document.

@@ -1,59 +1,135 @@
-//! Flows as JSON (DESIGN §7).
+//! Flows as JSON (DESIGN §7). Written out member by member, and never held as a tree: that would take many times as much
+//! memory as the text.
 
 use rosehip_core::{
-    behavior::NodeWork,
-    effect::EffectState,
-    event::Record,
-    flow::{FlowState, NodeState, Waiting},
+    activity::{Activity, Cause},
+    behavior::{Capability, Node, NodeWork},
+    effect::{Effect, EffectState},
+    event::{Event, NodeError, Record},
+    flow::{FlowState, FlowSummary, NodeState, Waiting},
+    ids::{EffectId, NodeId},
+    state::{EffectStatus, NodeStatus},
+    time::Timestamp,
 };
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::{Map, Value, json, value::RawValue};
 
 use crate::host::FlowDetail;
 
 /// A flow with all that happened.
-pub(super) fn detail(flow: &FlowDetail) -> Value {
-    let state = &flow.state;
-    let mut value = json!(state.summary);
-    let activity = &flow.activity;
+#[derive(Serialize)]
+pub(super) struct FlowJson<'a> {
+    #[serde(flatten)]
+    summary: &'a FlowSummary,
+    cause: &'a Option<Cause>,
+    depth: u32,
+    activity: Map<String, Value>,
+    needs: &'a [Capability],
+    runner: &'static str,
+    nodes: Vec<NodeJson<'a>>,
+    edges: Vec<EdgeJson<'a>>,
+    effects: Vec<EffectJson<'a>>,
+    events: Vec<EntryJson<'a>>,
+}
+
+#[derive(Serialize)]
+struct NodeJson<'a> {
+    id: &'a NodeId,
+    label: &'a str,
+    kind: &'static str,
+    status: NodeStatus,
+    branch: &'a Option<String>,
+    started_at: Option<Timestamp>,
+    finished_at: Option<Timestamp>,
+    fuel: Option<u64>,
+    error: &'a Option<NodeError>,
+    attempts: u32,
+    retry_at: Option<Timestamp>,
+    waiting: Value,
+    output: &'a Value,
+}
+
+#[derive(Serialize)]
+struct EdgeJson<'a> {
+    from: &'a NodeId,
+    to: &'a NodeId,
+    when: &'a Option<String>,
+}
+
+#[derive(Serialize)]
+struct EffectJson<'a> {
+    id: EffectId,
+    node: &'a NodeId,
+    item: Option<u32>,
+    ordinal: u32,
+    kind: &'a str,
+    payload: &'a Value,
+    status: EffectStatus,
+    attempts: u32,
+    next_retry_at: Option<Timestamp>,
+    last_error: &'a Option<String>,
+    receipt: &'a Option<Value>,
+}
+
+#[derive(Serialize)]
+struct EntryJson<'a> {
+    seq: u64,
+    time: Timestamp,
+    kind: Option<&'static str>,
+    body: &'a RawValue,
+}
+
+impl<'a> FlowJson<'a> {
+    pub(super) fn of(flow: &'a FlowDetail) -> Self {
+        let state = &flow.state;
+        let entry = |(record, body): &'a (_, Box<RawValue>)| EntryJson::of(record, body);
+        let edges = state.dag.edges().map(|(from, to, edge)| EdgeJson { from: &from.id, to: &to.id, when: &edge.when });
+        Self {
+            summary: &state.summary,
+            cause: &state.started.cause,
+            depth: state.started.depth,
+            activity: activity(&flow.activity),
+            needs: &flow.needs,
+            runner: flow.runner,
+            nodes: nodes(state),
+            edges: edges.collect(),
+            effects: state.effects.iter().map(EffectJson::of).collect(),
+            events: flow.records.iter().map(entry).collect(),
+        }
+    }
+}
+
+fn activity(activity: &Activity) -> Map<String, Value> {
     let mut document = activity.document.clone();
     document.insert("cid".to_owned(), json!(activity.cid));
     document.insert("transitions".to_owned(), json!(activity.transitions));
-    value["cause"] = json!(state.started.cause);
-    value["depth"] = state.started.depth.into();
-    value["activity"] = Value::Object(document);
-    value["needs"] = json!(flow.needs);
-    value["runner"] = flow.runner.into();
-    value["nodes"] = nodes(state);
-    value["edges"] =
-        state.dag.edges().map(|(from, to, edge)| json!({"from": from.id, "to": to.id, "when": edge.when})).collect();
-    value["effects"] = state.effects.iter().map(effect).collect();
-    value["events"] = flow.records.iter().map(|(record, body)| entry(record, body)).collect();
-    value
+    document
 }
 
 /// The nodes in the order in which none comes before what leads to it.
-fn nodes(state: &FlowState) -> Value {
+fn nodes(state: &FlowState) -> Vec<NodeJson<'_>> {
     let order = state.dag.order().iter();
-    order
-        .map(|&index| {
-            let (node, now) = (state.dag.node(index), state.node(index));
-            json!({
-                "id": node.id,
-                "label": node.label,
-                "kind": kind(&node.work),
-                "status": now.status,
-                "branch": now.branch,
-                "started_at": now.started_at,
-                "finished_at": now.finished_at,
-                "fuel": now.fuel,
-                "error": now.error,
-                "attempts": now.attempts,
-                "retry_at": now.retry_at,
-                "waiting": waiting(now),
-                "output": now.output,
-            })
-        })
-        .collect()
+    order.map(|&index| NodeJson::of(state.dag.node(index), state.node(index))).collect()
+}
+
+impl<'a> NodeJson<'a> {
+    fn of(node: &'a Node, now: &'a NodeState) -> Self {
+        Self {
+            id: &node.id,
+            label: &node.label,
+            kind: kind(&node.work),
+            status: now.status,
+            branch: &now.branch,
+            started_at: now.started_at,
+            finished_at: now.finished_at,
+            fuel: now.fuel,
+            error: &now.error,
+            attempts: now.attempts,
+            retry_at: now.retry_at,
+            waiting: waiting(now),
+            output: &now.output,
+        }
+    }
 }
 
 fn waiting(node: &NodeState) -> Value {
@@ -75,25 +151,28 @@ pub(super) fn kind(work: &NodeWork) -> &'static str {
     }
 }
 
-fn effect(state: &EffectState) -> Value {
-    let effect = &state.effect;
-    json!({
-        "id": effect.id,
-        "node": effect.node,
-        "item": effect.item,
-        "ordinal": effect.ordinal,
-        "kind": effect.kind,
-        "payload": effect.payload,
-        "status": state.status,
-        "attempts": state.attempts,
-        "next_retry_at": state.next_retry_at,
-        "last_error": state.last_error,
-        "receipt": state.receipt,
-    })
+impl<'a> EffectJson<'a> {
+    fn of(state: &'a EffectState) -> Self {
+        let Effect { id, node, item, ordinal, kind, payload, .. } = &state.effect;
+        Self {
+            id: *id,
+            node,
+            item: *item,
+            ordinal: *ordinal,
+            kind,
+            payload,
+            status: state.status,
+            attempts: state.attempts,
+            next_retry_at: state.next_retry_at,
+            last_error: &state.last_error,
+            receipt: &state.receipt,
+        }
+    }
 }
 
-/// An entry of the log as the API gives it.
-pub(super) fn entry(record: &Record, body: &Value) -> Value {
-    let kind = record.event.as_deref().map(rosehip_core::event::Event::kind);
-    json!({"seq": record.seq, "time": record.time, "kind": kind, "body": body})
+impl<'a> EntryJson<'a> {
+    fn of(record: &Record, body: &'a RawValue) -> Self {
+        let kind = record.event.as_deref().map(Event::kind);
+        Self { seq: record.seq, time: record.time, kind, body }
+    }
 }

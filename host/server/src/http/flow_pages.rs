@@ -9,7 +9,7 @@ use rosehip_core::{
     guest::{GuestLogLevel, GuestLogLine},
     state::{FlowEvent, FlowStatus, NodeStatus},
 };
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
 
 use super::{
     access::Need,
@@ -254,7 +254,7 @@ impl FlowDetailPage {
                     seq: record.seq,
                     at: Moment(record.time),
                     kind: record.event.as_deref().map_or("erased", Event::kind),
-                    json: pretty(body),
+                    json: readable(body),
                 })
                 .collect(),
             finished: state.summary.finished_at.map(Moment),
@@ -265,6 +265,17 @@ impl FlowDetailPage {
             flow,
         }
     }
+}
+
+/// An entry's body as people read it; of a long one the beginning, as it stands in the log.
+fn readable(body: &RawValue) -> String {
+    const MOST_BYTES: usize = 64 << 10;
+    let text = body.get();
+    if text.len() <= MOST_BYTES {
+        return serde_json::from_str(text).map_or_else(|_| text.to_owned(), |body: Value| pretty(&body));
+    }
+    let length = grouped(text.len() as u64);
+    format!("{}… (cut; {length} bytes, which this page has as JSON)", &text[..text.floor_char_boundary(MOST_BYTES)])
 }
 
 /// A number with its thousands apart.

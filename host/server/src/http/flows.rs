@@ -16,7 +16,7 @@ use super::{
     App,
     article_pages::document,
     fault::Fault,
-    flow_json,
+    flow_json::FlowJson,
     flow_pages::{FlowDetailPage, FlowsPage},
     flow_query::Filters,
     input::Input,
@@ -63,7 +63,7 @@ pub(super) async fn show(
     if form == Form::Html {
         return Ok(page::html(&FlowDetailPage::new(&visitor, &flow)));
     }
-    Ok(document(form, &flow_json::detail(&flow)))
+    Ok(document(form, &FlowJson::of(&flow)))
 }
 
 async fn detail(host: &Host, id: &str) -> Result<FlowDetail, Fault> {

@@ -114,8 +114,10 @@ impl Reading<'_> {
             (operators::CONDITIONAL, [_, one, other]) => {
                 Bound { cost, extent: Extent::either(&one.extent, &other.extent) }.and(0)
             }
-            (operators::LOGICAL_AND | operators::LOGICAL_OR | operators::LOGICAL_NOT, _)
-            | (operators::NOT_STRICTLY_FALSE, _) => Bound::scalar(cost).and(0),
+            (
+                operators::LOGICAL_AND | operators::LOGICAL_OR | operators::LOGICAL_NOT | operators::NOT_STRICTLY_FALSE,
+                _,
+            ) => Bound::scalar(cost).and(0),
             (operators::EQUALS | operators::NOT_EQUALS, [one, other]) => {
                 Bound::scalar(cost).and(one.extent.weight().min(other.extent.weight()))
             }
@@ -196,6 +198,7 @@ impl Reading<'_> {
 
 /// What an index may find, and what of the container a failing one copies: an index that is no name and no place in
 /// a list ends in an error that holds the container.
+#[expect(clippy::wildcard_enum_match_arm, reason = "all but two kinds of literals are computed, or no index")]
 fn indexed(index: &IdedExpr, from: &Extent) -> (Extent, u64) {
     match &index.expr {
         Expr::Literal(LiteralValue::String(name)) => (from.member(name.inner()), 0),

@@ -1,9 +1,12 @@
 //! The operator's config of a behavior, held to the schema its manifest declares.
 
-use jsonschema::Validator;
+mod cost;
+
+use jsonschema::{PatternOptions, Validator};
 use serde_json::{Map, Value};
 
 use super::ManifestError;
+use crate::limits::CONFIG_SCHEMA_REGEX_BYTES;
 
 /// A compiled `config_schema`, or none.
 #[derive(Debug, Default)]
@@ -30,7 +33,11 @@ impl ConfigSchema {
         if !schema.is_object() {
             return Err(refuse("it is not an object".to_owned()));
         }
-        let compiled = jsonschema::validator_for(schema).map_err(|error| refuse(error.to_string()))?;
+        cost::check(schema).map_err(refuse)?;
+        // An engine without backtracking: matching takes time linear in the text.
+        let patterns = PatternOptions::regex().size_limit(CONFIG_SCHEMA_REGEX_BYTES);
+        let compiled = jsonschema::options().with_pattern_options(patterns).build(schema);
+        let compiled = compiled.map_err(|error| refuse(error.to_string()))?;
         let properties = schema.get("properties").and_then(Value::as_object);
         let defaults = properties.into_iter().flatten().filter_map(|(name, property)| {
             let default = property.get("default")?;
