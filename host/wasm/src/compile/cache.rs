@@ -1,8 +1,8 @@
 //! Artifacts on disk, for the next start: `{module digest}.{key}`, each a tag and the artifact that it is of.
 //!
 //! A key is the sha-256 of the format, the module's digest and the compiler's [`Fingerprint`]; a tag is the HMAC-SHA-256
-//! of key and artifact under the host's secret. A file is read whole, and its tag is checked over the bytes that are
-//! then loaded, so that whoever can write here, but has not the secret, can only make the host compile again. Nothing
+//! of key and artifact under the host's secret. Its tag is checked over the bytes that are then loaded, which are
+//! a copy that cannot change, so that whoever can write here, but has not the secret, can only make the host compile again. Nothing
 //! here is needed: a file that is missing, altered or of another compiler is a miss, and one that cannot be written is
 //! a warning.
 
@@ -20,7 +20,11 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use rosehip_core::{ids::Digest, limits};
 use sha2::{Digest as _, Sha256};
 
-use super::{artifact::Artifact, fingerprint::Fingerprint};
+use super::{
+    artifact::{Artifact, PIECE_BYTES},
+    fingerprint::Fingerprint,
+    image::Image,
+};
 
 /// What a key is made of begins with this; another format of files has another.
 const FORMAT: &[u8] = b"rosehip.artifact.1";
@@ -77,6 +81,8 @@ enum Miss {
     TooLarge,
     #[error(transparent)]
     Io(io::Error),
+    #[error("there is no room for it in memory: {0}")]
+    NoRoom(io::Error),
 }
 
 impl From<io::Error> for Miss {
@@ -104,6 +110,10 @@ impl Cache {
                 remove(&path);
                 None
             }
+            Err(miss @ Miss::NoRoom(_)) => {
+                tracing::warn!(path = %path.display(), reason = %miss, "a compiled module is not used");
+                None
+            }
         }
     }
 
@@ -116,14 +126,28 @@ impl Cache {
         let Some(rest) = length.checked_sub(TAG_BYTES) else { return Err(Miss::Altered) };
         let mut tag = [0; TAG_BYTES];
         file.read_exact(&mut tag)?;
-        let mut bytes = Vec::with_capacity(rest);
-        // No more than there was: a file that grows while it is read is not what was written.
-        (&mut file).take(u64::try_from(rest).unwrap_or(u64::MAX)).read_to_end(&mut bytes)?;
+        let mut mac = self.mac_of(digest);
+        let mut left = rest;
+        let mut piece = vec![0; PIECE_BYTES];
+        let image = Image::of(|image| {
+            // No more than there was: a file that grows while it is read is not what was written.
+            while left > 0 {
+                let most = left.min(PIECE_BYTES);
+                let length = file.read(&mut piece[..most])?;
+                if length == 0 {
+                    return Err(Miss::Altered);
+                }
+                mac.update(&piece[..length]);
+                image.write_all(&piece[..length]).map_err(Miss::NoRoom)?;
+                left -= length;
+            }
+            Ok(())
+        })?;
         // It compares in constant time.
-        self.mac_of(digest, &bytes).verify_slice(&tag).map_err(|_| Miss::Altered)?;
+        mac.verify_slice(&tag).map_err(|_| Miss::Altered)?;
         // What was used last is removed last. Where the time cannot be set it may leave early.
         let _ = file.set_modified(SystemTime::now());
-        Ok(Artifact::vouched_for(bytes))
+        Ok(Artifact::vouched_for(image))
     }
 
     /// Keeps what a module was compiled to, in place of what was there, and removes what has not been used for longest
@@ -146,9 +170,13 @@ impl Cache {
         DirBuilder::new().recursive(true).mode(0o700).create(&self.dir)?;
         let temporary = temporary(path);
         let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
-        let tag = self.mac_of(digest, artifact.bytes()).finalize().into_bytes();
-        file.write_all(&tag)?;
-        file.write_all(artifact.bytes())?;
+        let mut mac = self.mac_of(digest);
+        artifact.read(|piece| {
+            mac.update(piece);
+            Ok(())
+        })?;
+        file.write_all(&mac.finalize().into_bytes())?;
+        artifact.read(|piece| file.write_all(piece))?;
         fs::rename(&temporary, path)
     }
 
@@ -203,8 +231,9 @@ impl Cache {
         key.chain_update(digest.as_bytes()).chain_update(self.fingerprint.as_bytes()).finalize().into()
     }
 
-    fn mac_of(&self, digest: Digest, artifact: &[u8]) -> Hmac<Sha256> {
-        self.mac.clone().chain_update(self.key_of(digest)).chain_update(artifact)
+    /// The beginning of an artifact's tag.
+    fn mac_of(&self, digest: Digest) -> Hmac<Sha256> {
+        self.mac.clone().chain_update(self.key_of(digest))
     }
 }
 
@@ -264,12 +293,22 @@ mod tests {
         }
     }
 
+    fn bytes(artifact: &Artifact) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let read = artifact.read(|piece| {
+            bytes.extend_from_slice(piece);
+            Ok(())
+        });
+        read.expect("read");
+        bytes
+    }
+
     #[test]
     fn what_is_kept_is_found_and_loads() {
         let kept = Kept::new();
         let (digest, artifact) = kept.keep(&kept.cache(SECRET, NO_LIMIT), 1);
         let found = kept.cache(SECRET, NO_LIMIT).get(digest).expect("a hit");
-        assert_eq!(found.bytes(), artifact.bytes());
+        assert_eq!(bytes(&found), bytes(&artifact));
         found.load(&kept.engine, Kind::Core).expect("it loads");
         assert!(found.load(&kept.engine, Kind::Component).is_err(), "a module is no component");
         assert!(kept.cache(SECRET, NO_LIMIT).get(Digest::of(b"other")).is_none());

@@ -15,7 +15,7 @@ use std::{
 use rosehip_core::limits;
 use wasmtime::{Engine, OutOfMemory};
 
-use super::{COMPILE_VERB, artifact::Artifact, budget::Budget, fingerprint::Fingerprint};
+use super::{COMPILE_VERB, artifact::machine_code, budget::Budget, fingerprint::Fingerprint};
 use crate::{config, guest::Kind};
 
 /// The second argument but one of the process once its limits are in force.
@@ -115,14 +115,14 @@ fn compile(bytes: usize) -> Result<(), Ended> {
     let threads = thread::available_parallelism().map_or(1, usize::from).min(THREADS);
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).stack_size(STACK_BYTES).build();
     let pool = pool.map_err(|error| unable("the threads cannot start", error))?;
-    let artifact = pool.install(|| Artifact::compile(&engine, kind, &wasm)).map_err(|error| {
+    let artifact = pool.install(|| machine_code(&engine, kind, &wasm)).map_err(|error| {
         let exit = if error.is::<OutOfMemory>() { Exit::OutOfMemory } else { Exit::Refused };
         Ended { exit, reason: format!("{error:#}") }
     })?;
     let mut stdout = io::stdout().lock();
     stdout
         .write_all(Fingerprint::of(&engine).as_bytes())
-        .and_then(|()| stdout.write_all(artifact.bytes()))
+        .and_then(|()| stdout.write_all(&artifact))
         .and_then(|()| stdout.flush())
         .map_err(|error| unable("stdout", error))
 }

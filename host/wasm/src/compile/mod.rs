@@ -3,7 +3,8 @@
 //!
 //! `flights` sees to it that a module is compiled by one thread at a time. `parent` starts the child and `child` is what
 //! it does, under the limits of a `budget`. `cache` keeps what it made, under a key that holds the `fingerprint` of the
-//! compiler. Only `artifact` hands machine code to wasmtime.
+//! compiler. Only `artifact` hands machine code to wasmtime, out of an
+//! `image` that cannot change.
 
 mod artifact;
 mod budget;
@@ -11,6 +12,7 @@ mod cache;
 mod child;
 mod fingerprint;
 mod flights;
+mod image;
 mod parent;
 
 use std::path::PathBuf;

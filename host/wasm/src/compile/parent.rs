@@ -19,11 +19,12 @@ use super::{
     budget::Budget,
     child::{Exit, PROCESS_NAME},
     fingerprint::Fingerprint,
+    image::Image,
 };
 use crate::failure::refused;
 
-/// Bytes of stdout at most.
-const STDOUT_BYTES: usize = Fingerprint::BYTES + limits::COMPILE_ARTIFACT_BYTES;
+/// Bytes of an artifact at most.
+const ARTIFACT_BYTES: u64 = limits::COMPILE_ARTIFACT_BYTES as u64;
 /// What the standard library writes to stderr before it aborts because an allocation failed.
 const ALLOCATION_FAILED: &str = "memory allocation of ";
 
@@ -38,12 +39,11 @@ fn compile_by(command: &mut Command, own: Fingerprint, wasm: &[u8]) -> Result<Ar
     let budget = Budget::of(wasm.len());
     let ended = run(command, wasm, budget.wall())
         .map_err(|error| refused("compile-host", format!("the compiler cannot be started: {error}")))?;
-    let mut bytes = ended.artifact(budget)?;
-    if bytes.first_chunk() != Some(own.as_bytes()) {
+    let written = ended.artifact(budget)?;
+    if written.fingerprint != own.as_bytes() {
         return Err(refused("compile-host", "the compiler is of another build than the host"));
     }
-    bytes.drain(..Fingerprint::BYTES);
-    Ok(Artifact::vouched_for(bytes))
+    Ok(Artifact::vouched_for(written.image))
 }
 
 /// What the parent ended the child for.
@@ -53,8 +53,18 @@ enum Cut {
     Artifact,
 }
 
+/// What the child wrote to stdout.
+struct Written {
+    /// The first bytes, as far as there were so many.
+    fingerprint: Vec<u8>,
+    /// The rest, and how long it is.
+    image: Image,
+    length: u64,
+}
+
 struct Ended {
-    stdout: Vec<u8>,
+    /// None where the child was ended before it was done.
+    stdout: Option<Written>,
     stderr: String,
     status: ExitStatus,
     cut: Option<Cut>,
@@ -62,7 +72,7 @@ struct Ended {
 
 impl Ended {
     /// The fingerprint and the artifact, or the rule that the module broke.
-    fn artifact(self, budget: Budget) -> Result<Vec<u8>, GuestRefused> {
+    fn artifact(self, budget: Budget) -> Result<Written, GuestRefused> {
         match self.cut {
             Some(Cut::Wall) => {
                 let seconds = budget.wall().as_secs();
@@ -80,10 +90,10 @@ impl Ended {
         }
     }
 
-    fn of_exit(self, code: i32) -> Result<Vec<u8>, GuestRefused> {
+    fn of_exit(self, code: i32) -> Result<Written, GuestRefused> {
         let stderr = self.stderr.trim_end();
         match Exit::of(code) {
-            Some(Exit::Compiled) => Ok(self.stdout),
+            Some(Exit::Compiled) => self.stdout.ok_or_else(|| refused("compile-host", "the compiler wrote nothing")),
             Some(Exit::Refused) => Err(refused("compile", stderr)),
             Some(Exit::Panicked) => Err(refused("compile", format!("the compiler panicked: {stderr}"))),
             Some(Exit::OutOfMemory) => Err(out_of_memory(stderr)),
@@ -152,10 +162,10 @@ fn run(command: &mut Command, wasm: &[u8], wall: Duration) -> io::Result<Ended> 
         let (stdout, cut) = match read.recv_timeout(wall) {
             Ok(stdout) => {
                 let stdout = stdout?;
-                let cut = (stdout.len() > STDOUT_BYTES).then_some(Cut::Artifact);
-                (stdout, cut)
+                let cut = (stdout.length > ARTIFACT_BYTES).then_some(Cut::Artifact);
+                (Some(stdout), cut)
             }
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => (Vec::new(), Some(Cut::Wall)),
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => (None, Some(Cut::Wall)),
         };
         // Its stdout is closed: it has ended, or is to end now. The kernel closes the pipes of a process only once its
         // status is settled.
@@ -176,10 +186,15 @@ fn feed(mut stdin: ChildStdin, wasm: &[u8]) {
     let _ = stdin.write_all(wasm);
 }
 
-fn read_stdout(stdout: ChildStdout) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    stdout.take(u64::try_from(STDOUT_BYTES).unwrap_or(u64::MAX).saturating_add(1)).read_to_end(&mut bytes)?;
-    Ok(bytes)
+fn read_stdout(mut stdout: ChildStdout) -> io::Result<Written> {
+    let mut fingerprint = Vec::new();
+    stdout.by_ref().take(Fingerprint::BYTES as u64).read_to_end(&mut fingerprint)?;
+    let mut length = 0;
+    let image = Image::of(|image| {
+        length = io::copy(&mut stdout.take(ARTIFACT_BYTES + 1), image)?;
+        io::Result::Ok(())
+    })?;
+    Ok(Written { fingerprint, image, length })
 }
 
 /// The beginning of stderr. The rest is read as well, so that the child can go on.
@@ -252,7 +267,8 @@ mod tests {
         let wasm = vec![1; 3_000_000];
         let ended = run(&mut shell(script), &wasm, Duration::from_mins(1)).expect("it runs");
         assert_eq!(ended.cut, None);
-        assert_eq!(ended.stdout.len(), 6_000_000);
+        let written = ended.stdout.expect("it ended by itself");
+        assert_eq!((written.fingerprint.len(), written.length), (Fingerprint::BYTES, 6_000_000 - 32));
         assert_eq!(ended.stderr.len(), limits::GUEST_MESSAGE_BYTES);
         assert!(ended.status.success());
     }
@@ -270,7 +286,9 @@ mod tests {
     fn a_child_finds_an_empty_environment() {
         // A shell adds these to its own.
         let ended = run(&mut shell("exec env"), b"", Duration::from_mins(1)).expect("it runs");
-        let stdout = String::from_utf8(ended.stdout).expect("text");
+        let written = ended.stdout.expect("it ended by itself");
+        let mut stdout = String::from_utf8(written.fingerprint).expect("text");
+        written.image.reader().read_to_string(&mut stdout).expect("text");
         assert!(
             stdout.lines().all(|line| ["PWD=", "SHLVL=", "_="].iter().any(|own| line.starts_with(own))),
             "{stdout}"
