@@ -30,11 +30,16 @@ impl Client {
         Ok(())
     }
 
-    /// Saves the object `id` that fires an installed guest, with a text of its own, and says what is not as expected.
-    pub async fn fire(&self, hostile: &Hostile, id: &str, text: &str) -> Result<(), String> {
+    /// Saves the object `id` that fires an installed guest, with a text of its own, and waits for its flow.
+    pub async fn save(&self, hostile: &Hostile, id: &str, text: &str) -> Answer {
         let path = format!("/objects/{}/{id}", hostile.object_type());
         let request = self.request(Method::PUT, &path).header(header::ACCEPT, "application/json");
-        let answer = self.send(request.header("prefer", "wait=30").json(&json!({"note": text}))).await;
+        self.send(request.header("prefer", "wait=30").json(&json!({"note": text}))).await
+    }
+
+    /// Saves the object `id` that fires an installed guest, with a text of its own, and says what is not as expected.
+    pub async fn fire(&self, hostile: &Hostile, id: &str, text: &str) -> Result<(), String> {
+        let answer = self.save(hostile, id, text).await;
         let saved = answer.json();
         if answer.status != 201 {
             return Err(mismatch(hostile, &format!("saving its object: {} {}", answer.status, answer.text)));

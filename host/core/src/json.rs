@@ -16,7 +16,7 @@ pub const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{rule}: {message}")]
 pub struct InvalidJson {
-    /// `json-syntax`, `json-depth`, `json-duplicate-key`, `json-integer-range` or `json-weight`.
+    /// `json-syntax`, `json-depth`, `json-duplicate-key`, `json-integer-range`, `json-weight` or `json-reserved-name`.
     pub rule: &'static str,
     /// What is wrong and where.
     pub message: String,
@@ -87,8 +87,16 @@ fn of_text(text: &str) -> u64 {
     text.len() as u64 / TEXT_BYTES
 }
 
+/// As much of a name as an error shows.
+fn short(name: &str) -> &str {
+    &name[..name.floor_char_boundary(100)]
+}
+
 const WEIGHT: &str = "it would take too much memory: at most a weight of 100000, where each value weighs 1, an object 5 \
                       more, and 64 bytes of text 1 more";
+/// `serde_json` tells values of its own apart by such names, and would read a member as something else.
+const RESERVED_PREFIX: &str = "$serde_json::";
+const RESERVED: &str = "no member name may begin with $serde_json::";
 const DEPTH: &str = "nesting is deeper than 64";
 const DUPLICATE: &str = "duplicate member name";
 const RANGE: &str = "integer beyond ±(2^53−1); write it as a string";
@@ -100,6 +108,7 @@ fn refused(error: &serde_json::Error) -> InvalidJson {
         (DUPLICATE, "json-duplicate-key"),
         (RANGE, "json-integer-range"),
         (WEIGHT, "json-weight"),
+        (RESERVED, "json-reserved-name"),
     ]
     .into_iter()
     .find_map(|(start, rule)| message.starts_with(start).then_some(rule))
@@ -188,9 +197,12 @@ impl<'de> Visitor<'de> for Nested<'_> {
         let mut object = Map::new();
         while let Some(name) = members.next_key::<String>()? {
             self.take(of_text(&name))?;
+            if name.starts_with(RESERVED_PREFIX) {
+                return Err(A::Error::custom(format_args!("{RESERVED}, as {:?} does", short(&name))));
+            }
             let value = members.next_value_seed(inside)?;
             if object.contains_key(&name) {
-                return Err(A::Error::custom(format_args!("{DUPLICATE} {name:?}")));
+                return Err(A::Error::custom(format_args!("{DUPLICATE} {:?}", short(&name))));
             }
             object.insert(name, value);
         }
@@ -215,6 +227,8 @@ mod tests {
         assert_eq!(rule("1e400"), "json-syntax");
         assert_eq!(rule(r#""\ud800""#), "json-syntax");
         assert_eq!(rule("{} {}"), "json-syntax");
+        assert_eq!(rule(r#"{"a":{"$serde_json::private::RawValue":"[]"}}"#), "json-reserved-name");
+        assert_eq!(rule(r#"{"a":1,"\u0024serde_json::private::Number":"1"}"#), "json-reserved-name");
         assert_eq!(rule(&"[".repeat(100_000)), "json-depth");
     }
 

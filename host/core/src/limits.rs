@@ -59,6 +59,9 @@ pub const GUEST_STACK_BYTES: usize = 1 << 20;
 pub const GUEST_THREAD_STACK_BYTES: usize = 4 << 20;
 /// The epoch fuse: wall time after which a call is interrupted, in milliseconds.
 pub const GUEST_EPOCH_FUSE_MS: u64 = 2_000;
+/// Wall time after which a call counts as long and stands back behind shorter ones, in milliseconds; the epoch fuse is
+/// exact to as much.
+pub const GUEST_LONG_CALL_MS: u64 = 2;
 /// Fuel of a call, before its input is counted.
 pub const GUEST_FUEL_BASE: u64 = 100_000_000;
 /// Fuel added for each byte of input.
@@ -109,6 +112,8 @@ pub const CONFIG_SCHEMA_COST: u64 = 10_000;
 pub const CONFIG_SCHEMA_DEPTH: usize = 64;
 /// A regular expression of a `config_schema` once compiled, in bytes.
 pub const CONFIG_SCHEMA_REGEX_BYTES: usize = 128 << 10;
+/// Behaviors of a host.
+pub const BEHAVIORS: usize = 1_000;
 /// Bindings of a behavior that are kept to be seen and gone back to; the log has all.
 pub const BEHAVIOR_HISTORY: usize = 50;
 /// Modules offered for a behavior; the oldest leaves.
@@ -127,7 +132,9 @@ pub const FILTER_NODES: usize = 4_000;
 /// What evaluating a CEL filter may cost, in units of some ten nanoseconds.
 pub const FILTER_COST: u64 = 10_000_000;
 /// A regular expression of a CEL filter once compiled, in bytes.
-pub const FILTER_PATTERN_BYTES: usize = 1 << 20;
+pub const FILTER_PATTERN_BYTES: usize = 128 << 10;
+/// Regular expressions of a CEL filter, and of all filters of a manifest together.
+pub const FILTER_PATTERNS: usize = 32;
 /// Text of a CEL filter, and of what it met, in the reason why it did not match, in characters.
 pub const FILTER_MESSAGE_CHARS: usize = 200;
 /// Cautious attempts at a guest call that may end with the host. One found open after so many is failed as

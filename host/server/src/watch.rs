@@ -4,6 +4,7 @@
 //! itself. At a start, what a name was bound to before is left alone, so that a rollback or a removal survives it.
 
 use std::{
+    collections::HashMap,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -49,6 +50,7 @@ impl Watch {
 async fn follow(host: Arc<Host>, mut watched: WatchedDir, wake: Arc<Notify>) {
     let mut at_start = true;
     let mut is_lost = false;
+    let mut taken = HashMap::new();
     loop {
         let mut is_pending = false;
         match tokio::task::block_in_place(|| watched.look()) {
@@ -57,9 +59,10 @@ async fn follow(host: Arc<Host>, mut watched: WatchedDir, wake: Arc<Notify>) {
                 for path in &found.gone {
                     tracing::info!(file = file_name(path), "a module left the watched directory; nothing is removed");
                     host.clear_refusal(&file_name(path));
+                    taken.remove(path);
                 }
                 for path in &found.changed {
-                    if take_in(&host, path, at_start).await == Next::TryAgain {
+                    if take_in(&host, path, at_start, &mut taken).await == Next::TryAgain {
                         watched.find_again(path);
                         is_pending = true;
                     }
@@ -89,9 +92,9 @@ enum Next {
 }
 
 /// Installs a file, or notes why it cannot be.
-async fn take_in(host: &Arc<Host>, path: &Path, at_start: bool) -> Next {
+async fn take_in(host: &Arc<Host>, path: &Path, at_start: bool, taken: &mut Taken) -> Next {
     let file = file_name(path);
-    match install(host, path.to_owned(), at_start).await {
+    match install(host, path, at_start, taken).await {
         Ok(()) => {
             host.clear_refusal(&file);
             Next::Change
@@ -105,19 +108,29 @@ async fn take_in(host: &Arc<Host>, path: &Path, at_start: bool) -> Next {
     }
 }
 
-async fn install(host: &Arc<Host>, path: PathBuf, at_start: bool) -> Result<(), Refused> {
-    let file = file_name(&path);
+/// The bytes that were taken in of each file. One that is touched, or replaced by its own copy, is no reason to bind
+/// its module again: an operator may have gone back from it.
+type Taken = HashMap<PathBuf, Digest>;
+
+async fn install(host: &Arc<Host>, path: &Path, at_start: bool, taken: &mut Taken) -> Result<(), Refused> {
+    let file = file_name(path);
     let stem: Option<BehaviorName> = path.file_stem().and_then(|stem| stem.to_str()?.parse().ok());
-    let read = tokio::task::spawn_blocking(move || read_module(&path)).await;
+    let at = path.to_owned();
+    let read = tokio::task::spawn_blocking(move || read_module(&at)).await;
     let wasm = read.map_err(|error| Refused::for_now("file", error.to_string()))??;
     let digest = Digest::of(&wasm);
+    if taken.get(path) == Some(&digest) {
+        return Ok(());
+    }
     let name = stem.clone().or_else(|| host.own_name_of(digest));
     if at_start && name.is_some_and(|name| host.was_bound(&name, digest)) {
         tracing::debug!(file, %digest, "a module in the watched directory was installed before");
+        taken.insert(path.to_owned(), digest);
         return Ok(());
     }
     let request = InstallRequest { name: stem, wasm, force: false, enable: true, by: Some(BY.to_owned()) };
     let bound = host.install(request).await?;
+    taken.insert(path.to_owned(), digest);
     if bound.outcome != Outcome::Unchanged {
         let (name, version) = (&bound.installed.name, &bound.installed.behavior.version);
         let to_grant = bound.to_grant.join(", ");

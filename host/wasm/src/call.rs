@@ -8,10 +8,10 @@ use wasmtime::{Engine, Store};
 
 use crate::{
     budget::{SpaceBudget, fuel_for},
-    failure::{Ended, classify, stopped},
+    failure::{Ended, bounded, classify, stopped},
     guest::Guest,
     log::CallLog,
-    ticker::Ticker,
+    ticker::Patience,
     wasi::System,
 };
 
@@ -42,12 +42,19 @@ pub(crate) struct CallState {
 }
 
 /// Calls `guest` in a fresh store and a fresh instance.
-pub(crate) fn report(engine: &Engine, guest: &Guest, call: Call<'_>, surroundings: &Surroundings) -> GuestReport {
+pub(crate) fn report(
+    engine: &Engine,
+    guest: &Guest,
+    call: Call<'_>,
+    surroundings: &Surroundings,
+    patience: Patience,
+) -> GuestReport {
     let fuel = match call {
         Call::Describe => fuel_for(0),
         Call::Run(input) => fuel_for(input.len()),
     };
     let mut store = open(engine, fuel, surroundings);
+    patience.bind(&mut store);
     let answer = guest.call(&mut store, call);
     let left = store.get_fuel().expect("the engine is configured to consume fuel");
     let mut state = store.into_data();
@@ -64,7 +71,6 @@ fn open(engine: &Engine, fuel: u64, surroundings: &Surroundings) -> Store<CallSt
     let mut store = Store::new(engine, state);
     store.limiter(|state| &mut state.space);
     store.set_fuel(fuel).expect("the engine is configured to consume fuel");
-    store.set_epoch_deadline(Ticker::deadline());
     // Twice, because a guest's string may be UTF-16.
     store.set_hostcall_fuel(2 * limits::GUEST_OUTPUT_BYTES);
     store
@@ -82,7 +88,7 @@ fn judge(answer: Result<Result<String, Failure>, Ended>, state: &CallState) -> R
         ));
     }
     answer.map_err(|failure| match failure {
-        Failure::Retry(message) => GuestFailure::Retry(message),
-        Failure::Fatal(message) => GuestFailure::Fatal(message),
+        Failure::Retry(message) => GuestFailure::Retry(bounded(message)),
+        Failure::Fatal(message) => GuestFailure::Fatal(bounded(message)),
     })
 }

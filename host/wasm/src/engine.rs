@@ -30,6 +30,9 @@ pub struct EngineOptions {
     pub concurrency: usize,
     /// Wall time after which a call is interrupted as a condition of the host.
     pub epoch_fuse: Duration,
+    /// Called on the thread of a call that has run for [`limits::GUEST_LONG_CALL_MS`], while it runs: what is left of it
+    /// may stand back behind shorter ones.
+    pub on_long_call: Option<fn()>,
     /// Modules kept compiled; the least recently used leaves first.
     pub loaded_modules: usize,
     /// Machine code kept, all modules together, in bytes. The module loaded last stays even if it alone is larger.
@@ -46,6 +49,7 @@ impl EngineOptions {
         Self {
             concurrency,
             epoch_fuse: Duration::from_millis(limits::GUEST_EPOCH_FUSE_MS),
+            on_long_call: None,
             loaded_modules: limits::GUEST_LOADED_MODULES,
             loaded_bytes: limits::GUEST_LOADED_BYTES,
             compiler: Compiler::InProcess,
@@ -96,6 +100,7 @@ pub struct WasmEngine {
     compiling: Compiling,
     permits: Permits,
     ticker: Ticker,
+    on_long_call: Option<fn()>,
 }
 
 impl fmt::Debug for WasmEngine {
@@ -121,16 +126,16 @@ impl WasmEngine {
             compiling,
             permits: Permits::new(concurrency),
             ticker,
+            on_long_call: options.on_long_call,
         })
     }
 
-    /// Judges, compiles and links a module that no other thread is at. Judging is done every time: the cache is of
-    /// machine code, and rules may have changed since it was made.
+    /// Judges, compiles and links a module that no other thread is at. What is cached was judged by the same rules.
     fn load_alone(&self, digest: Digest, wasm: &[u8]) -> Result<(), GuestRefused> {
         if self.modules.contains(&digest) {
             return Ok(());
         }
-        let kind = admission::admit(wasm)?;
+        let kind = admission::glance(wasm)?;
         if let Some(compiled) = self.compiling.cached(&self.engine, digest, kind) {
             return self.keep(digest, compiled);
         }
@@ -157,7 +162,7 @@ impl WasmEngine {
         }
         let _permit = self.permits.acquire();
         let _ticking = self.ticker.watch();
-        Ok(call::report(&self.engine, &guest, call, surroundings))
+        Ok(call::report(&self.engine, &guest, call, surroundings, self.ticker.patience(self.on_long_call)))
     }
 }
 

@@ -170,7 +170,7 @@ fn frames(error: &wasmtime::Error) -> String {
 }
 
 /// Names and texts in a message are the guest's, so it is cut.
-fn bounded(mut message: String) -> String {
+pub(crate) fn bounded(mut message: String) -> String {
     message.truncate(message.floor_char_boundary(limits::GUEST_MESSAGE_BYTES));
     message
 }

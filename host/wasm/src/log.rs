@@ -6,7 +6,7 @@ use rosehip_core::{
 };
 
 /// What a line costs beside its text, in bytes: its level, and that it is a line.
-const LINE_BYTES: usize = 16;
+pub(crate) const LINE_BYTES: usize = 16;
 
 /// A call's log. A line costs its text and [`LINE_BYTES`] more, so that empty lines are bounded too. The line that does not fit is cut between two characters and ends the log.
 #[derive(Debug)]

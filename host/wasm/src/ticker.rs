@@ -13,16 +13,43 @@ use std::{
     time::Duration,
 };
 
-use wasmtime::Engine;
-
-/// Epochs after which a call is interrupted. The fuse is exact to one part in as many.
-const TICKS_PER_FUSE: u32 = 20;
+use rosehip_core::limits;
+use wasmtime::{Engine, Store, UpdateDeadline};
 
 /// The thread that ticks, stopped on drop.
 #[derive(Debug)]
 pub(crate) struct Ticker {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
+    /// Epochs after which a call is interrupted.
+    fuse: u64,
+}
+
+/// How long a call may run, in epochs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Patience {
+    /// Until it is long, and what is called then.
+    long: (u64, Option<fn()>),
+    /// From there on until it is interrupted.
+    rest: u64,
+}
+
+impl Patience {
+    /// Holds a store to it.
+    pub(crate) fn bind<T>(self, store: &mut Store<T>) {
+        let (long, on_long) = self.long;
+        store.set_epoch_deadline(long);
+        let mut is_long = false;
+        store.epoch_deadline_callback(move |_| {
+            if std::mem::replace(&mut is_long, true) {
+                return Ok(UpdateDeadline::Interrupt);
+            }
+            if let Some(on_long) = on_long {
+                on_long();
+            }
+            Ok(UpdateDeadline::Continue(self.rest))
+        });
+    }
 }
 
 #[derive(Debug, Default)]
@@ -42,17 +69,19 @@ impl Ticker {
     /// Starts the thread. A call is interrupted when it has run for `fuse`.
     pub(crate) fn start(engine: Engine, fuse: Duration) -> io::Result<Self> {
         let shared = Arc::new(Shared::default());
-        let period = (fuse / TICKS_PER_FUSE).max(Duration::from_millis(1));
+        let ticks = (fuse.as_millis() / u128::from(limits::GUEST_LONG_CALL_MS)).max(1);
+        let ticks = u32::try_from(ticks).unwrap_or(u32::MAX);
+        let period = (fuse / ticks).max(Duration::from_millis(1));
         let thread = thread::Builder::new().name("guest-epoch".to_owned()).spawn({
             let shared = Arc::clone(&shared);
             move || shared.tick(&engine, period)
         })?;
-        Ok(Self { shared, thread: Some(thread) })
+        Ok(Self { shared, thread: Some(thread), fuse: u64::from(ticks) })
     }
 
-    /// The deadline of a call that starts now, in epochs from now. The first may end at once, so it does not count.
-    pub(crate) fn deadline() -> u64 {
-        u64::from(TICKS_PER_FUSE) + 1
+    /// How long a call may run that starts now. The first epoch may end at once, so it does not count.
+    pub(crate) fn patience(&self, on_long: Option<fn()>) -> Patience {
+        Patience { long: (2, on_long), rest: self.fuse.saturating_sub(1) }
     }
 
     /// Says that a call runs until the guard is dropped.

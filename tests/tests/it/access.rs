@@ -72,3 +72,16 @@ async fn a_browser_without_a_login_is_led_to_it() {
     let program = host.client().stranger().get("/flows").await;
     assert_eq!((program.status.as_u16(), program.header("www-authenticate").starts_with("Bearer")), (401, true));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_reaches_who_is_still_writing() {
+    let host = Host::start().await;
+    let refused = host.client_of("rh_made_up");
+    let long = vec![0; 40 << 20];
+    for (client, status) in [(&refused, 401), (&host.client(), 413)] {
+        for _ in 0..3 {
+            assert_eq!(client.install("long", &long).await.status.as_u16(), status);
+            assert_eq!(client.stranger().get("/livez").await.status.as_u16(), 200, "the connection goes on");
+        }
+    }
+}

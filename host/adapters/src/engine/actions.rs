@@ -214,6 +214,9 @@ impl Shared {
         let installed = self.registry().now().get(behavior).cloned();
         let gone = || ActionError::Refused(format!("behavior {behavior} is not installed any more"));
         let installed = installed.ok_or_else(gone)?;
+        if !installed.enabled {
+            return Err(ActionError::Refused(format!("behavior {behavior} is disabled; enable it first")));
+        }
         let seq = slot.state.started.activity_seq;
         let activity = self.log.with(|log| activity_at(log, seq))?;
         let current = self.current(activity.object.as_ref(), None)?;

@@ -16,12 +16,13 @@ mod recent;
 mod recovery;
 mod shared;
 mod slots;
+mod threads;
 mod timers;
 mod waiters;
 mod walker;
 
 use std::{
-    sync::{Arc, Weak},
+    sync::{Arc, Weak, atomic::Ordering},
     thread::JoinHandle,
 };
 
@@ -35,6 +36,7 @@ use rosehip_core::{
 
 pub use actions::{ActionError, EngineActions};
 pub use shared::{EngineError, EngineParts};
+pub use threads::stand_back;
 pub use waiters::Waiting;
 
 use self::{recovery::Care, shared::Shared};
@@ -144,25 +146,16 @@ impl Prepared {
             Care::Usual => shared.take_up(open),
             Care::OneCallAtATime => {
                 shared.jobs.hold();
+                shared.recovers.store(true, Ordering::Relaxed);
                 let shared = Arc::clone(&shared);
                 let thread = std::thread::Builder::new()
                     .name("recovery".to_owned())
                     .stack_size(GUEST_THREAD_STACK_BYTES)
-                    .spawn(move || {
-                        shared.recover(open);
-                        shared.jobs.release();
-                    })?;
+                    .spawn(move || shared.recover(open))?;
                 threads.push(thread);
             }
         }
-        for number in 0..shared.concurrency {
-            let shared = Arc::clone(&shared);
-            let thread = std::thread::Builder::new()
-                .name(format!("guest-{number}"))
-                .stack_size(GUEST_THREAD_STACK_BYTES)
-                .spawn(move || shared.work())?;
-            threads.push(thread);
-        }
+        threads.push(threads::start(&shared)?);
         let weak: Weak<Shared> = Arc::downgrade(&shared);
         let timers = Arc::clone(&shared.timers);
         threads.push(std::thread::Builder::new().name("timers".to_owned()).spawn(move || timers::run(&timers, &weak))?);

@@ -6,7 +6,7 @@
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, mpsc},
+    sync::{Arc, atomic::Ordering, mpsc},
 };
 
 use rosehip_core::{
@@ -68,9 +68,10 @@ impl Shared {
         Ok(care)
     }
 
-    /// Records that the host stops, once no guest is called any more.
+    /// Records that the host stops, once no guest is called any more. A stop in the middle of a recovery is none: the
+    /// next start has to be as careful.
     pub(super) fn end_run(&self) -> Result<(), EngineError> {
-        self.record_run(HostStopped {}.into())
+        if self.recovers.load(Ordering::Relaxed) { Ok(()) } else { self.record_run(HostStopped {}.into()) }
     }
 
     fn record_run(&self, event: Event) -> Result<(), EngineError> {
@@ -98,8 +99,9 @@ impl Shared {
         let now = SystemClock::now();
         for flow in flows {
             let summary = &flow.summary;
-            let only_waits = summary.effects.open() == 0 && now >= summary.started_at;
-            match summary.next_due.filter(|_| only_waits) {
+            // A wait that is due is as open as anything; so is one that was set when the clock was ahead.
+            let only_waits = flow.rests && now >= summary.started_at;
+            match summary.next_due.filter(|due| only_waits && *due > now) {
                 Some(due) => self.timers.set(summary.id, due),
                 // A wait for a signal alone needs nothing either, but looking costs little and happens once.
                 None => open.flows.push(summary.id),
@@ -118,24 +120,37 @@ impl Shared {
         }
     }
 
-    /// Works off what was found, one call at a time. What fails for a reason of the host is queued as usual.
+    /// Works off what was found, one call at a time, while the queue is held. What fails for a reason of the host is
+    /// queued as usual.
     pub(super) fn recover(self: &Arc<Self>, open: Open) {
+        self.work_off_all(open);
+        if !self.jobs.is_stopped() {
+            self.recovers.store(false, Ordering::Relaxed);
+        }
+        self.jobs.release();
+    }
+
+    fn work_off_all(self: &Arc<Self>, open: Open) {
         let count = open.len();
         if count > 0 {
             tracing::warn!(open = count, "the host did not stop last time; what was open is worked off one by one");
         }
         let mut flows = Vec::new();
         for (seq, activity) in open.unmatched {
-            match self.match_without_calls(seq, &activity) {
-                Ok(started) => flows.extend(started),
-                Err(error) => self.try_later(&error, Job::Match { seq, activity }),
+            if self.jobs.is_stopped() {
+                return;
+            }
+            // As in a guest thread: a defect costs one activity its match, not the host its recovery.
+            match catch_unwind(AssertUnwindSafe(|| self.match_without_calls(seq, &activity))) {
+                Ok(Ok(started)) => flows.extend(started),
+                Ok(Err(error)) => self.try_later(&error, Job::Match { seq, activity }),
+                Err(panic) => tracing::error!(seq, message = panic_message(&*panic), "matching an activity panicked"),
             }
         }
         for flow in open.flows.into_iter().chain(flows) {
             if self.jobs.is_stopped() {
                 return;
             }
-            // As in a guest thread: a defect costs one flow its turn, not the host its recovery.
             match catch_unwind(AssertUnwindSafe(|| self.advance(flow, Care::OneCallAtATime))) {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => self.try_later(&error, Job::Advance(flow)),

@@ -4,7 +4,7 @@ use std::{
     any::Any,
     io,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard},
+    sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, atomic::AtomicBool},
     time::Duration,
 };
 
@@ -28,6 +28,7 @@ use super::{
     record_at,
     recovery::Care,
     slots::{Slot, Slots},
+    threads::{is_worn, stand_back},
     timers::Timers,
     waiters::Waiters,
 };
@@ -39,6 +40,9 @@ use crate::{
     views::{ViewError, ViewReader},
     writer::{AppendError, Appended, Writer},
 };
+
+/// Bytes of an answer from which on reading it takes as long as a long call.
+const LONG_ANSWER_BYTES: usize = 64 << 10;
 
 /// Why the engine could not go on with something.
 #[derive(Debug, thiserror::Error)]
@@ -98,6 +102,8 @@ pub(crate) struct Shared {
     pub(super) views: Arc<Pool<ViewReader, ViewError>>,
     pub(super) guests: Arc<dyn GuestEngine>,
     pub(super) modules: Arc<ModuleFiles>,
+    /// Whether the host is still working off what a crash left.
+    pub(super) recovers: AtomicBool,
     pub(super) concurrency: usize,
     pub(super) runtime: Handle,
     pub(super) jobs: Jobs,
@@ -129,6 +135,7 @@ impl Shared {
             views: parts.views,
             guests: parts.guests,
             modules: parts.modules,
+            recovers: AtomicBool::new(false),
             concurrency: parts.concurrency.max(1),
             runtime: parts.runtime,
             jobs: Jobs::new(),
@@ -190,13 +197,16 @@ impl Shared {
         }
     }
 
-    /// The loop of a guest thread.
-    pub(super) fn work(self: Arc<Self>) {
+    /// The loop of a guest thread, which ends when the engine stops or the thread is worn.
+    pub(super) fn work(self: &Arc<Self>) {
         while let Some(job) = self.jobs.take() {
             // A defect must not cost a thread: what it was about is found again at the next start.
             if let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.carry_out(job))) {
                 tracing::error!(message = panic_message(&*panic), "a job of the engine panicked");
                 self.jobs.finish();
+            }
+            if is_worn() {
+                return;
             }
         }
     }
@@ -245,6 +255,9 @@ impl Shared {
         };
         for _ in 0..2 {
             if let Ok(report) = self.guests.run(digest, call, surroundings) {
+                if report.result.as_ref().is_ok_and(|answer| answer.len() > LONG_ANSWER_BYTES) {
+                    stand_back();
+                }
                 return report;
             }
             let wasm = match self.modules.get(digest) {

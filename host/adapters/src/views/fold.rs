@@ -10,7 +10,10 @@ use rosehip_core::{
 };
 use rusqlite::{OptionalExtension, Transaction, params};
 
-use super::ViewError;
+use super::{
+    ViewError,
+    schema::{ENDED, OPEN, RESTS},
+};
 
 struct ActivityRow {
     id: String,
@@ -22,7 +25,8 @@ struct ActivityRow {
 /// The rows that a batch changes.
 pub(super) struct Batch<'a> {
     transaction: &'a Transaction<'a>,
-    flows: HashMap<FlowId, (u64, FlowSummary)>,
+    /// Flows that changed: `seq` of the start, list item, and whether nothing came after the flow was suspended.
+    flows: HashMap<FlowId, (u64, FlowSummary, bool)>,
     activities: BTreeMap<u64, ActivityRow>,
     /// Flows that began, by module. A row a module, and not an index of all flows, answers whether one is named.
     modules: HashMap<Digest, u64>,
@@ -63,7 +67,7 @@ impl<'a> Batch<'a> {
                 Ok(())
             }
             Event::FlowStarted(started) => {
-                self.flows.insert(started.flow, (record.seq, FlowSummary::begin(record.time, started)));
+                self.flows.insert(started.flow, (record.seq, FlowSummary::begin(record.time, started), false));
                 *self.modules.entry(started.digest).or_default() += 1;
                 Ok(())
             }
@@ -98,8 +102,12 @@ impl<'a> Batch<'a> {
                 (digest.to_string(), flows),
             )?;
         }
-        for (seq, flow) in self.flows.values() {
-            let is_open = !flow.status.is_final() || flow.effects.open() > 0;
+        for (seq, flow, rests) in self.flows.values() {
+            let is_open = match !flow.status.is_final() || flow.effects.open() > 0 {
+                true if *rests && flow.effects.open() == 0 => RESTS,
+                true => OPEN,
+                false => ENDED,
+            };
             let object = flow.object.as_ref();
             self.execute(
                 "INSERT INTO flows VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
@@ -139,10 +147,11 @@ impl<'a> Batch<'a> {
                 .optional()?;
             // The start of the flow was erased: there is nothing to show.
             let Some((seq, text)) = row else { return Ok(()) };
-            self.flows.insert(id, (seq, serde_json::from_str(&text)?));
+            self.flows.insert(id, (seq, serde_json::from_str(&text)?, false));
         }
-        if let Some((_, flow)) = self.flows.get_mut(&id) {
+        if let Some((_, flow, rests)) = self.flows.get_mut(&id) {
             flow.apply(record.time, event);
+            *rests = matches!(event, Event::FlowSuspended(_));
         }
         Ok(())
     }

@@ -8,7 +8,10 @@ use rosehip_core::{
 };
 use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 
-use super::{ViewError, schema};
+use super::{
+    ViewError,
+    schema::{self, OPEN, RESTS},
+};
 
 /// A read-only connection to the views, of one thread at a time.
 #[derive(Debug)]
@@ -60,6 +63,8 @@ pub struct OpenFlow {
     pub seq: u64,
     /// Its list item.
     pub summary: FlowSummary,
+    /// Whether nothing is to be done before one of its waits ends: its last entry suspended it.
+    pub rests: bool,
 }
 
 impl ViewReader {
@@ -172,8 +177,14 @@ impl ViewReader {
 
     /// Flows with something left to do, oldest first.
     pub fn open_flows(&self) -> Result<Vec<OpenFlow>, ViewError> {
-        let rows = self.rows("SELECT seq, row FROM flows WHERE is_open = 1 ORDER BY seq", [])?;
-        Ok(rows.into_iter().map(|(seq, summary)| OpenFlow { seq, summary }).collect())
+        let mut flows = Vec::new();
+        for state in [OPEN, RESTS] {
+            let rows =
+                self.rows("SELECT seq, row FROM flows WHERE is_open = ?1 AND is_open > 0 ORDER BY seq", [state])?;
+            flows.extend(rows.into_iter().map(|(seq, summary)| OpenFlow { seq, summary, rests: state == RESTS }));
+        }
+        flows.sort_unstable_by_key(|flow| flow.seq);
+        Ok(flows)
     }
 
     /// Flows of a behavior that have not ended.

@@ -10,8 +10,15 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 use super::ViewError;
 
+/// `flows.is_open`: the host has nothing left to do for the flow.
+pub(super) const ENDED: u8 = 0;
+/// It has.
+pub(super) const OPEN: u8 = 1;
+/// It has, but not before a wait ends: the flow's last entry suspended it.
+pub(super) const RESTS: u8 = 2;
+
 /// Raised whenever a table or a fold changes: older views are rebuilt, not migrated.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 const TABLES: &str = "
 CREATE TABLE position(id INTEGER PRIMARY KEY CHECK (id = 1), seq INTEGER NOT NULL, hash TEXT NOT NULL) STRICT;
@@ -38,7 +45,7 @@ CREATE INDEX flows_by_status ON flows(status, seq);
 CREATE INDEX flows_by_behavior ON flows(behavior, seq);
 CREATE INDEX flows_by_object ON flows(object, seq);
 CREATE INDEX flows_by_activity ON flows(activity, seq);
-CREATE INDEX flows_open ON flows(seq) WHERE is_open = 1;
+CREATE INDEX flows_open ON flows(is_open, seq) WHERE is_open > 0;
 CREATE TABLE modules(digest TEXT PRIMARY KEY, flows INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE effects(id TEXT PRIMARY KEY, flow TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE behavior_entries(seq INTEGER PRIMARY KEY) STRICT;

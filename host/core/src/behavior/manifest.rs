@@ -11,7 +11,7 @@ use super::{Capability, ConfigSchema, Dag, Trigger, TriggerDocument, needs};
 use crate::{
     ids::BehaviorName,
     json,
-    limits::{MANIFEST_TEXT_CHARS, MANIFEST_TRIGGERS},
+    limits::{FILTER_PATTERNS, MANIFEST_TEXT_CHARS, MANIFEST_TRIGGERS},
 };
 
 /// What `describe` returns. Members that are not named here are refused; a new one raises `v`.
@@ -190,12 +190,7 @@ impl Behavior {
         if manifest.triggers.len() > MANIFEST_TRIGGERS {
             return Err(ManifestError::new("too-many-triggers", format!("at most {MANIFEST_TRIGGERS}")));
         }
-        let triggers = manifest
-            .triggers
-            .iter()
-            .enumerate()
-            .map(|(index, trigger)| Trigger::check(index, trigger))
-            .collect::<Result<_, _>>()?;
+        let triggers = check_triggers(&manifest.triggers)?;
         let dag = Dag::check(&manifest.nodes, &manifest.edges)?;
         let effects = check_kinds(&manifest.effects)?;
         let config = ConfigSchema::check(manifest.config_schema.as_ref())?;
@@ -210,6 +205,22 @@ pub(super) fn short(what: &str, text: &str) -> Result<(), ManifestError> {
         return Err(ManifestError::new("text-too-long", format!("{what} is over {MANIFEST_TEXT_CHARS} characters")));
     }
     Ok(())
+}
+
+/// Checks the triggers one after the other, so that no more than is allowed is ever compiled.
+fn check_triggers(documents: &[TriggerDocument]) -> Result<Vec<Trigger>, ManifestError> {
+    let mut triggers = Vec::with_capacity(documents.len());
+    let mut patterns = 0;
+    for (index, document) in documents.iter().enumerate() {
+        let trigger = Trigger::check(index, document)?;
+        patterns += trigger.patterns();
+        if patterns > FILTER_PATTERNS {
+            let message = format!("triggers/{index}/filter: pattern: over {FILTER_PATTERNS} patterns in all filters");
+            return Err(ManifestError::new("filter", message));
+        }
+        triggers.push(trigger);
+    }
+    Ok(triggers)
 }
 
 fn check_kinds(kinds: &[String]) -> Result<BTreeSet<String>, ManifestError> {

@@ -27,6 +27,11 @@ pub struct Installed {
     pub behavior: Arc<Behavior>,
     /// Whether it starts flows.
     pub enabled: bool,
+    /// Whether it does not only because of what is bound now: what was bound before did, and nobody has switched it since.
+    pub is_held_back: bool,
+    /// Whether it has never started flows and nobody has switched it: an author bound it to a name that was new, or it
+    /// still lacks a grant.
+    pub is_untried: bool,
     /// The operator's config.
     pub config: Map<String, Value>,
     /// The config its nodes see: the operator's, completed by the schema's defaults.
@@ -74,13 +79,17 @@ impl Registry {
                     return Ok(());
                 }
                 change(&mut standing, &body.name, |installed| {
+                    installed.is_held_back = false;
                     installed.digest = body.digest;
                     installed.effective_config = completed(&behavior, &installed.config);
                     installed.behavior = behavior;
                 });
             }
             Event::BehaviorSwitched(body) => {
-                change(&mut standing, &body.name, |installed| installed.enabled = body.enabled);
+                change(&mut standing, &body.name, |installed| {
+                    installed.enabled = body.enabled;
+                    (installed.is_held_back, installed.is_untried) = (false, false);
+                });
             }
             Event::BehaviorConfigured(body) => change(&mut standing, &body.name, |installed| {
                 installed.effective_config = completed(&installed.behavior, &body.config);
@@ -120,6 +129,8 @@ impl Registry {
             name: body.name.clone(),
             digest: body.digest,
             enabled: body.enabled,
+            is_held_back: !body.enabled && before.is_some_and(|before| before.enabled || before.is_held_back),
+            is_untried: !body.enabled && before.is_none_or(|before| before.is_untried),
             effective_config: completed(&behavior, &config),
             config,
             grant: before.map(|before| before.grant.clone()).unwrap_or_default(),

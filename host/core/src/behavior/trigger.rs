@@ -98,6 +98,11 @@ pub struct Trigger {
 }
 
 impl Trigger {
+    /// Regular expressions that its filter holds.
+    pub(super) fn patterns(&self) -> usize {
+        self.filter.as_ref().map_or(0, Filter::patterns)
+    }
+
     /// Checks the trigger at `index` of a manifest.
     pub(super) fn check(index: usize, document: &TriggerDocument) -> Result<Self, ManifestError> {
         let refuse =

@@ -16,7 +16,7 @@ use crate::{
     guest::{GuestFailure, GuestReport, Surroundings},
     ids::EffectId,
     json,
-    limits::{CALL_EFFECTS, CAUTIOUS_ATTEMPTS, FLOW_EFFECTS, FLOW_WEIGHT, GUEST_INPUT_BYTES},
+    limits::{CALL_EFFECTS, CAUTIOUS_ATTEMPTS, FLOW_EFFECTS, FLOW_WEIGHT, GUEST_INPUT_BYTES, GUEST_MESSAGE_BYTES},
     state::EffectStatus,
     time::{Timestamp, Until},
 };
@@ -92,7 +92,7 @@ pub fn conclude(
                 }
                 .into();
             }
-            Err(error) => (error, false),
+            Err(error) => (bounded(error), false),
         },
         Err(GuestFailure::Retry(message)) => (NodeError { rule: "retry".to_owned(), message }, true),
         Err(GuestFailure::Fatal(message)) => (NodeError { rule: "fatal".to_owned(), message }, false),
@@ -113,6 +113,12 @@ pub fn conclude(
         .into(),
         None => failed(flow, attempt, error, report.fuel, report.log),
     }
+}
+
+/// An error whose message quotes the guest, cut.
+fn bounded(mut error: NodeError) -> NodeError {
+    error.message.truncate(error.message.floor_char_boundary(GUEST_MESSAGE_BYTES));
+    error
 }
 
 /// What a host that works cautiously records before it calls a node: that it is about to, or, where hosts have ended

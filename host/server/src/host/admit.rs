@@ -1,16 +1,20 @@
 //! A module before it is bound to a name: admitted, compiled, described twice, and held against this host's runners.
 
-use std::sync::Arc;
+use std::{sync::Arc, thread::Builder};
 
 use rosehip_adapters::engine::runners;
 use rosehip_core::{
     behavior::{Behavior, bind},
     guest::{GuestEngine, GuestError, GuestFailure, GuestRefused, Surroundings},
     ids::Digest,
+    limits::GUEST_THREAD_STACK_BYTES,
 };
+use tokio::sync::oneshot;
 
 use super::{Host, InstallError};
 
+/// How far checking a module stands back, of 19.
+const NICENESS: i32 = 10;
 /// How often a module is loaded that leaves memory before it is described: others may push it out.
 const LOADS: u8 = 3;
 /// The rule by which the engine says that compiling did not begin, which says nothing about the module.
@@ -25,11 +29,20 @@ pub(super) struct Admitted {
 }
 
 impl Host {
-    /// Checks a module on a thread that may block. Nothing is kept or recorded.
+    /// Checks a module on a thread of its own, which stands back behind calls and requests. Nothing is kept or recorded.
     pub(super) async fn admit(&self, wasm: Vec<u8>) -> Result<Admitted, InstallError> {
         let guests = Arc::clone(&self.guests);
-        let checked = tokio::task::spawn_blocking(move || check(&*guests, wasm)).await;
-        checked.map_err(|error| refused("panic", error.to_string()))?
+        let (answer, answered) = oneshot::channel();
+        let work = move || {
+            // It goes on without, if it must.
+            let _ = rustix::process::nice(NICENESS);
+            // Whoever asked may be gone.
+            let _ = answer.send(check(&*guests, wasm));
+        };
+        let thread = Builder::new().name("admission".to_owned()).stack_size(GUEST_THREAD_STACK_BYTES).spawn(work);
+        thread.map_err(|error| InstallError::Host { rule: "thread", message: error.to_string() })?;
+        let panicked = |_| refused("panic", "checking the module panicked; the host's log has more".to_owned());
+        answered.await.map_err(panicked)?
     }
 }
 

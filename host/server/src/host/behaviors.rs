@@ -11,7 +11,7 @@ use rosehip_core::{
 };
 use serde_json::{Map, Value};
 
-use super::{ActionError, Host, WriteError, flows::runner_name};
+use super::{ActionError, Host, ReadError, WriteError, flows::runner_name};
 
 /// Why a behavior was not changed.
 #[derive(Debug, thiserror::Error)]
@@ -120,8 +120,20 @@ impl Host {
         self.installed(name)
     }
 
-    /// Removes a behavior; with `cancel`, its waiting flows are cancelled first.
-    pub async fn remove(&self, name: &BehaviorName, cancel: bool, by: Option<String>) -> Result<(), BehaviorError> {
+    /// Removes a behavior; with `cancel`, its waiting flows are cancelled first. It is carried through even if whoever
+    /// asked goes away.
+    pub async fn remove(
+        self: &Arc<Self>,
+        name: &BehaviorName,
+        cancel: bool,
+        by: Option<String>,
+    ) -> Result<(), BehaviorError> {
+        let (host, name) = (Arc::clone(self), name.clone());
+        let removed = tokio::spawn(async move { host.take_away(&name, cancel, by).await }).await;
+        removed.map_err(|error| WriteError::Read(ReadError(error.to_string())))?
+    }
+
+    async fn take_away(&self, name: &BehaviorName, cancel: bool, by: Option<String>) -> Result<(), BehaviorError> {
         let _turn = self.installing.lock().await;
         self.installed(name)?;
         let waiting = self.read_views(|views| views.unfinished_flows_of(name.as_str())).await;

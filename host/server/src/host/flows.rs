@@ -1,6 +1,6 @@
 //! Flows: lists, one with all that happened, and what people do to them.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use rosehip_adapters::{
     engine::{Engine, EngineActions, EngineError, runners},
@@ -146,7 +146,7 @@ impl Host {
     }
 
     /// Runs the flow's activity through the behavior again, as it stands now. Returns the new flow.
-    pub async fn rerun(&self, flow: FlowId, by: Option<String>) -> Result<FlowSummary, ActionError> {
+    pub async fn rerun(self: &Arc<Self>, flow: FlowId, by: Option<String>) -> Result<FlowSummary, ActionError> {
         tracing::info!(%flow, by, "rerun");
         let found = self.read_views(|views| views.flow(&flow.to_string())).await?;
         let (_, summary) = found.ok_or(ActionError::NotFound("flow"))?;
@@ -158,9 +158,14 @@ impl Host {
         };
         let runs = self.read_views(|views| views.flows(&filter, PAGE_MAX)).await?;
         let last = runs.iter().map(|(_, flow)| flow.run).max().unwrap_or(summary.run);
-        // What the new flow names is needed only once it is recorded; the collector waits for its turn.
-        let _turn = self.installing.lock().await;
-        Ok(self.actions().rerun(flow, last + 1).await?)
+        let host = Arc::clone(self);
+        let rerun = tokio::spawn(async move {
+            // What the new flow names is needed only once it is recorded; the collector waits for its turn, which is kept
+            // even if whoever asked goes away.
+            let _turn = host.installing.lock().await;
+            host.actions().rerun(flow, last + 1).await
+        });
+        Ok(rerun.await.map_err(|error| ReadError(error.to_string()))??)
     }
 
     /// Ends a flow and calls off its open effects.

@@ -9,6 +9,7 @@ use rosehip_core::{
     behavior::{Candidate, Installed, NoSuchModule},
     event::{BehaviorInstalled, BehaviorOffered, BehaviorRolledBack, BehaviorSwitched, Event},
     ids::{BehaviorName, Digest},
+    limits::BEHAVIORS,
 };
 
 use super::{
@@ -170,6 +171,11 @@ impl Host {
         {
             // What is active is kept already, but the file may have been altered.
             self.keep(wasm).await?;
+            if act == Act::Install && before.is_untried && to_grant.is_empty() {
+                self.record_behavior(vec![BehaviorSwitched { name: name.clone(), enabled: true, by }.into()]).await?;
+                let installed = self.behaviors().get(&name).cloned().unwrap_or_else(|| Arc::clone(before));
+                return Ok(Bound { installed, outcome: Outcome::Replaced, to_grant });
+            }
             return Ok(Bound { installed: Arc::clone(before), outcome: Outcome::Unchanged, to_grant });
         }
         if let (Some(before), Act::Offer) = (&before, act) {
@@ -185,12 +191,18 @@ impl Host {
             let (given, active) = (behavior.version.to_string(), before.behavior.version.to_string());
             return Err(InstallError::Lower { given, active });
         }
+        if before.is_none() && self.behaviors().len() >= BEHAVIORS {
+            let message = format!("this host has {BEHAVIORS} behaviors, as many as it may; remove one first");
+            return Err(refused("behaviors", message));
+        }
         let given = before.as_ref().map(|before| before.config.clone()).unwrap_or_default();
         let config = behavior.config.complete(&given);
         if before.is_some() {
             config.as_ref().map_err(|error| refused("config", error.to_string()))?;
         }
-        let was_enabled = before.as_ref().is_none_or(|before| before.enabled);
+        // Nobody has decided that it must not start flows.
+        let was_enabled =
+            before.as_ref().is_none_or(|before| before.enabled || before.is_held_back || before.is_untried);
         let enabled = act != Act::Offer && was_enabled && to_grant.is_empty() && config.is_ok();
         if act != Act::Activate {
             self.keep(wasm).await?;
@@ -217,7 +229,8 @@ impl Host {
         Ok(candidate().ok_or_else(missing)?)
     }
 
-    /// Binds a behavior to the module that its active one replaced. Where that one declares kinds that are not granted,
+    /// Binds a behavior to the module that its active one replaced. Where only the active one kept it from starting flows
+    /// it starts them again. Where the other declares kinds that are not granted,
     /// or the config does not fit it, the behavior is disabled.
     pub async fn rollback(
         self: &Arc<Self>,
@@ -242,8 +255,9 @@ impl Host {
             installed.grant.missing(&behavior.effects).is_empty() && behavior.config.complete(&installed.config).is_ok()
         });
         let mut events: Vec<Event> = vec![BehaviorRolledBack { name: name.clone(), digest, by: by.clone() }.into()];
-        if installed.enabled && !fits {
-            events.push(BehaviorSwitched { name: name.clone(), enabled: false, by }.into());
+        let enabled = fits && (installed.enabled || installed.is_held_back);
+        if enabled != installed.enabled {
+            events.push(BehaviorSwitched { name: name.clone(), enabled, by }.into());
         }
         self.record_behavior(events).await?;
         self.installed(&name)

@@ -19,7 +19,7 @@ use rosehip_adapters::{
     accounts::Accounts,
     clock::SystemClock,
     data_dir::{DataDir, DataDirOptions, cache_path, log_path},
-    engine::{Engine, EngineParts},
+    engine::{Engine, EngineParts, stand_back},
     lock::DirLock,
     modules::ModuleFiles,
     pool::Pool,
@@ -103,6 +103,7 @@ impl Host {
                 secret: CacheSecret(dir.keys.cache()?),
                 bytes: limits::COMPILED_CACHE_BYTES,
             }),
+            on_long_call: Some(stand_back),
             ..EngineOptions::new(concurrency)
         })?);
         let engine_log = log_file.clone();

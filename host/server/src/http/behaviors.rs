@@ -201,14 +201,18 @@ pub(super) async fn remove_by_form(
     State(app): State<App>,
     Named(name): Named,
     visitor: Visitor,
+    parts: Parts,
     input: Input,
-) -> Result<Redirect, Fault> {
+) -> Result<Response, Fault> {
     let cancel = match input {
         Input::Form(fields) => fields.contains_key("cancel"),
-        Input::Json(members) => members.get("cancel").and_then(Value::as_bool).unwrap_or_default(),
+        Input::Json(members) => truth(&members, "cancel")?,
     };
     app.host.remove(&name, cancel, visitor.by()).await?;
-    Ok(Redirect::to("/behaviors"))
+    Ok(match wants_redirect(&parts) {
+        true => Redirect::to("/behaviors").into_response(),
+        false => StatusCode::NO_CONTENT.into_response(),
+    })
 }
 
 /// What was done, as the behavior or its page.

@@ -21,6 +21,7 @@ use axum::{
             X_CONTENT_TYPE_OPTIONS,
         },
     },
+    middleware::from_fn,
     response::{IntoResponse, Redirect, Response},
 };
 use axum_login::AuthSession;
@@ -32,7 +33,7 @@ use tower_sessions::Session;
 use super::{
     App, HttpOptions, csrf,
     fault::Fault,
-    limits,
+    leftover, limits,
     negotiate::wants_page,
     page,
     prefer::Wait,
@@ -56,7 +57,7 @@ pub(super) fn operator(app: &App) -> Router {
         actor: site.unwrap_or_else(|| "site".parse().expect("an actor name")),
     };
     let door = Socket { routes: routes::router(app), visitor: Visitor::without_session(Arc::new(identity)) };
-    Router::new().fallback(by_socket).with_state(door)
+    Router::new().fallback(by_socket).with_state(door).layer(from_fn(leftover::read_on))
 }
 
 /// The doors of the network.
@@ -70,7 +71,8 @@ pub(super) fn public(app: &App, options: &HttpOptions) -> Router {
         limits: Arc::new(limits),
     };
     let people = Router::new().fallback(by_cookie).with_state(people).layer(session::layer(app, options));
-    Router::new().fallback(by_token).with_state(Public { app: app.clone(), routes, people })
+    let door = Public { app: app.clone(), routes, people };
+    Router::new().fallback(by_token).with_state(door).layer(from_fn(leftover::read_on))
 }
 
 #[derive(Clone)]

@@ -6,9 +6,9 @@ use rosehip_core::{
     behavior::{Capability, Node, NodeWork},
     effect::{Effect, EffectState},
     event::{Event, NodeError, Record},
-    flow::{FlowState, FlowSummary, NodeState, Waiting},
-    ids::{EffectId, NodeId},
-    state::{EffectStatus, NodeStatus},
+    flow::{FlowState, FlowSummary, NodeState, ObjectRef, Waiting},
+    ids::{ActorName, BehaviorName, Digest, EffectId, FlowId, NodeId},
+    state::{EffectStatus, FlowStatus, NodeStatus},
     time::Timestamp,
 };
 use serde::Serialize;
@@ -19,8 +19,18 @@ use crate::host::FlowDetail;
 /// A flow with all that happened.
 #[derive(Serialize)]
 pub(super) struct FlowJson<'a> {
-    #[serde(flatten)]
-    summary: &'a FlowSummary,
+    id: FlowId,
+    status: FlowStatus,
+    behavior: &'a BehaviorName,
+    digest: Digest,
+    version: &'a str,
+    run: u32,
+    owner: &'a ActorName,
+    object: &'a Option<ObjectRef>,
+    started_at: Timestamp,
+    finished_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_due: Option<Timestamp>,
     cause: &'a Option<Cause>,
     depth: u32,
     activity: Map<String, Value>,
@@ -84,8 +94,20 @@ impl<'a> FlowJson<'a> {
         let state = &flow.state;
         let entry = |(record, body): &'a (_, Box<RawValue>)| EntryJson::of(record, body);
         let edges = state.dag.edges().map(|(from, to, edge)| EdgeJson { from: &from.id, to: &to.id, when: &edge.when });
+        // The list item, whose activity and effects are told at length here.
+        let FlowSummary { id, status, behavior, digest, version, run, owner, object, .. } = &state.summary;
         Self {
-            summary: &state.summary,
+            id: *id,
+            status: *status,
+            behavior,
+            digest: *digest,
+            version,
+            run: *run,
+            owner,
+            object,
+            started_at: state.summary.started_at,
+            finished_at: state.summary.finished_at,
+            next_due: state.summary.next_due,
             cause: &state.started.cause,
             depth: state.started.depth,
             activity: activity(&flow.activity),

@@ -5,7 +5,7 @@ use axum::{
     extract::{FromRequest, Request},
     http::{
         HeaderMap, StatusCode,
-        header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT},
+        header::{CONTENT_LENGTH, CONTENT_TYPE},
     },
 };
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
@@ -58,38 +58,18 @@ pub(super) fn is_form(headers: &HeaderMap) -> bool {
     value.split(';').next().is_some_and(|media| media.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded"))
 }
 
-/// Reads a body of at most `limit` bytes, or refuses with 413 without keeping what is longer.
-pub(super) async fn read(headers: &HeaderMap, mut body: Body, limit: usize) -> Result<Bytes, Fault> {
+/// Reads a body of at most `limit` bytes, or refuses with 413 before reading what a length announces as longer.
+pub(super) async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, Fault> {
     let too_large =
         || Fault::new(StatusCode::PAYLOAD_TOO_LARGE, "body-size", format!("the body is longer than {limit} bytes"));
     let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-    let collected = match announced {
-        Some(length) if length > limit => Err(None),
-        _ => Limited::new(&mut body, limit).collect().await.map_err(Some),
-    };
-    match collected {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(Some(error)) if !error.is::<LengthLimitError>() => Err(Fault::unreadable("body", "the body ended early")),
-        Err(_) => {
-            // Who waits for leave to send a body needs none of it to be read.
-            if !headers.contains_key(EXPECT) {
-                discard(body, limit).await;
-            }
-            Err(too_large())
-        }
+    if announced.is_some_and(|length| length > limit) {
+        return Err(too_large());
     }
-}
-
-/// Reads on past a limit, up to as much again. A client that is still writing when its connection closes may never come
-/// to read why.
-async fn discard(mut body: Body, most: usize) {
-    let mut left = most;
-    while let Some(Ok(frame)) = body.frame().await {
-        let length = frame.data_ref().map_or(0, Bytes::len);
-        match left.checked_sub(length) {
-            Some(rest) => left = rest,
-            None => return,
-        }
+    match Limited::new(body, limit).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
+        Err(_) => Err(Fault::unreadable("body", "the body ended early")),
     }
 }
 

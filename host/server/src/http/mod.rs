@@ -24,6 +24,7 @@ mod flow_query;
 mod flows;
 mod health;
 mod input;
+mod leftover;
 mod limits;
 mod live;
 mod login;

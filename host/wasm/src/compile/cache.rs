@@ -1,6 +1,6 @@
 //! Artifacts on disk, for the next start: `{module digest}.{key}`, each a tag and the artifact that it is of.
 //!
-//! A key is the sha-256 of the format, the module's digest and the compiler's [`Fingerprint`]; a tag is the HMAC-SHA-256
+//! A key is the sha-256 of the format, the version of the rules of admission, the module's digest and the compiler's [`Fingerprint`]; a tag is the HMAC-SHA-256
 //! of key and artifact under the host's secret. Its tag is checked over the bytes that are then loaded, which are
 //! a copy that cannot change, so that whoever can write here, but has not the secret, can only make the host compile again. Nothing
 //! here is needed: a file that is missing, altered or of another compiler is a miss, and one that cannot be written is
@@ -25,9 +25,10 @@ use super::{
     fingerprint::Fingerprint,
     image::Image,
 };
+use crate::admission;
 
 /// What a key is made of begins with this; another format of files has another.
-const FORMAT: &[u8] = b"rosehip.artifact.1";
+const FORMAT: &[u8] = b"rosehip.artifact.2";
 /// Bytes of a tag.
 const TAG_BYTES: usize = 32;
 /// Largest file, in bytes.
@@ -227,7 +228,7 @@ impl Cache {
     }
 
     fn key_of(&self, digest: Digest) -> [u8; 32] {
-        let key = Sha256::new_with_prefix(FORMAT);
+        let key = Sha256::new_with_prefix(FORMAT).chain_update([admission::VERSION]);
         key.chain_update(digest.as_bytes()).chain_update(self.fingerprint.as_bytes()).finalize().into()
     }
 

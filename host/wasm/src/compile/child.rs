@@ -1,4 +1,4 @@
-//! What the child does: it limits itself, reads a module from stdin and writes its fingerprint and the artifact to
+//! What the child does: it limits itself, reads a module from stdin, admits and compiles it, and writes its fingerprint and the artifact to
 //! stdout. What it has to say about a module goes to stderr, and its exit code says what it is.
 
 use std::{
@@ -16,7 +16,7 @@ use rosehip_core::limits;
 use wasmtime::{Engine, OutOfMemory};
 
 use super::{COMPILE_VERB, artifact::machine_code, budget::Budget, fingerprint::Fingerprint};
-use crate::{config, guest::Kind};
+use crate::{admission, config};
 
 /// The second argument but one of the process once its limits are in force.
 const LIMITED: &str = "limited";
@@ -35,6 +35,8 @@ pub(super) enum Exit {
     Compiled = 0,
     /// The compiler does not take the module.
     Refused = 1,
+    /// The module is not admitted; stderr begins with the rule and a colon.
+    NotAdmitted = 4,
     /// It could not do its work, whatever the module.
     Unable = 2,
     /// The address space does not suffice.
@@ -45,7 +47,7 @@ pub(super) enum Exit {
 
 impl Exit {
     pub(super) fn of(code: i32) -> Option<Self> {
-        [Self::Compiled, Self::Refused, Self::Unable, Self::OutOfMemory, Self::Panicked]
+        [Self::Compiled, Self::Refused, Self::NotAdmitted, Self::Unable, Self::OutOfMemory, Self::Panicked]
             .into_iter()
             .find(|exit| i32::from(*exit as u8) == code)
     }
@@ -110,14 +112,19 @@ fn limit(bytes: usize) -> Result<(), Ended> {
 
 fn compile(bytes: usize) -> Result<(), Ended> {
     let wasm = read(bytes)?;
-    let kind = Kind::of(&wasm).map_err(|refused| Ended { exit: Exit::Refused, reason: refused.message })?;
     let engine = Engine::new(&config::of_compiler()).map_err(|error| unable("the engine cannot start", error))?;
     let threads = thread::available_parallelism().map_or(1, usize::from).min(THREADS);
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).stack_size(STACK_BYTES).build();
     let pool = pool.map_err(|error| unable("the threads cannot start", error))?;
-    let artifact = pool.install(|| machine_code(&engine, kind, &wasm)).map_err(|error| {
-        let exit = if error.is::<OutOfMemory>() { Exit::OutOfMemory } else { Exit::Refused };
-        Ended { exit, reason: format!("{error:#}") }
+    let artifact = pool.install(|| {
+        let kind = admission::admit(&wasm).map_err(|refused| Ended {
+            exit: Exit::NotAdmitted,
+            reason: format!("{}: {}", refused.rule, refused.message),
+        })?;
+        machine_code(&engine, kind, &wasm).map_err(|error| {
+            let exit = if error.is::<OutOfMemory>() { Exit::OutOfMemory } else { Exit::Refused };
+            Ended { exit, reason: format!("{error:#}") }
+        })
     })?;
     let mut stdout = io::stdout().lock();
     stdout

@@ -27,6 +27,7 @@ pub use self::{
     child::{compile_child, own_program},
 };
 use crate::{
+    admission,
     failure::refused,
     guest::{Compiled, Kind},
     permits::Permits,
@@ -79,11 +80,12 @@ impl Compiling {
         }
     }
 
-    /// Compiles an admitted module.
+    /// Admits and compiles a module.
     pub(crate) fn compile(&self, engine: &Engine, kind: Kind, wasm: &[u8]) -> Result<Artifact, GuestRefused> {
         let _turn = self.turns.acquire();
         match &self.compiler {
             Compiler::InProcess => {
+                admission::admit(wasm)?;
                 Artifact::compile(engine, kind, wasm).map_err(|error| refused("compile", format!("{error:#}")))
             }
             Compiler::Child { program } => parent::compile(program, self.fingerprint, wasm),

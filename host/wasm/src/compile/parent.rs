@@ -21,14 +21,14 @@ use super::{
     fingerprint::Fingerprint,
     image::Image,
 };
-use crate::failure::refused;
+use crate::{admission, failure::refused};
 
 /// Bytes of an artifact at most.
 const ARTIFACT_BYTES: u64 = limits::COMPILE_ARTIFACT_BYTES as u64;
 /// What the standard library writes to stderr before it aborts because an allocation failed.
 const ALLOCATION_FAILED: &str = "memory allocation of ";
 
-/// Compiles an admitted module in a child. The thread waits for it; where the thread ends, the child does.
+/// Admits and compiles a module in a child. The thread waits for it; where the thread ends, the child does.
 pub(super) fn compile(program: &Path, own: Fingerprint, wasm: &[u8]) -> Result<Artifact, GuestRefused> {
     let mut command = Command::new(program);
     command.arg0(PROCESS_NAME).args([COMPILE_VERB, &wasm.len().to_string()]);
@@ -95,6 +95,7 @@ impl Ended {
         match Exit::of(code) {
             Some(Exit::Compiled) => self.stdout.ok_or_else(|| refused("compile-host", "the compiler wrote nothing")),
             Some(Exit::Refused) => Err(refused("compile", stderr)),
+            Some(Exit::NotAdmitted) => Err(not_admitted(stderr)),
             Some(Exit::Panicked) => Err(refused("compile", format!("the compiler panicked: {stderr}"))),
             Some(Exit::OutOfMemory) => Err(out_of_memory(stderr)),
             Some(Exit::Unable) => Err(refused("compile-host", format!("the compiler cannot work: {stderr}"))),
@@ -118,6 +119,15 @@ impl Ended {
             return refused("compile-host", "the compiler was killed from outside");
         }
         refused("compile", format!("the compiler ended by signal {}: {stderr}", signal.unwrap_or_default()))
+    }
+}
+
+/// The rule that the child named.
+fn not_admitted(stderr: &str) -> GuestRefused {
+    let named = admission::RULES.iter().find_map(|rule| Some((rule, stderr.strip_prefix(rule)?.strip_prefix(": ")?)));
+    match named {
+        Some((rule, message)) => refused(rule, message),
+        None => refused("compile-host", format!("the compiler named no rule: {stderr}")),
     }
 }
 
@@ -234,6 +244,8 @@ mod tests {
         for (script, rule, message) in [
             ("echo 'bad opcode' >&2; exit 1", "compile", "bad opcode"),
             ("echo 'index out of bounds' >&2; exit 101", "compile", "the compiler panicked: index out of bounds"),
+            ("echo 'types: too many' >&2; exit 4", "types", "too many"),
+            ("echo 'nonsense: too many' >&2; exit 4", "compile-host", "named no rule"),
             ("kill -XCPU $$", "compile-cpu", "14 s of processor time"),
             ("echo 'out of memory' >&2; exit 3", "compile-memory", "1024 MiB"),
             ("echo 'memory allocation of 8 bytes failed' >&2; kill -ABRT $$", "compile-memory", "8 bytes"),

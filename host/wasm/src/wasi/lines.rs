@@ -82,6 +82,6 @@ mod tests {
     fn a_line_without_end_is_cut() {
         let lines = logged(&vec![b"0123456789".as_slice(); limits::GUEST_LOG_BYTES]);
         assert_eq!(lines.len(), 1);
-        assert_eq!(lines[0].len(), limits::GUEST_LOG_BYTES - 1);
+        assert_eq!(lines[0].len(), limits::GUEST_LOG_BYTES - crate::log::LINE_BYTES);
     }
 }

@@ -13,7 +13,10 @@ use crate::limits::{CONFIG_SCHEMA_COST, CONFIG_SCHEMA_DEPTH};
 /// What compiling and matching a regular expression counts for.
 const PATTERN: u64 = 100;
 /// Keywords by which a schema names itself or refers to a name. They are not followed here, and the document is one.
-const NAMING: [&str; 5] = ["$anchor", "$dynamicAnchor", "$dynamicRef", "$recursiveAnchor", "$recursiveRef"];
+const NAMING: [&str; 7] =
+    ["$id", "$schema", "$anchor", "$dynamicAnchor", "$dynamicRef", "$recursiveAnchor", "$recursiveRef"];
+/// Those of them that the root may have: what it is called, and by which draft.
+const NAMING_THE_ROOT: [&str; 2] = ["$id", "$schema"];
 
 /// Holds a schema to [`CONFIG_SCHEMA_COST`] and [`CONFIG_SCHEMA_DEPTH`]; else says why it cannot be one.
 pub(super) fn check(schema: &Value) -> Result<(), String> {
@@ -78,7 +81,10 @@ impl<'a> Counting<'a> {
     }
 
     fn object(&mut self, members: &'a Map<String, Value>) -> Result<Extent, String> {
-        if let Some(name) = NAMING.iter().find(|name| members.get(**name).is_some_and(Value::is_string)) {
+        let is_root = self.depth == 1 && self.path.is_empty();
+        let may = |name: &str| is_root && NAMING_THE_ROOT.contains(&name);
+        let naming = |name: &&&str| members.get(**name).is_some_and(Value::is_string) && !may(name);
+        if let Some(name) = NAMING.iter().find(naming) {
             return Err(format!(
                 "{name} is not followed; refer to a place by $ref and a JSON Pointer, as in #/$defs/a"
             ));
@@ -137,7 +143,7 @@ mod tests {
     fn what_people_write_is_taken() {
         let day = json!({"enum": ["mon", "tue"]});
         let schema = json!({
-            "$schema": "https://json-schema.org/draft/2020-12/schema", "type": "object", "additionalProperties": false,
+            "$schema": "https://json-schema.org/draft/2020-12/schema", "$id": "urn:config", "type": "object", "additionalProperties": false,
             "$defs": {"day": day},
             "properties": {
                 "at": {"type": "string", "pattern": "^[0-9]{2}:[0-9]{2}$"}, "days": {"items": {"$ref": "#/$defs/day"}},
@@ -158,6 +164,10 @@ mod tests {
             (json!({"$ref": "#name"}), "is no place in it"),
             (json!({"$ref": "http://127.0.0.1/schema"}), "is no place in it"),
             (json!({"$dynamicRef": "#a"}), "$dynamicRef is not followed"),
+            (
+                json!({"properties": {"a": {"$id": "urn:x", "$ref": "#/$defs/d"}}, "$defs": {"d": {}}}),
+                "$id is not followed",
+            ),
             (json!({"items": vec![json!({"pattern": "a"}); 100]}), "would cost"),
             (
                 json!({"patternProperties": (0..100).map(|n| (n.to_string(), json!({}))).collect::<Map<_, _>>()}),

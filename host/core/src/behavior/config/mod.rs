@@ -2,7 +2,7 @@
 
 mod cost;
 
-use jsonschema::{PatternOptions, Validator};
+use jsonschema::{Draft, PatternOptions, Validator};
 use serde_json::{Map, Value};
 
 use super::ManifestError;
@@ -34,9 +34,10 @@ impl ConfigSchema {
             return Err(refuse("it is not an object".to_owned()));
         }
         cost::check(schema).map_err(refuse)?;
-        // An engine without backtracking: matching takes time linear in the text.
+        // One draft, so that no keyword of an older one gives a place another name. An engine without backtracking: matching takes time linear in the text.
         let patterns = PatternOptions::regex().size_limit(CONFIG_SCHEMA_REGEX_BYTES);
-        let compiled = jsonschema::options().with_pattern_options(patterns).build(schema);
+        let compiled =
+            jsonschema::options().with_draft(Draft::Draft202012).with_pattern_options(patterns).build(schema);
         let compiled = compiled.map_err(|error| refuse(error.to_string()))?;
         let properties = schema.get("properties").and_then(Value::as_object);
         let defaults = properties.into_iter().flatten().filter_map(|(name, property)| {

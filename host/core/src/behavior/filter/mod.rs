@@ -59,6 +59,11 @@ impl Filter {
         Ok(Self { source: source.to_owned(), sealed })
     }
 
+    /// Regular expressions that it holds.
+    pub(super) fn patterns(&self) -> usize {
+        self.sealed.patterns.len()
+    }
+
     /// Whether the expression is true of the activity.
     pub fn holds(&self, activity: &Activity) -> Result<(), WhyNot> {
         let quoted = short(&self.source);

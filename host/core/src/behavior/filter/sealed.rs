@@ -12,7 +12,7 @@ use cel::{
 };
 
 use super::pattern::Pattern;
-use crate::limits::{FILTER_DEPTH, FILTER_NODES};
+use crate::limits::{FILTER_DEPTH, FILTER_NODES, FILTER_PATTERNS};
 
 /// A map's names in order, or the list itself: maps are kept without an order, which must not decide a match.
 pub(super) const ELEMENTS: &str = "@elements";
@@ -132,6 +132,9 @@ impl Seal {
             return Err("pattern: matches takes a pattern that is written out".to_owned());
         };
         let index = i64::try_from(self.patterns.len()).map_err(|error| error.to_string())?;
+        if self.patterns.len() >= FILTER_PATTERNS {
+            return Err(format!("pattern: over {FILTER_PATTERNS} patterns"));
+        }
         self.patterns.push(Pattern::compile(literal.inner())?);
         pattern.expr = Expr::Literal(LiteralValue::Int(CelInt::from(index)));
         self.visit(text, depth)?;

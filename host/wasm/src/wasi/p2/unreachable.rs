@@ -175,7 +175,9 @@ fn access_denied(interface: &mut Interface<'_>, name: &str) -> wasmtime::Result<
                 lent.resource_drop(&mut store)?;
             }
         }
-        results[0] = Val::Result(Err(Some(Box::new(Val::Enum("access-denied".to_owned())))));
+        // The guest says how many results there are.
+        let [result] = results else { return Err(breach("abi", "a function of wasi:sockets has one result")) };
+        *result = Val::Result(Err(Some(Box::new(Val::Enum("access-denied".to_owned())))));
         Ok(())
     })
 }
