@@ -149,6 +149,20 @@ impl Client {
         }
     }
 
+    /// Asks until the engine has as many jobs as wanted, for at most 30 seconds.
+    pub async fn until_jobs(&self, wanted: impl Fn(u64) -> bool) {
+        let begun = Instant::now();
+        loop {
+            let metrics = self.send(self.request(Method::GET, "/metrics")).await.text;
+            let jobs = metrics.lines().find_map(|line| line.strip_prefix("rosehip_engine_jobs ")?.parse::<u64>().ok());
+            if jobs.is_some_and(&wanted) {
+                return;
+            }
+            assert!(begun.elapsed() < Duration::from_secs(30), "the engine does not get there: {metrics}");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
     /// Asks for a flow until it is as wanted, for at most 30 seconds.
     pub async fn flow_until(&self, id: &str, wanted: impl Fn(&Value) -> bool) -> Value {
         let begun = Instant::now();

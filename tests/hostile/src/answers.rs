@@ -98,6 +98,11 @@ fn values() -> Vec<Hostile> {
             RANGE,
             br#"{"v":1,"output":1.180591620717411303424e21}"#,
         ),
+        fails(
+            ("raw-value", "a member that a reader of JSON takes for something else"),
+            &["json-reserved-name"],
+            br#"{"v":1,"output":{"$serde_json::private::RawValue":"[{},{}]"}}"#,
+        ),
         fails(("a-list", "a list"), &["outcome"], b"[]"),
         fails(("null", "nothing"), &["outcome"], b"null"),
         fails(

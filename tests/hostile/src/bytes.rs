@@ -111,6 +111,15 @@ fn lying_sections() -> Vec<Hostile> {
         bytes(("section-length", "a section that says it has 4 GiB"), Abi::Core, INVALID, || {
             section(1, 0xffff_ffff, &[1])
         }),
+        bytes(
+            ("types-within-types", "20,000 types of components within one another"),
+            Abi::Component,
+            &["compile"],
+            || {
+                let nested = [&[1][..], &[0x41, 1, 1].repeat(20_000)].concat();
+                [COMPONENT, &[7], &leb128(nested.len()), &nested].concat()
+            },
+        ),
         bytes(("section-count", "four thousand million types in five bytes"), Abi::Core, TYPES, || {
             section(1, 5, &MOST)
         }),

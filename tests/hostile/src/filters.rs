@@ -93,6 +93,11 @@ pub(crate) fn guests() -> Vec<Hostile> {
             nested("all", 9, r#""x".matches("^(\\pL|\\pN){1,50}$")"#),
         ),
         filter(
+            ("filter-many-expressions", "a hundred expressions"),
+            REFUSED,
+            vec![r#""".matches("\w{9}")"#; 100].join("||"),
+        ),
+        filter(
             ("filter-catastrophe", "an expression that takes some readers for ever"),
             Expect::NotFired(&["filter", "filter-error"]),
             format!(r#""{}!".matches("^(a+)+$")"#, "a".repeat(2_000)),

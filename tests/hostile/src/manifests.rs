@@ -173,7 +173,15 @@ fn schemas() -> Vec<Hostile> {
         schema(
             "schema-that-doubles",
             "every level of its schema checks the one below twice, 60 times",
-            json!({"$ref": "#/$defs/d59", "$defs": doubling}),
+            json!({"$ref": "#/$defs/d59", "$defs": doubling.clone()}),
+        ),
+        schema(
+            "schema-of-another-base",
+            "its references lead elsewhere, because a part of it has a name of its own",
+            json!({
+                "$defs": {"d0": {}},
+                "properties": {"a": {"$id": "urn:x", "$defs": doubling, "$ref": "#/$defs/d59", "default": 1}}
+            }),
         ),
         schema(
             "schema-of-elsewhere",

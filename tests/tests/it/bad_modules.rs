@@ -8,7 +8,7 @@ use wit_parser::Resolve;
 const WIT: &str = include_str!("../../../guest-sdk/wit/v1/behavior.wit");
 
 /// A component whose `describe` returns `manifest` and whose `run` traps.
-fn component(manifest: &str, more_imports: &str) -> Vec<u8> {
+pub(crate) fn component(manifest: &str, more_imports: &str) -> Vec<u8> {
     let escape = |bytes: &[u8]| bytes.iter().map(|byte| format!("\\{byte:02x}")).collect::<Vec<_>>().concat();
     let escaped = escape(manifest.as_bytes());
     let wat = format!(
@@ -32,7 +32,8 @@ fn component(manifest: &str, more_imports: &str) -> Vec<u8> {
     ComponentEncoder::default().module(&module).expect("a module").encode().expect("a component")
 }
 
-fn manifest(nodes: Value, edges: Value) -> String {
+/// The manifest of a graph that an article starts.
+pub(crate) fn manifest(nodes: Value, edges: Value) -> String {
     json!({
         "v": 1, "name": "bad", "version": "1.0.0", "triggers": [{"on": "Create", "object": "Article"}],
         "nodes": nodes, "edges": edges, "effects": ["log"],

@@ -57,6 +57,34 @@ async fn an_author_offers_and_an_operator_activates() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn going_back_starts_what_only_the_newer_module_held_back() {
+    let host = Host::start().await;
+    let client = host.client();
+    client.install("tale", &tale("1.0.0")).await.expect(201);
+    let greedy = Speaking { name: "tale", version: "2.0.0", says: "2.0.0", effects: &["log", "email"] }.build();
+    assert_eq!(client.install("tale", &greedy).await.expect(200)["enabled"], false, "email is not granted");
+    assert_eq!(client.post("/behaviors/tale/rollback", &json!({})).await.expect(200)["enabled"], true);
+    assert_eq!(publish(&client, "Back").await.0, "1.0.0");
+    client.post("/behaviors/tale/disable", &json!({})).await.expect(200);
+    client.install("tale", &tale("3.0.0")).await.expect(200);
+    let back = client.post("/behaviors/tale/rollback", &json!({})).await.expect(200);
+    assert_eq!(back["enabled"], false, "what someone switched off stays off");
+    let id = client.first_flow("behavior=tale").await["id"].as_str().expect("an id").to_owned();
+    assert_eq!(client.post(&format!("/flows/{id}/rerun"), &json!({})).await.status.as_u16(), 409);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_starts_what_an_author_put_under_a_new_name() {
+    let host = Host::start().await;
+    let client = host.client();
+    let author = host.client_of(&host.add_user("ann", "author"));
+    assert_eq!(author.install("tale", &tale("1.0.0")).await.expect(201)["enabled"], false);
+    assert_eq!(author.install("tale", &tale("1.0.0")).await.expect(200)["enabled"], false);
+    assert_eq!(client.install("tale", &tale("1.0.0")).await.expect(200)["enabled"], true);
+    assert_eq!(publish(&client, "Taken").await.0, "1.0.0");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_activated_passes_the_checks_of_an_install() {
     let host = Host::start().await;
     let client = host.client();

@@ -3,6 +3,8 @@
 use rosehip_tests::{Client, Host, MISBEHAVE};
 use serde_json::{Value, json};
 
+use crate::bad_modules::{component, manifest};
+
 /// An article whose size gives the guest that loops so much fuel that it runs for a good part of a second.
 fn long_article() -> Value {
     let mut article = Client::article("Heavy", "published", "urgent");
@@ -17,11 +19,28 @@ fn entries<'a>(flow: &'a Value, kind: &'a str) -> impl Iterator<Item = &'a Value
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_that_ends_the_host_at_every_start_fails_as_host_died() {
+    end_hosts("loop", 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_was_due_after_a_delay_and_ends_the_host_fails_as_well() {
+    end_hosts("retry-then-loop", 2).await;
+}
+
+/// Has a guest end its host at every start, with a call that comes after `retries` that failed.
+async fn end_hosts(mode: &str, retries: usize) {
     let mut host = Host::start().await;
     let client = host.client();
     client.install("misbehave", MISBEHAVE).await.expect(201);
-    client.put("/behaviors/misbehave/config", &json!({"mode": "loop"})).await.expect(200);
+    client.put("/behaviors/misbehave/config", &json!({"mode": mode})).await.expect(200);
     client.post("/new", &long_article()).await.expect(201);
+    if retries > 0 {
+        let id = client.first_flow("behavior=misbehave").await["id"].as_str().expect("an id").to_owned();
+        client.flow_until(&id, |flow| entries(flow, "node.retrying").count() == retries).await;
+        // The turn that failed ends, and the next one begins.
+        client.until_jobs(|jobs| jobs == 0).await;
+        client.until_jobs(|jobs| jobs > 0).await;
+    }
     host.abort();
 
     for start in 2..=4 {
@@ -49,6 +68,27 @@ async fn a_call_that_ends_the_host_at_every_start_fails_as_host_died() {
     let retried = |flow: &Value| flow["status"] == "failed" && flow["nodes"][0]["error"]["rule"] != "host_died";
     client.flow_until(&id, retried).await;
     assert_eq!(host.verify().code, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signal_that_came_while_no_host_ran_is_heeded_at_the_next_start() {
+    let mut host = Host::start().await;
+    let client = host.client();
+    let nodes = json!([
+        {"id": "ask", "kind": "wait", "wait": {"signal": "answer", "timeout": "P7D"}},
+        {"id": "act", "kind": "step"},
+    ]);
+    let manifest = manifest(nodes, json!([{"from": "ask", "to": "act"}]));
+    client.install("asking", &component(&manifest, "")).await.expect(201);
+    client.post_and_wait("/new", &Client::article("Asked", "published", "")).await.expect(201);
+    let id = client.first_flow("behavior=asking").await["id"].as_str().expect("an id").to_owned();
+    assert_eq!(client.flow(&id).await["status"], "suspended");
+    assert_eq!(host.stop(), Some(0));
+    host.cli(&["flows", "signal", &id, "answer"], "").ok();
+    host.serve().await;
+    // Its step traps, which only a flow that went on can do.
+    let flow = client.flow_until(&id, |flow| flow["status"] == "failed").await;
+    assert_eq!(flow["nodes"][1]["error"]["rule"], "trap", "{flow:#}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

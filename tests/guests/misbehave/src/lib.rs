@@ -37,6 +37,8 @@ enum Mode {
     ManyEffects,
     /// Fails with `retry` until the third attempt.
     RetryThenOk,
+    /// Fails with `retry` at the first two attempts, and never returns from the third.
+    RetryThenLoop,
     /// Fails with `retry` at every attempt.
     RetryAlways,
     /// Fails with `fatal`.
@@ -64,7 +66,7 @@ impl Behavior for Misbehave {
         Manifest::new("misbehave", "1.0.0")
             .description("Breaks the rule that its config names.")
             .trigger(Trigger::on("Create", "Article").transition(Transition::to("status", "published")))
-            .node(Node::step("act").branches(["done"]).retry(Retry::after(["PT0S", "PT0S"])))
+            .node(Node::step("act").branches(["done"]).retry(Retry::after(["PT0S", "PT0.2S"])))
             .effect(Log::KIND)
             .config_schema(json!({
                 "type": "object",
@@ -93,7 +95,8 @@ impl Behavior for Misbehave {
 fn act(mode: Mode, attempt: u32) -> Result<Outcome, Failure> {
     let ok = Outcome::new().branch("done").effect(Log::new("ok"));
     match mode {
-        Mode::Loop => loop {
+        Mode::RetryThenLoop if attempt < 3 => Err(Failure::retry("twice")),
+        Mode::Loop | Mode::RetryThenLoop => loop {
             black_box(attempt);
         },
         Mode::Trap => {
