@@ -140,10 +140,9 @@ async fn good_calls(client: &Client, good: &Hostile, label: &str) -> Vec<Duratio
     latencies
 }
 
-/// One bad guest of a class after the other, until it is told to stop.
-async fn attack(client: Client, class: Class, guests: Arc<Vec<(Hostile, Vec<u8>)>>, stop: Arc<AtomicBool>) {
-    let of_class: Vec<_> = guests.iter().filter(|(hostile, _)| hostile.class == class && !hostile.is_slow).collect();
-    for (round, (hostile, wasm)) in of_class.iter().cycle().enumerate() {
+/// One guest after the other, until it is told to stop.
+async fn attack(client: Client, guests: Vec<(Hostile, Vec<u8>)>, stop: Arc<AtomicBool>) {
+    for (round, (hostile, wasm)) in guests.iter().cycle().enumerate() {
         if stop.load(Ordering::Relaxed) {
             return;
         }
@@ -155,24 +154,32 @@ async fn attack(client: Client, class: Class, guests: Arc<Vec<(Hostile, Vec<u8>)
     }
 }
 
-async fn beside(client: &Client, guests: &Arc<Vec<(Hostile, Vec<u8>)>>) {
+async fn beside(client: &Client, guests: &[(Hostile, Vec<u8>)]) {
     let good = well_behaved(Abi::Component);
     client.upload(&good, &good.wasm()).await.expect("it installs");
     good_calls(client, &good, "warming").await;
     println!("\np99 of a good behavior (one call in flight) beside one bad guest of a class at a time");
     println!("| beside | calls | p50 ms | p99 ms | ratio of p99 | |\n| --- | --- | --- | --- | --- | --- |");
-    for class in CLASSES {
-        let mut alone = good_calls(client, &good, &format!("alone-{class:?}")).await;
+    let neighbour = well_behaved_as("neighbour", Abi::Component);
+    let wasm = neighbour.wasm();
+    client.upload(&neighbour, &wasm).await.expect("it installs");
+    let of_class = |class: Class| {
+        let of_class = guests.iter().filter(|(hostile, _)| hostile.class == class && !hostile.is_slow);
+        (format!("{class:?}"), of_class.cloned().collect())
+    };
+    let neighbours = [("another good one".to_owned(), vec![(neighbour, wasm)])];
+    for (number, (label, guests)) in neighbours.into_iter().chain(CLASSES.map(of_class)).enumerate() {
+        let mut alone = good_calls(client, &good, &format!("alone-{number}")).await;
         let stop = Arc::new(AtomicBool::new(false));
-        let attacker = tokio::spawn(attack(client.clone(), class, Arc::clone(guests), Arc::clone(&stop)));
-        let mut attacked = good_calls(client, &good, &format!("beside-{class:?}")).await;
+        let attacker = tokio::spawn(attack(client.clone(), guests, Arc::clone(&stop)));
+        let mut attacked = good_calls(client, &good, &format!("beside-{number}")).await;
         stop.store(true, Ordering::Relaxed);
         attacker.await.expect("the attacker ends");
         let (quiet, p50, p99) =
             (percentile(&mut alone, 99), percentile(&mut attacked, 50), percentile(&mut attacked, 99));
         let over = if p99 / quiet > MOST_RATIO { "**over**" } else { "ok" };
         println!("| nobody | {} | {:.2} | {quiet:.2} | | |", alone.len(), percentile(&mut alone, 50));
-        println!("| {class:?} | {} | {p50:.2} | {p99:.2} | {:.2} | {over} |", attacked.len(), p99 / quiet);
+        println!("| {label} | {} | {p50:.2} | {p99:.2} | {:.2} | {over} |", attacked.len(), p99 / quiet);
     }
 }
 
@@ -230,7 +237,7 @@ async fn main() {
         for (hostile, wasm) in guests.iter().filter(|(hostile, _)| !hostile.is_refused()) {
             watched.client.upload(hostile, wasm).await.expect("it installs");
         }
-        beside(&watched.client, &Arc::new(guests)).await;
+        beside(&watched.client, &guests).await;
     }
     if is_asked("upload") {
         from_upload_on(&watched.client).await;

@@ -34,19 +34,6 @@ async fn publish_until(client: Client, publisher: u32, stop: Arc<AtomicBool>) ->
     published
 }
 
-/// Waits for at most a minute until the engine has nothing left to do.
-async fn until_idle(client: &Client) {
-    let begun = Instant::now();
-    loop {
-        let metrics = client.send(client.request(reqwest::Method::GET, "/metrics")).await.text;
-        if metrics.lines().any(|line| line == "rosehip_engine_jobs 0") {
-            return;
-        }
-        assert!(begun.elapsed() < Duration::from_mins(1), "the engine is still at work: {metrics}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-}
-
 /// What the log says about one flow of the behavior.
 struct Flow {
     digest: String,
@@ -129,7 +116,7 @@ async fn a_thousand_swaps_under_load_lose_nothing_and_no_flow_runs_on_two_module
     for publisher in publishers {
         published += publisher.await.expect("a publisher");
     }
-    until_idle(&client).await;
+    client.until_jobs(|jobs| jobs == 0).await;
     assert_eq!(client.flows("status=failed").await.len(), 0);
     assert_eq!(host.stop(), Some(0));
 
