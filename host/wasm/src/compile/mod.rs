@@ -1,10 +1,9 @@
-//! From an admitted module to code that can be called: out of the cache, or from the compiler, which runs in a child
-//! that can be killed.
+//! From a module's bytes to code that can be called: out of the cache, or admitted and compiled in a child that can be
+//! killed.
 //!
 //! `flights` sees to it that a module is compiled by one thread at a time. `parent` starts the child and `child` is what
 //! it does, under the limits of a `budget`. `cache` keeps what it made, under a key that holds the `fingerprint` of the
-//! compiler. Only `artifact` hands machine code to wasmtime, out of an
-//! `image` that cannot change.
+//! compiler. Only `artifact` hands machine code to wasmtime, out of an `image` that cannot change.
 
 mod artifact;
 mod budget;
