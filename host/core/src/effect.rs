@@ -46,17 +46,62 @@ pub struct EffectState {
     pub attempts: u32,
     /// When the next attempt is due, while it is `retrying`.
     pub next_retry_at: Option<Timestamp>,
+    /// Failed attempts by sort; none of them counts against another's budget.
+    #[serde(default)]
+    pub failures: Failures,
     /// How the last attempt failed.
     pub last_error: Option<String>,
     /// How its dispatch ended.
     pub receipt: Option<Value>,
 }
 
+/// Why an attempt failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Failure {
+    /// The destination answered and did not take it.
+    Rejected,
+    /// It gave no answer.
+    Unreachable,
+    /// The host stopped during the attempt.
+    Unknown,
+}
+
+/// How often an effect's attempts failed for each reason since it was recorded or redriven.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields are the reasons")]
+pub struct Failures {
+    pub rejected: u32,
+    pub unreachable: u32,
+    pub unknown: u32,
+}
+
+impl Failures {
+    /// How often for this reason.
+    pub fn of(self, failure: Failure) -> u32 {
+        match failure {
+            Failure::Rejected => self.rejected,
+            Failure::Unreachable => self.unreachable,
+            Failure::Unknown => self.unknown,
+        }
+    }
+
+    /// Counts one more.
+    pub fn count(&mut self, failure: Failure) {
+        let count = match failure {
+            Failure::Rejected => &mut self.rejected,
+            Failure::Unreachable => &mut self.unreachable,
+            Failure::Unknown => &mut self.unknown,
+        };
+        *count += 1;
+    }
+}
+
 impl EffectState {
     /// An effect of which nothing is known but that it was recorded.
     pub fn new(effect: Effect) -> Self {
         let (status, receipt) = (effect.status, effect.receipt.clone());
-        Self { effect, status, attempts: 0, next_retry_at: None, last_error: None, receipt }
+        Self { effect, status, attempts: 0, next_retry_at: None, failures: Failures::default(), last_error: None, receipt }
     }
 }
 

@@ -92,7 +92,7 @@ fn short(name: &str) -> &str {
     &name[..name.floor_char_boundary(100)]
 }
 
-const WEIGHT: &str = "it would take too much memory: at most a weight of 100000, where each value weighs 1, an object 5 \
+const WEIGHT: &str = "it would take too much memory: at most a weight of 64000, where each value weighs 1, an object 5 \
                       more, and 64 bytes of text 1 more";
 /// `serde_json` tells values of its own apart by such names, and would read a member as something else.
 const RESERVED_PREFIX: &str = "$serde_json::";

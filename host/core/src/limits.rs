@@ -96,7 +96,7 @@ pub const DAG_EDGES: usize = 4_000;
 /// Effects of a flow.
 pub const FLOW_EFFECTS: usize = 10_000;
 /// What the outputs and effects of a flow weigh together, as [`JSON_WEIGHT`] is measured.
-pub const FLOW_WEIGHT: u64 = 150_000;
+pub const FLOW_WEIGHT: u64 = 100_000;
 /// Signals a flow keeps.
 pub const FLOW_SIGNALS: usize = 100;
 /// Depth of a chain of flows that start one another.
@@ -162,7 +162,7 @@ pub const HTTP_BODY_BYTES: usize = 1 << 20;
 pub const JSON_DEPTH: usize = 64;
 /// What a JSON document takes once it is read, in units of about a hundred bytes: each value weighs one, an object five
 /// more, 64 bytes of text one more. The smallest objects take eighty times the length of their text.
-pub const JSON_WEIGHT: u64 = 100_000;
+pub const JSON_WEIGHT: u64 = 64_000;
 /// Time a request may take, in milliseconds.
 pub const REQUEST_MS: u64 = 30_000;
 /// `Prefer: wait` at most, in seconds (RFC 7240 §4.3).

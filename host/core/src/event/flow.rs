@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use crate::{
     activity::Cause,
     behavior::Grant,
-    effect::Effect,
+    effect::{Effect, Failure},
     guest::GuestLogLine,
     ids::{ActivityId, ActorName, BehaviorName, BoxName, Digest, EffectId, FlowId, NodeId, ObjectKey},
     state::EffectStatus,
@@ -318,6 +318,9 @@ pub struct EffectChanged {
     /// How the attempt failed, or the rule that denies it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// Which budget the failure counts against.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
     /// The next attempt comes so many milliseconds after this entry's time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delay_ms: Option<u64>,

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::FlowSummary;
 use crate::{
     behavior::{Dag, Node, NodeIndex, NodeWork, Wait},
-    effect::EffectState,
+    effect::{EffectState, Failures},
     event::{Current, EffectChanged, Event, FiredBy, FlowStarted, NodeDone, NodeError, NodeFired, Timer},
     ids::{EffectId, FlowId, NodeId},
     json,
@@ -314,6 +314,14 @@ impl FlowState {
         effect.status = change.to;
         effect.attempts = effect.attempts.max(change.attempt);
         effect.next_retry_at = change.delay_ms.map(|delay| time.plus_millis(delay));
+        match change.failure {
+            Some(failure) => effect.failures.count(failure),
+            // Someone who redrives an effect gives it all its attempts anew.
+            None if matches!(change.from, EffectStatus::Dead | EffectStatus::Unhandled) => {
+                effect.failures = Failures::default();
+            }
+            None => {}
+        }
         if change.error.is_some() {
             effect.last_error.clone_from(&change.error);
         }

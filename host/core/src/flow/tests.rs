@@ -403,7 +403,7 @@ fn an_effect_dies_at_its_sixth_failure() {
     for _ in 0..6 {
         let attempt = dispatch::attempt(flow, &world.flow.effects[0]).expect("it is open");
         world.take(attempt);
-        let failed = AttemptEnd::Failed { message: "down".to_owned(), retry_after_ms: None };
+        let failed = AttemptEnd::Rejected { message: "down".to_owned(), retry_after_ms: None };
         let end = dispatch::conclude(flow, &world.flow.effects[0], failed, 1.0).expect("attempting");
         world.take(end);
         statuses.push(world.flow.effects[0].status.as_str());

@@ -3,13 +3,13 @@
 use serde_json::Value;
 
 use crate::{
-    effect::EffectState,
+    effect::{EffectState, Failure},
     event::{EffectChanged, Event},
     ids::FlowId,
     state::{EffectEvent, EffectStatus, Illegal},
 };
 
-/// Delays after the first to the fifth failed attempt, in milliseconds; the sixth failure is the last.
+/// Delays after the first to the fifth failure of one sort, in milliseconds; the sixth is the last.
 pub const BACKOFF_MS: [u64; 5] = [30_000, 300_000, 1_800_000, 21_600_000, 86_400_000];
 
 /// How an attempt ended.
@@ -17,13 +17,15 @@ pub const BACKOFF_MS: [u64; 5] = [30_000, 300_000, 1_800_000, 21_600_000, 86_400
 pub enum AttemptEnd {
     /// Carried out, with what the sink says of it.
     Done(Value),
-    /// Not carried out; another attempt may succeed.
-    Failed {
-        /// What went wrong.
+    /// The destination answered and did not take it; another attempt may succeed.
+    Rejected {
+        /// What it answered.
         message: String,
-        /// How long the destination asks to be left alone, in milliseconds.
+        /// How long it asks to be left alone, in milliseconds.
         retry_after_ms: Option<u64>,
     },
+    /// The destination gave no answer: no address, no connection, or nothing in time.
+    Unreachable(String),
     /// Not carried out and never will be.
     Refused(String),
     /// Not known: the host stopped during the attempt.
@@ -42,22 +44,41 @@ pub fn conclude(flow: FlowId, effect: &EffectState, end: AttemptEnd, jitter: f64
             change(flow, effect, EffectEvent::Dispatch, |change| change.receipt = Some(receipt))
         }
         AttemptEnd::Refused(message) => change(flow, effect, EffectEvent::Die, |change| change.error = Some(message)),
-        // A stop of the host says nothing about the destination: the next attempt comes at once.
-        AttemptEnd::Unknown => change(flow, effect, EffectEvent::Retry, |change| {
-            change.error = Some("the host stopped during the attempt; its outcome is unknown".to_owned());
-            change.delay_ms = Some(0);
-        }),
-        AttemptEnd::Failed { message, retry_after_ms } => {
-            let failed = usize::try_from(effect.attempts.saturating_sub(1)).unwrap_or(usize::MAX);
-            match BACKOFF_MS.get(failed) {
-                None => change(flow, effect, EffectEvent::Die, |change| change.error = Some(message)),
-                Some(&longest) => change(flow, effect, EffectEvent::Retry, |change| {
-                    change.error = Some(message);
-                    change.delay_ms = Some(spread(longest, jitter).max(retry_after_ms.unwrap_or(0)));
-                }),
-            }
+        AttemptEnd::Unknown => {
+            let message = "the host stopped during the attempt; its outcome is unknown".to_owned();
+            failed(flow, effect, Failure::Unknown, message, |longest| spread(longest, jitter))
+        }
+        AttemptEnd::Unreachable(message) => {
+            failed(flow, effect, Failure::Unreachable, message, |longest| spread(longest, jitter))
+        }
+        AttemptEnd::Rejected { message, retry_after_ms } => {
+            let delay = |longest| spread(longest, jitter).max(retry_after_ms.unwrap_or(0));
+            failed(flow, effect, Failure::Rejected, message, delay)
         }
     }
+}
+
+/// A failed attempt: another one later, or none where the failures of its sort are used up.
+fn failed(
+    flow: FlowId,
+    effect: &EffectState,
+    failure: Failure,
+    message: String,
+    delay: impl FnOnce(u64) -> u64,
+) -> Result<Event, Illegal> {
+    let before = usize::try_from(effect.failures.of(failure)).unwrap_or(usize::MAX);
+    let longest = match failure {
+        Failure::Rejected | Failure::Unreachable => BACKOFF_MS.get(before).copied(),
+        // A stop of the host says nothing about the destination: the first time, the next attempt comes at once. An
+        // attempt that ends the host again and again gets rarer like any other.
+        Failure::Unknown => std::iter::once(0).chain(BACKOFF_MS).take(BACKOFF_MS.len()).nth(before),
+    };
+    let event = if longest.is_some() { EffectEvent::Retry } else { EffectEvent::Die };
+    change(flow, effect, event, |change| {
+        change.error = Some(message);
+        change.failure = Some(failure);
+        change.delay_ms = longest.map(delay);
+    })
 }
 
 /// An effect that is granted and that nothing here carries out.
@@ -98,6 +119,7 @@ fn change(
         to,
         attempt: effect.attempts,
         error: None,
+        failure: None,
         delay_ms: None,
         receipt: None,
         by: None,
