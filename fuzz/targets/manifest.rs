@@ -54,8 +54,9 @@ fn walked(behavior: &Arc<Behavior>, answer: &str) {
                 now = at;
                 continue;
             }
-            Step::Call { node, attempt } => {
-                let attempt = Attempt { node, attempt, started_at: now };
+            Step::Spread { node } => walk::begin_each(&flow, &activity, node, now),
+            Step::Call { node, item, attempt } => {
+                let attempt = Attempt { node, item, attempt, started_at: now };
                 let result = match answer {
                     "" => Err(GuestFailure::Retry("not now".to_owned())),
                     text => Ok(text.to_owned()),

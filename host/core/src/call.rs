@@ -1,6 +1,6 @@
 //! The two documents of a guest call: the Call that goes in and the Outcome that comes back (DESIGN §4 and §4a).
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -39,6 +39,12 @@ pub struct Call<'a> {
     object: &'a Value,
     /// What the nodes before this one came to, by node id.
     input: BTreeMap<&'a str, Input<'a>>,
+    /// The item of an `each` that this call is for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    item: Option<&'a Value>,
+    /// The item's place in its list, from 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    item_index: Option<u32>,
     /// The config that the flow is pinned to.
     config: &'a Map<String, Value>,
     /// The time of the entry that made the node ready, RFC 3339 in UTC with milliseconds.
@@ -93,10 +99,18 @@ impl<'a> Call<'a> {
             activity: document,
             object: activity.object_document(),
             input: input.collect(),
+            item: None,
+            item_index: None,
             config: &flow.started.config,
             now: flow.node(node).ready_at.unwrap_or(flow.summary.started_at),
             current: &flow.current,
         }
+    }
+
+    /// The Call for an item of a list, or for the node itself where there is none.
+    #[must_use]
+    pub fn for_item(self, item: Option<(u32, &'a Value)>) -> Self {
+        Self { item: item.map(|(_, item)| item), item_index: item.map(|(place, _)| place), ..self }
     }
 
     /// The document as the guest reads it.
@@ -115,6 +129,39 @@ impl<'a> Input<'a> {
         });
         Self { output: &state.output, branch: state.branch.as_deref(), effects: effects.collect() }
     }
+}
+
+/// What stands at a JSON Pointer (RFC 6901) into the Call of a node, found without composing it where it is in the
+/// object, the config or what a node before returned.
+pub fn find<'a>(flow: &'a FlowState, activity: &'a Activity, node: NodeIndex, pointer: &str) -> Option<Cow<'a, Value>> {
+    let (root, rest) =
+        pointer.strip_prefix('/')?.split_at_checked(pointer[1..].find('/').unwrap_or(pointer.len() - 1))?;
+    if root == "object" {
+        return activity.object_document().pointer(rest).map(Cow::Borrowed);
+    }
+    if root == "config" && !rest.is_empty() {
+        let (member, rest) = rest[1..].split_at(rest[1..].find('/').unwrap_or(rest.len() - 1));
+        let member = member.replace("~1", "/").replace("~0", "~");
+        return flow.started.config.get(&member)?.pointer(rest).map(Cow::Borrowed);
+    }
+    if let Some((before, place)) = output_pointer(pointer) {
+        let before = flow.dag.find(&before)?;
+        let is_before = flow.dag.ancestors(node).contains(&before);
+        return flow.node(before).output.pointer(place).filter(|_| is_before).map(Cow::Borrowed);
+    }
+    let call = serde_json::to_value(Call::compose(flow, activity, node, 0)).ok()?;
+    call.pointer(pointer).cloned().map(Cow::Owned)
+}
+
+/// The node and the pointer into its output that `/input/NODE/output…` names.
+pub fn output_pointer(pointer: &str) -> Option<(NodeId, &str)> {
+    let rest = pointer.strip_prefix("/input/")?;
+    let (node, rest) = rest.split_once('/')?;
+    let place = rest.strip_prefix("output")?;
+    if !place.is_empty() && !place.starts_with('/') {
+        return None;
+    }
+    Some((node.parse().ok()?, place))
 }
 
 /// What a guest returns from a call that succeeded. Members that are not named here are refused, so that a

@@ -36,12 +36,14 @@ pub struct Surroundings {
     pub seed: [u8; 32],
     /// Linear memory it may have, all memories together, in bytes.
     pub memory_bytes: usize,
+    /// Wall time after which the call is interrupted, in milliseconds, where that is less than the epoch fuse.
+    pub timeout_ms: Option<u64>,
 }
 
 impl Surroundings {
     /// Of a call of `node`, or of the `item`th call of it: `now` is the time of the entry that made it ready.
     pub fn of_call(now: Timestamp, flow: FlowId, node: &NodeId, item: Option<u32>, memory_bytes: usize) -> Self {
-        Self { now, seed: random_seed(flow, node, item), memory_bytes }
+        Self { now, seed: random_seed(flow, node, item), memory_bytes, timeout_ms: None }
     }
 
     /// Of the `round`th call of `describe`, from 0. Each round has another time and other randomness, so that a
@@ -49,7 +51,7 @@ impl Surroundings {
     pub fn of_describe(round: u8) -> Self {
         const BETWEEN_ROUNDS_MS: i64 = 86_400_000;
         let now = Timestamp::from_millis(i64::from(round) * BETWEEN_ROUNDS_MS);
-        Self { now, seed: [round; 32], memory_bytes: GUEST_MEMORY_BYTES }
+        Self { now, seed: [round; 32], memory_bytes: GUEST_MEMORY_BYTES, timeout_ms: None }
     }
 }
 

@@ -93,6 +93,10 @@ pub const CALL_EFFECTS: usize = 1_000;
 pub const DAG_NODES: usize = 1_000;
 /// Edges of a DAG.
 pub const DAG_EDGES: usize = 4_000;
+/// Items of the list of an `each`.
+pub const EACH_ITEMS: usize = 10_000;
+/// Calls of one `each` that are made at a time.
+pub const EACH_AT_A_TIME: usize = 64;
 /// Effects of a flow.
 pub const FLOW_EFFECTS: usize = 10_000;
 /// What the outputs and effects of a flow weigh together, as [`JSON_WEIGHT`] is measured.

@@ -3,10 +3,12 @@
 use std::pin::Pin;
 
 use crate::{
+    behavior::RunnerKind,
     effect::Effect,
+    guest::{GuestReport, Surroundings},
     ids::{ActorName, BehaviorName, DedupKey, FlowId},
     log::{Frame, Head, StoredEntry, Stream},
-    pipeline::dispatch::AttemptEnd,
+    pipeline::{dispatch::AttemptEnd, walk::Attempt},
 };
 
 /// How a store failed.
@@ -61,6 +63,32 @@ pub trait LogReader: Send {
 
     /// The `seq` of the entry recorded under a key.
     fn recorded(&self, key: &DedupKey) -> Result<Option<u64>, StoreError>;
+}
+
+/// A guest call that a flow is ready for.
+#[derive(Debug, Clone)]
+pub struct ReadyCall {
+    /// Which call it is.
+    pub attempt: Attempt,
+    /// The Call document.
+    pub call: String,
+    /// What the guest finds around it.
+    pub surroundings: Surroundings,
+}
+
+/// Makes a call; may be called from several threads at a time.
+pub type MakeCall<'a> = dyn Fn(&ReadyCall) -> GuestReport + Sync + 'a;
+
+/// Makes the calls that a flow is ready for. What a DAG means is decided by [`crate::flow::next`]; a runner decides how
+/// many calls are under way at a time. It keeps nothing: a call whose report was not recorded before a crash is made
+/// again.
+pub trait Runner: Send + Sync {
+    /// Its name, and what it is capable of.
+    fn kind(&self) -> &RunnerKind;
+
+    /// Makes the first of `calls`, and more of them while `goes_on`. The reports are those of the calls that were made,
+    /// in their order and without a gap.
+    fn run(&self, calls: &[ReadyCall], make: &MakeCall<'_>, goes_on: &(dyn Fn() -> bool + Sync)) -> Vec<GuestReport>;
 }
 
 /// An effect on its way out.

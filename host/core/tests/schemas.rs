@@ -89,6 +89,7 @@ fn a_call_fits_its_schema() {
         let done = NodeDone {
             flow: flow.id(),
             node: behavior.dag.node(*node).id.clone(),
+            item: None,
             attempt: 1,
             output: json!({"n": 1}),
             branch: None,

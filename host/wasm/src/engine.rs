@@ -3,7 +3,7 @@
 use std::{fmt, time::Duration};
 
 use rosehip_core::{
-    guest::{GuestEngine, GuestError, GuestRefused, GuestReport, Surroundings},
+    guest::{GuestEngine, GuestError, GuestFailure, GuestRefused, GuestReport, Surroundings},
     ids::Digest,
     limits,
 };
@@ -91,7 +91,7 @@ pub enum EngineError {
 /// `trap` (also `env.abort` and an exit, whatever its code), `output-bytes`, `output-utf8`, `envelope`, `handles`, `abi`
 /// and `log-bytes`. The last is for components: wasmtime counts a string before the host sees it, so a line (or a
 /// write to a stream) of more than twice [`limits::GUEST_OUTPUT_BYTES`] stops the guest where a shorter one is cut. Of
-/// [`rosehip_core::guest::GuestFailure::Host`]: `epoch`, `host-memory`, `pool`, `instantiate`.
+/// [`rosehip_core::guest::GuestFailure::Host`]: `epoch`, `timeout`, `host-memory`, `pool`, `instantiate`.
 pub struct WasmEngine {
     engine: Engine,
     linkers: Linkers,
@@ -162,7 +162,17 @@ impl WasmEngine {
         }
         let _permit = self.permits.acquire();
         let _ticking = self.ticker.watch();
-        Ok(call::report(&self.engine, &guest, call, surroundings, self.ticker.patience(self.on_long_call)))
+        let timeout = surroundings.timeout_ms.map(Duration::from_millis);
+        let patience = self.ticker.patience(self.on_long_call, timeout);
+        let mut report = call::report(&self.engine, &guest, call, surroundings, patience);
+        if let (Err(GuestFailure::Host { rule: rule @ "epoch", message }), Some(timeout)) =
+            (&mut report.result, timeout)
+            && timeout < self.ticker.fuse()
+        {
+            *rule = "timeout";
+            *message = format!("the call took longer than its node's timeout_ms, {}", timeout.as_millis());
+        }
+        Ok(report)
     }
 }
 

@@ -23,6 +23,8 @@ pub(crate) struct Ticker {
     thread: Option<JoinHandle<()>>,
     /// Epochs after which a call is interrupted.
     fuse: u64,
+    /// Length of an epoch.
+    period: Duration,
 }
 
 /// How long a call may run, in epochs.
@@ -76,12 +78,22 @@ impl Ticker {
             let shared = Arc::clone(&shared);
             move || shared.tick(&engine, period)
         })?;
-        Ok(Self { shared, thread: Some(thread), fuse: u64::from(ticks) })
+        Ok(Self { shared, thread: Some(thread), fuse: u64::from(ticks), period })
     }
 
-    /// How long a call may run that starts now. The first epoch may end at once, so it does not count.
-    pub(crate) fn patience(&self, on_long: Option<fn()>) -> Patience {
-        Patience { long: (2, on_long), rest: self.fuse.saturating_sub(1) }
+    /// How long a call may run that starts now and is to end within `timeout`, if it has one. The first epoch may end
+    /// at once, so it does not count.
+    pub(crate) fn patience(&self, on_long: Option<fn()>, timeout: Option<Duration>) -> Patience {
+        let epochs = timeout.map_or(self.fuse, |timeout| {
+            let epochs = timeout.as_micros().div_ceil(self.period.as_micros().max(1));
+            u64::try_from(epochs).unwrap_or(u64::MAX).clamp(1, self.fuse)
+        });
+        Patience { long: (2, on_long), rest: epochs.saturating_sub(1).max(1) }
+    }
+
+    /// Wall time after which a call is interrupted.
+    pub(crate) fn fuse(&self) -> Duration {
+        self.period * u32::try_from(self.fuse).unwrap_or(u32::MAX)
     }
 
     /// Says that a call runs until the guard is dropped.

@@ -60,7 +60,7 @@ async fn a_bad_module_is_422_by_its_rule_and_the_active_one_stays() {
         (component(&manifest(json!([step("a"), step("a")]), json!([])), ""), "duplicate-node"),
         (component(&manifest(json!([step("a")]), json!([{"from": "a", "to": "z"}])), ""), "dangling-edge"),
         (component(&manifest(json!([{"id": "a", "kind": "loop"}]), json!([])), ""), "node-kind"),
-        (component(&manifest(json!([{"id": "a", "kind": "each", "over": "/object/tag"}]), json!([])), ""), "no-runner"),
+        (component(&manifest(json!([{"id": "a", "kind": "each", "over": "/current"}]), json!([])), ""), "pointer"),
     ];
     for (wasm, rule) in cases {
         let answer = client.install("publish", &wasm).await;

@@ -14,6 +14,7 @@ mod jobs;
 mod matcher;
 mod recent;
 mod recovery;
+mod runners;
 mod shared;
 mod slots;
 mod threads;
@@ -27,7 +28,6 @@ use std::{
 };
 
 use rosehip_core::{
-    behavior::{Capability, RunnerKind},
     event::{Event, Record},
     limits::GUEST_THREAD_STACK_BYTES,
     log::{Entry, StoredEntry},
@@ -35,19 +35,13 @@ use rosehip_core::{
 };
 
 pub use actions::{ActionError, EngineActions};
+pub use runners::runners;
 pub use shared::{EngineError, EngineParts};
 pub use threads::stand_back;
 pub use waiters::Waiting;
 
 use self::{recovery::Care, shared::Shared};
 use crate::writer::Writer;
-
-/// The runners of this host, cheapest first.
-pub fn runners() -> Vec<RunnerKind> {
-    let capabilities =
-        [Capability::Effect, Capability::Branch, Capability::Suspend, Capability::Parallel, Capability::Retry];
-    vec![RunnerKind { name: "durable", capabilities: capabilities.into() }]
-}
 
 /// Sees every commit before whoever appended it is answered, and queues what it means for the engine. It exists
 /// before the writer, which shows it the commits.

@@ -16,7 +16,7 @@ use rosehip_core::{
     guest::{GuestEngine, GuestFailure, GuestReport, Surroundings},
     ids::{Digest, FlowId, ObjectKey},
     log::{Append, Entry, Expected},
-    ports::{LogReader, Sink, StoreError},
+    ports::{LogReader, Runner, Sink, StoreError},
 };
 use tokio::runtime::Handle;
 
@@ -27,6 +27,7 @@ use super::{
     recent::Recent,
     record_at,
     recovery::Care,
+    runners,
     slots::{Slot, Slots},
     threads::{is_worn, stand_back},
     timers::Timers,
@@ -112,6 +113,7 @@ pub(crate) struct Shared {
     pub(super) waiters: Waiters,
     pub(super) driver: Driver,
     pub(super) recent: Recent,
+    runners: [Box<dyn Runner>; 2],
     registry: RwLock<Registry>,
     writer: OnceLock<Writer>,
     sinks: OnceLock<Vec<Box<dyn Sink>>>,
@@ -136,6 +138,7 @@ impl Shared {
             guests: parts.guests,
             modules: parts.modules,
             recovers: AtomicBool::new(false),
+            runners: runners::all(parts.concurrency.max(1)),
             concurrency: parts.concurrency.max(1),
             runtime: parts.runtime,
             jobs: Jobs::new(),
@@ -172,6 +175,13 @@ impl Shared {
     /// What a module says it is.
     pub(super) fn module(&self, digest: Digest) -> Option<Arc<Behavior>> {
         self.registry().module(digest).cloned()
+    }
+
+    /// The cheapest runner that covers what a module needs.
+    pub(super) fn runner(&self, module: &Behavior) -> &dyn Runner {
+        let [.., most_capable] = &self.runners;
+        let covering = self.runners.iter().find(|runner| module.needs.is_subset(&runner.kind().capabilities));
+        &**covering.unwrap_or(most_capable)
     }
 
     pub(super) fn take_in_activity(&self, entry: &Entry) {

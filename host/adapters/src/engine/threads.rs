@@ -42,6 +42,11 @@ pub fn stand_back() {
     }
 }
 
+/// Says that the calling thread calls guests for flows, and may stand back.
+pub(super) fn begin_guest_thread() {
+    STANDING.set(Standing::Fresh);
+}
+
 /// Whether the calling thread is to end, because its priority is lowered.
 pub(super) fn is_worn() -> bool {
     STANDING.get() == Standing::Worn
@@ -65,7 +70,7 @@ pub(super) fn start(shared: &Arc<Shared>) -> io::Result<JoinHandle<()>> {
 fn spawn(shared: &Arc<Shared>, ended: &mpsc::Sender<End>) -> io::Result<JoinHandle<()>> {
     let (shared, ended) = (Arc::clone(shared), ended.clone());
     let work = move || {
-        STANDING.set(Standing::Fresh);
+        begin_guest_thread();
         shared.work();
         let end = if is_worn() { End::Worn } else { End::Stopped };
         // It can only fail where the receiver has panicked, and there is nobody else to tell.

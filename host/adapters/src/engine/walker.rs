@@ -1,16 +1,21 @@
 //! Walking a flow: steps are decided by core, guests are called here, and what follows is collected for one append.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use rosehip_core::{
     activity::Activity,
-    behavior::{Installed, NodeIndex},
-    event::{Event, FlowCompleted, FlowFailed, FlowResumed, FlowSuspended},
+    behavior::{Behavior, Installed, NodeIndex},
+    event::{Event, FlowCompleted, FlowFailed, FlowResumed, FlowStarted, FlowSuspended, NodeError},
     flow::{FlowState, Step, next},
     log::{Draft, Expected},
     pipeline::walk::{self, Allowed, Attempt},
+    ports::ReadyCall,
     time::Timestamp,
 };
+use serde_json::Value;
 
 use super::shared::{EngineError, Shared};
 use crate::clock::SystemClock;
@@ -30,13 +35,16 @@ pub(super) struct Budget {
     pace: Pace,
 }
 
+/// A node, or an item of an `each`, whose call was announced.
+type Announced = (NodeIndex, Option<u32>);
+
 /// How calls are made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Pace {
     /// As they come.
     Free,
     /// One an append, and only the one that an append before says was attempted.
-    Cautious { attempted: Option<NodeIndex> },
+    Cautious { attempted: Option<Announced> },
 }
 
 impl Budget {
@@ -45,7 +53,7 @@ impl Budget {
     }
 
     /// For a host that works cautiously; `attempted` is the call that the flow's appends announced.
-    pub(super) fn cautious(attempted: Option<NodeIndex>) -> Self {
+    pub(super) fn cautious(attempted: Option<Announced>) -> Self {
         Self { pace: Pace::Cautious { attempted }, ..Self::new() }
     }
 
@@ -55,7 +63,7 @@ impl Budget {
     }
 
     /// The call that was announced and not made, which is to be made once its announcement is committed.
-    pub(super) fn attempted(&self) -> Option<NodeIndex> {
+    pub(super) fn attempted(&self) -> Option<Announced> {
         match self.pace {
             Pace::Free => None,
             Pace::Cautious { attempted } => attempted,
@@ -87,6 +95,36 @@ pub(super) struct Walk {
     pub(super) rests_on: Option<Expected>,
 }
 
+/// What a walk knows of its flow beside its state.
+struct Surrounding<'a> {
+    activity: &'a Activity,
+    module: Arc<Behavior>,
+    installed: Option<Arc<Installed>>,
+    started: Arc<FlowStarted>,
+}
+
+impl Surrounding<'_> {
+    fn allowed(&self) -> Allowed<'_> {
+        Allowed {
+            declared: &self.module.effects,
+            pinned: &self.started.grant,
+            now: self.installed.as_deref().map(|installed| &installed.grant),
+        }
+    }
+}
+
+impl Walk {
+    /// Takes an event in, as if it were committed.
+    fn take(&mut self, state: &mut FlowState, budget: &mut Budget, event: Event) -> Result<(), EngineError> {
+        let now = SystemClock::now();
+        state.apply(state.seq + 1, now, &event)?;
+        let draft = event.draft(now);
+        budget.count(&draft);
+        self.drafts.push(draft);
+        Ok(())
+    }
+}
+
 impl Shared {
     /// Takes a flow as far as it goes, or as the budget allows.
     pub(super) fn walk(
@@ -95,54 +133,35 @@ impl Shared {
         activity: &Activity,
         budget: &mut Budget,
     ) -> Result<Walk, EngineError> {
-        let module = self.module(state.started.digest);
         let missing = EngineError::Missing { what: "flow of a known module", seq: state.seq };
-        let module = module.ok_or(missing)?;
-        let installed = self.registry().now().get(&state.started.behavior).cloned();
+        let around = Surrounding {
+            activity,
+            module: self.module(state.started.digest).ok_or(missing)?,
+            installed: self.registry().now().get(&state.started.behavior).cloned(),
+            started: Arc::clone(&state.started),
+        };
         let mut walk = Walk { drafts: Vec::new(), wakes_at: None, goes_on: false, rests_on: None };
         loop {
             let steps = next(state, SystemClock::now());
             if steps.is_empty() {
                 return Ok(walk);
             }
+            let mut calls = Vec::new();
             for step in steps {
                 if budget.is_spent() {
                     walk.goes_on = true;
                     return Ok(walk);
                 }
-                let pinned = state.started.clone();
-                let allowed = Allowed {
-                    declared: &module.effects,
-                    pinned: &pinned.grant,
-                    now: installed.as_deref().map(|installed: &Installed| &installed.grant),
-                };
                 let event = match step {
                     Step::Sleep(until) => {
                         walk.wakes_at = Some(until);
                         return Ok(walk);
                     }
-                    Step::Call { node, attempt } => {
-                        let attempt = Attempt { node, attempt, started_at: SystemClock::now() };
-                        match budget.pace {
-                            Pace::Free => {
-                                budget.calls += 1;
-                                self.call_node(state, activity, attempt, allowed)
-                            }
-                            Pace::Cautious { attempted: Some(attempted) } if attempted == node => {
-                                budget.pace = Pace::Cautious { attempted: None };
-                                self.call_node(state, activity, attempt, allowed)
-                            }
-                            // Another one was announced and comes first.
-                            Pace::Cautious { attempted: Some(_) } => continue,
-                            Pace::Cautious { attempted: None } => {
-                                let event = walk::attempt_cautiously(state, attempt);
-                                if matches!(event, Event::NodeAttempted(_)) {
-                                    budget.pace = Pace::Cautious { attempted: Some(node) };
-                                }
-                                event
-                            }
-                        }
+                    Step::Call { node, item, attempt } => {
+                        calls.push(Attempt { node, item, attempt, started_at: SystemClock::now() });
+                        continue;
                     }
+                    Step::Spread { node } => walk::begin_each(state, activity, node, SystemClock::now()),
                     Step::Wait { node } => walk::begin_wait(state, activity, node, SystemClock::now()),
                     Step::Fire { node, at, by } => walk::fire(state, node, at, by),
                     Step::Suspend => FlowSuspended { flow: state.id() }.into(),
@@ -157,27 +176,81 @@ impl Shared {
                         FlowFailed { flow: state.id(), node: state.dag.node(node).id.clone(), error }.into()
                     }
                 };
-                let now = SystemClock::now();
-                state.apply(state.seq + 1, now, &event)?;
-                let draft = event.draft(now);
-                let announces = matches!(draft.event.as_deref(), Some(Event::NodeAttempted(_)));
-                budget.count(&draft);
-                walk.drafts.push(draft);
-                if announces {
-                    walk.goes_on = true;
-                    return Ok(walk);
-                }
+                walk.take(state, budget, event)?;
+            }
+            if self.make_calls(state, &around, calls, budget, &mut walk)? {
+                walk.goes_on = true;
+                return Ok(walk);
             }
         }
     }
 
-    fn call_node(&self, state: &FlowState, activity: &Activity, attempt: Attempt, allowed: Allowed<'_>) -> Event {
-        match walk::call(state, activity, attempt) {
-            Err(error) => walk::failed(state, attempt, error, 0, Vec::new()),
-            Ok(call) => {
-                let report = self.call(state.started.digest, &call, &walk::surroundings(state, attempt.node));
-                walk::conclude(state, attempt, report, allowed, SystemClock::now())
+    /// Makes the calls that a flow is ready for, as the budget's pace allows. Returns whether the append has to be
+    /// committed before the next one.
+    fn make_calls(
+        &self,
+        state: &mut FlowState,
+        around: &Surrounding<'_>,
+        mut calls: Vec<Attempt>,
+        budget: &mut Budget,
+        walk: &mut Walk,
+    ) -> Result<bool, EngineError> {
+        if let Pace::Cautious { attempted } = budget.pace {
+            let Some(first) = calls.first().copied() else { return Ok(false) };
+            let Some(announced) = attempted else {
+                let event = walk::attempt_cautiously(state, first);
+                let is_announced = matches!(event, Event::NodeAttempted(_));
+                if is_announced {
+                    budget.pace = Pace::Cautious { attempted: Some((first.node, first.item)) };
+                }
+                walk.take(state, budget, event)?;
+                return Ok(is_announced);
+            };
+            calls.retain(|call| (call.node, call.item) == announced);
+            budget.pace = Pace::Cautious { attempted: None };
+        }
+        calls.truncate(WALK_CALLS.saturating_sub(budget.calls));
+        let (mut ready, mut items) = (Vec::with_capacity(calls.len()), None);
+        for attempt in calls {
+            match compose(state, around.activity, attempt, &mut items) {
+                Ok(call) => {
+                    let surroundings = walk::surroundings(state, attempt);
+                    ready.push(ReadyCall { attempt, call, surroundings });
+                }
+                Err(error) => {
+                    let event = walk::failed(state, attempt, error, 0, Vec::new());
+                    walk.take(state, budget, event)?;
+                }
             }
         }
+        let digest = state.started.digest;
+        let make = |ready: &ReadyCall| self.call(digest, &ready.call, &ready.surroundings);
+        let begun = budget.begun;
+        let reports = self.runner(&around.module).run(&ready, &make, &|| begun.elapsed() < WALK_TIME);
+        budget.calls += reports.len();
+        for (ReadyCall { attempt, .. }, report) in ready.into_iter().zip(reports) {
+            let event = walk::conclude(state, attempt, report, around.allowed(), SystemClock::now());
+            walk.take(state, budget, event)?;
+        }
+        Ok(false)
     }
+}
+
+/// The Call of a node or an item. The list of an `each` is found once for all its items.
+fn compose(
+    state: &FlowState,
+    activity: &Activity,
+    attempt: Attempt,
+    items: &mut Option<(NodeIndex, Vec<Value>)>,
+) -> Result<String, NodeError> {
+    if attempt.item.is_none() {
+        return walk::call(state, activity, attempt, &[]);
+    }
+    let list = match items.take().filter(|(node, _)| *node == attempt.node) {
+        Some((_, list)) => list,
+        None => walk::items(state, activity, attempt.node)?.into_owned(),
+    };
+    let call = walk::call(state, activity, attempt, &list);
+    *items = Some((attempt.node, list));
+    call
 }

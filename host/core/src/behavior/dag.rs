@@ -6,6 +6,7 @@ use petgraph::{Direction, algo::toposort, graph::DiGraph, visit::EdgeRef};
 
 use super::manifest::{EdgeDocument, ManifestError, NodeDocument, RetryDocument, WaitDocument, short};
 use crate::{
+    call::output_pointer,
     ids::NodeId,
     limits::{DAG_EDGES, DAG_NODES},
     time::parse_duration,
@@ -148,7 +149,36 @@ impl Dag {
             let message = format!("node {:?}: no edge leads to it or from it", graph[lone].id.as_str());
             return Err(ManifestError::new("unreachable-node", message));
         }
-        Ok(Self { graph, by_id, order })
+        let dag = Self { graph, by_id, order };
+        dag.check_lists()?;
+        Ok(dag)
+    }
+
+    /// The list of an `each` that a node returns is known before the `each` is reached.
+    fn check_lists(&self) -> Result<(), ManifestError> {
+        for &index in &self.order {
+            let node = self.node(index);
+            let NodeWork::Each(over) = &node.work else { continue };
+            let Some((before, _)) = output_pointer(over) else { continue };
+            let is_before = self.find(&before).is_some_and(|before| self.ancestors(index).contains(&before));
+            if !is_before {
+                let message =
+                    format!("node {:?}: over: no node {:?} comes before it", node.id.as_str(), before.as_str());
+                return Err(ManifestError::new("pointer", message));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether several nodes may be ready at a time: several begin, or a node's end makes several ready at once.
+    pub fn is_parallel(&self) -> bool {
+        let begins = self.order.iter().filter(|index| self.incoming(**index).next().is_none()).count();
+        begins > 1
+            || self.order.iter().any(|index| {
+                let leaving: Vec<_> = self.graph.edges(*index).map(|edge| edge.weight().when.as_deref()).collect();
+                let meets = |one: Option<&str>, other: Option<&str>| one.is_none() || other.is_none() || one == other;
+                leaving.iter().enumerate().any(|(place, one)| leaving[..place].iter().any(|other| meets(*one, *other)))
+            })
     }
 
     /// How many nodes there are.
@@ -297,6 +327,12 @@ fn check_work(document: &NodeDocument) -> Result<NodeWork, Refusal> {
             forbid(!document.branches.is_empty(), "branches")?;
             let over = document.over.as_ref().ok_or(("node-fields", "an each needs over".to_owned()))?;
             check_pointer(over).map_err(|message| ("pointer", format!("over: {message}")))?;
+            let is_fixed = ["/object", "/config", "/activity"].iter().any(|root| over.starts_with(root));
+            if !is_fixed && output_pointer(over).is_none() {
+                // Anything else may be another list by the time that the last item is called for.
+                let message = "over: it points into /object, /config, /activity or /input/NODE/output";
+                return Err(("pointer", message.to_owned()));
+            }
             Ok(NodeWork::Each(over.clone()))
         }
         "wait" => {

@@ -19,9 +19,9 @@ pub enum Capability {
     Each,
     /// Outlives the process while it waits.
     Suspend,
-    /// Runs more than one node at a time.
+    /// Has more than one node under way at a time.
     Parallel,
-    /// Tries a failed node again later.
+    /// Tries a failed node again by the node's own policy.
     Retry,
 }
 
@@ -66,6 +66,9 @@ pub fn needs(dag: &Dag) -> BTreeSet<Capability> {
         if node.has_own_retry {
             needs.insert(Capability::Retry);
         }
+    }
+    if dag.is_parallel() {
+        needs.insert(Capability::Parallel);
     }
     if dag.edges().any(|(_, _, edge)| edge.when.is_some()) {
         needs.insert(Capability::Branch);

@@ -66,13 +66,16 @@ pub struct FlowStarted {
     pub current: Option<Current>,
 }
 
-/// A node was called to success.
+/// A node, or one item of an `each`, was called to success.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct NodeDone {
     /// The flow.
     pub flow: FlowId,
     /// The node.
     pub node: NodeId,
+    /// The item of an `each` that was called for, from 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub item: Option<u32>,
     /// Which call of it succeeded, from 1.
     pub attempt: u32,
     /// What it returned.
@@ -106,6 +109,9 @@ pub struct NodeRetrying {
     pub flow: FlowId,
     /// The node.
     pub node: NodeId,
+    /// The item of an `each` that was called for, from 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub item: Option<u32>,
     /// Which call failed, from 1.
     pub attempt: u32,
     /// Why.
@@ -124,6 +130,9 @@ pub struct NodeFailed {
     pub flow: FlowId,
     /// The node.
     pub node: NodeId,
+    /// The item of an `each` that was called for, from 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub item: Option<u32>,
     /// Which call failed, from 1; 0 where none was made.
     pub attempt: u32,
     /// Why.
@@ -145,8 +154,22 @@ pub struct NodeAttempted {
     pub flow: FlowId,
     /// The node.
     pub node: NodeId,
+    /// The item of an `each` that was called for, from 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub item: Option<u32>,
     /// Which call of it this is, from 1.
     pub attempt: u32,
+}
+
+/// The list of an `each` was found: its items are called for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeSpread {
+    /// The flow.
+    pub flow: FlowId,
+    /// The node.
+    pub node: NodeId,
+    /// How many items there are.
+    pub items: u32,
 }
 
 /// A wait was reached.

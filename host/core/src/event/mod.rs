@@ -17,7 +17,7 @@ use crate::{
 
 pub use flow::{
     Current, EffectChanged, FiredBy, FlowCancelled, FlowCompleted, FlowFailed, FlowResumed, FlowRetried, FlowStarted,
-    FlowSuspended, NodeAttempted, NodeDone, NodeError, NodeFailed, NodeFired, NodeRetrying, NodeSuspended,
+    FlowSuspended, NodeAttempted, NodeDone, NodeError, NodeFailed, NodeFired, NodeRetrying, NodeSpread, NodeSuspended,
     SignalReceived, Timer,
 };
 pub use host::{
@@ -68,6 +68,7 @@ events! {
     ActivityMatched(ActivityMatched) = "activity.matched",
     FlowStarted(Arc<FlowStarted>) = "flow.started",
     NodeAttempted(NodeAttempted) = "node.attempted",
+    NodeSpread(NodeSpread) = "node.spread",
     NodeDone(NodeDone) = "node.done",
     NodeRetrying(NodeRetrying) = "node.retrying",
     NodeFailed(NodeFailed) = "node.failed",
@@ -183,6 +184,7 @@ impl Event {
             Self::ActivityMatched(body) => box_stream(&body.owner, body.r#box),
             Self::FlowStarted(body) => flow_stream(body.flow),
             Self::NodeAttempted(body) => flow_stream(body.flow),
+            Self::NodeSpread(body) => flow_stream(body.flow),
             Self::NodeDone(body) => flow_stream(body.flow),
             Self::NodeRetrying(body) => flow_stream(body.flow),
             Self::NodeFailed(body) => flow_stream(body.flow),
@@ -214,6 +216,7 @@ impl Event {
         match self {
             Self::FlowStarted(body) => Some(body.flow),
             Self::NodeAttempted(body) => Some(body.flow),
+            Self::NodeSpread(body) => Some(body.flow),
             Self::NodeDone(body) => Some(body.flow),
             Self::NodeRetrying(body) => Some(body.flow),
             Self::NodeFailed(body) => Some(body.flow),

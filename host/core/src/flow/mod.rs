@@ -1,11 +1,13 @@
 //! One run of a behavior: a fold of its own entries, and what comes next.
 
 mod next;
+mod node;
 mod state;
 mod summary;
 #[cfg(test)]
 mod tests;
 
 pub use next::{Step, next};
-pub use state::{FlowError, FlowState, NodeState, Waiting};
+pub use node::{Calls, ItemState, NodeState, Waiting};
+pub use state::{FlowError, FlowState};
 pub use summary::{EffectCounts, FlowSummary, ObjectRef};

@@ -1,9 +1,10 @@
 //! What a flow does next: a pure function of its state.
 
-use super::{FlowState, Waiting};
+use super::{Calls, FlowState, Waiting};
 use crate::{
     behavior::{NodeIndex, NodeWork},
     event::{FiredBy, NodeError, Timer},
+    limits::EACH_AT_A_TIME,
     state::{FlowStatus, NodeStatus},
     time::Timestamp,
 };
@@ -11,11 +12,18 @@ use crate::{
 /// One thing to do for a flow.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Step {
+    /// Find the list of an `each`.
+    Spread {
+        /// The node.
+        node: NodeIndex,
+    },
     /// Call the guest for a node.
     Call {
         /// The node.
         node: NodeIndex,
-        /// Which call of it this is, from 1.
+        /// The item of an `each`, from 0.
+        item: Option<u32>,
+        /// Which call of the node or the item this is, from 1.
         attempt: u32,
     },
     /// Begin a node's wait.
@@ -63,14 +71,25 @@ pub fn next(flow: &FlowState, now: Timestamp) -> Vec<Step> {
     let mut steps: Vec<Step> = nodes().filter_map(|(node, _)| fire(flow, node, now)).collect();
     let mut wakes_at = nodes().filter_map(|(node, _)| wake(flow, node, now)).min();
     for (node, state) in nodes() {
-        let is_ready = state.status == NodeStatus::Pending && state.ready_at.is_some();
-        match (is_ready, state.retry_at) {
-            (false, _) => {}
-            (true, Some(later)) if later > now => wakes_at = Some(wakes_at.map_or(later, |at| at.min(later))),
-            (true, _) => steps.push(match flow.dag.node(node).work {
-                NodeWork::Wait(_) => Step::Wait { node },
-                NodeWork::Step | NodeWork::Each(_) => Step::Call { node, attempt: state.attempts + 1 },
-            }),
+        if state.status != NodeStatus::Pending || state.ready_at.is_none() {
+            continue;
+        }
+        let mut call = |item, calls: &Calls| match calls.retry_at {
+            Some(later) if later > now => {
+                wakes_at = Some(wakes_at.map_or(later, |at| at.min(later)));
+                None
+            }
+            Some(_) | None => Some(Step::Call { node, item, attempt: calls.made + 1 }),
+        };
+        match (&flow.dag.node(node).work, &state.items) {
+            (NodeWork::Wait(_), _) => steps.push(Step::Wait { node }),
+            (NodeWork::Step, _) => steps.extend(call(None, &state.calls)),
+            (NodeWork::Each(_), None) => steps.push(Step::Spread { node }),
+            (NodeWork::Each(_), Some(items)) => {
+                let open = (0..).zip(items).filter(|(_, item)| item.output.is_none());
+                let calls = open.filter_map(|(place, item)| call(Some(place), &item.calls));
+                steps.extend(calls.take(EACH_AT_A_TIME));
+            }
         }
     }
     let is_suspended = flow.status() == FlowStatus::Suspended;
@@ -84,7 +103,7 @@ pub fn next(flow: &FlowState, now: Timestamp) -> Vec<Step> {
     if nodes().all(|(_, state)| state.status.is_settled()) {
         return vec![if is_suspended { Step::Resume } else { Step::Complete }];
     }
-    let is_retrying = nodes().any(|(_, state)| state.retry_at.is_some());
+    let is_retrying = nodes().any(|(_, state)| state.retry_at().is_some());
     let suspend = (!is_suspended && !is_retrying).then_some(Step::Suspend);
     suspend.into_iter().chain(wakes_at.map(Step::Sleep)).collect()
 }

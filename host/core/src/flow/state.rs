@@ -4,13 +4,16 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use serde_json::{Value, json};
 
-use super::FlowSummary;
+use super::{Calls, FlowSummary, ItemState, NodeState, Waiting};
 use crate::{
     behavior::{Dag, Node, NodeIndex, NodeWork, Wait},
     effect::{EffectState, Failures},
-    event::{Current, EffectChanged, Event, FiredBy, FlowStarted, NodeDone, NodeError, NodeFired, Timer},
+    event::{
+        Current, EffectChanged, Event, FiredBy, FlowStarted, NodeDone, NodeFailed, NodeFired, NodeRetrying, NodeSpread,
+    },
     ids::{EffectId, FlowId, NodeId},
     json,
+    limits::EACH_ITEMS,
     state::{EffectStatus, FlowEvent, FlowStatus, Illegal, NodeEvent, NodeStatus},
     time::Timestamp,
 };
@@ -38,74 +41,6 @@ pub enum FlowError {
         /// What it names.
         what: String,
     },
-}
-
-/// What a suspended node waits for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Waiting {
-    /// Its time or its signal.
-    Wait {
-        /// When it ends by itself.
-        timer: Option<Timer>,
-        /// The signal that ends it.
-        signal: Option<String>,
-    },
-    /// The end of its effects.
-    Effects,
-}
-
-/// A node with what happened to it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct NodeState {
-    /// Where it stands.
-    pub status: NodeStatus,
-    /// When all that leads to it was settled: the `now` its calls see.
-    pub ready_at: Option<Timestamp>,
-    /// Calls that failed since it became ready or was retried.
-    pub failed_calls: u32,
-    /// All calls made.
-    pub attempts: u32,
-    /// Cautious attempts since the last call whose end is known.
-    pub open_attempts: u32,
-    /// When the next call is due after a failed one.
-    pub retry_at: Option<Timestamp>,
-    /// What it waits for while it is suspended.
-    pub waiting: Option<Waiting>,
-    /// What it returned.
-    pub output: Value,
-    /// The branch it took.
-    pub branch: Option<String>,
-    /// Places of its effects in [`FlowState::effects`].
-    pub effects: Vec<usize>,
-    /// When it was first called or its wait began.
-    pub started_at: Option<Timestamp>,
-    /// When it was settled.
-    pub finished_at: Option<Timestamp>,
-    /// Fuel its last call used.
-    pub fuel: Option<u64>,
-    /// How it failed last.
-    pub error: Option<NodeError>,
-}
-
-impl NodeState {
-    fn new() -> Self {
-        Self {
-            status: NodeStatus::Pending,
-            ready_at: None,
-            failed_calls: 0,
-            attempts: 0,
-            open_attempts: 0,
-            retry_at: None,
-            waiting: None,
-            output: Value::Null,
-            branch: None,
-            effects: Vec::new(),
-            started_at: None,
-            finished_at: None,
-            fuel: None,
-            error: None,
-        }
-    }
 }
 
 /// A flow as its entries left it.
@@ -194,31 +129,10 @@ impl FlowState {
         }
         match event {
             Event::NodeDone(done) => self.node_done(seq, time, done)?,
-            Event::NodeAttempted(attempted) => {
-                let node = self.find(seq, &attempted.node)?;
-                self.nodes[node.index()].open_attempts += 1;
-            }
-            Event::NodeRetrying(retrying) => {
-                let node = self.find(seq, &retrying.node)?;
-                let state = &mut self.nodes[node.index()];
-                state.open_attempts = 0;
-                state.started_at.get_or_insert(time);
-                state.attempts = retrying.attempt;
-                state.failed_calls += 1;
-                state.retry_at = Some(time.plus_millis(retrying.delay_ms));
-                state.error = Some(retrying.error.clone());
-            }
-            Event::NodeFailed(failed) => {
-                let node = self.turn(seq, &failed.node, NodeEvent::Fail)?;
-                let state = &mut self.nodes[node.index()];
-                state.attempts = state.attempts.max(failed.attempt);
-                state.open_attempts = 0;
-                state.started_at.get_or_insert(failed.started_at);
-                state.finished_at = Some(time);
-                state.fuel = Some(failed.fuel);
-                state.error = Some(failed.error.clone());
-                state.retry_at = None;
-            }
+            Event::NodeSpread(spread) => self.node_spread(seq, time, spread)?,
+            Event::NodeAttempted(attempted) => self.calls_of(seq, &attempted.node, attempted.item)?.open += 1,
+            Event::NodeRetrying(retrying) => self.node_retrying(seq, time, retrying)?,
+            Event::NodeFailed(failed) => self.node_failed(seq, time, failed)?,
             Event::NodeSuspended(suspended) => {
                 let node = self.turn(seq, &suspended.node, NodeEvent::Suspend)?;
                 let state = &mut self.nodes[node.index()];
@@ -244,8 +158,21 @@ impl FlowState {
         Ok(())
     }
 
+    fn node_spread(&mut self, seq: u64, time: Timestamp, spread: &NodeSpread) -> Result<(), FlowError> {
+        let node = self.find(seq, &spread.node)?;
+        let items = usize::try_from(spread.items).unwrap_or(usize::MAX).min(EACH_ITEMS);
+        let state = &mut self.nodes[node.index()];
+        state.items = Some(vec![ItemState::default(); items]);
+        state.started_at.get_or_insert(time);
+        if items == 0 {
+            self.finish_items(seq, time, &spread.node, node)?;
+        }
+        Ok(())
+    }
+
     fn node_done(&mut self, seq: u64, time: Timestamp, done: &NodeDone) -> Result<(), FlowError> {
         let node = self.find(seq, &done.node)?;
+        self.calls_of(seq, &done.node, done.item)?.end(done.attempt);
         let mut places = Vec::with_capacity(done.effects.len());
         for effect in &done.effects {
             self.effect_places.insert(effect.id, self.effects.len());
@@ -254,20 +181,77 @@ impl FlowState {
         }
         let payloads = done.effects.iter().map(|effect| json::weigh(&effect.payload));
         self.weight += json::weigh(&done.output) + payloads.sum::<u64>();
-        let awaits = self.dag.node(node).await_effects && done.effects.iter().any(|effect| effect.status.is_open());
-        self.turn(seq, &done.node, if awaits { NodeEvent::Suspend } else { NodeEvent::Finish })?;
         let state = &mut self.nodes[node.index()];
-        state.attempts = done.attempt;
-        state.open_attempts = 0;
+        state.effects.extend(places);
         state.started_at.get_or_insert(done.started_at);
-        state.finished_at = (!awaits).then_some(time);
-        state.waiting = awaits.then_some(Waiting::Effects);
+        if state.status != NodeStatus::Failed {
+            state.error = None;
+        }
+        if let Some(item) = done.item.and_then(|item| state.item_mut(item)) {
+            item.output = Some(done.output.clone());
+            state.items_done += 1;
+            state.fuel = Some(state.fuel.unwrap_or(0) + done.fuel);
+            if state.progress().is_some_and(|(items, done)| items == done) {
+                self.finish_items(seq, time, &done.node, node)?;
+            }
+            return Ok(());
+        }
         state.fuel = Some(done.fuel);
         state.output = done.output.clone();
         state.branch.clone_from(&done.branch);
-        state.effects = places;
-        state.error = None;
-        state.retry_at = None;
+        self.finish_calls(seq, time, &done.node, node)
+    }
+
+    fn node_retrying(&mut self, seq: u64, time: Timestamp, retrying: &NodeRetrying) -> Result<(), FlowError> {
+        let calls = self.calls_of(seq, &retrying.node, retrying.item)?;
+        calls.end(retrying.attempt);
+        calls.failed += 1;
+        calls.retry_at = Some(time.plus_millis(retrying.delay_ms));
+        let node = self.find(seq, &retrying.node)?;
+        let state = &mut self.nodes[node.index()];
+        state.started_at.get_or_insert(time);
+        // An item that failed for good in the same round says why the node did.
+        if state.status != NodeStatus::Failed {
+            state.error = Some(retrying.error.clone());
+        }
+        Ok(())
+    }
+
+    fn node_failed(&mut self, seq: u64, time: Timestamp, failed: &NodeFailed) -> Result<(), FlowError> {
+        self.calls_of(seq, &failed.node, failed.item)?.end(failed.attempt);
+        let node = self.find(seq, &failed.node)?;
+        if failed.item.is_some() && self.node(node).status == NodeStatus::Failed {
+            // Another item failed in the same round, and the node with it.
+            return Ok(());
+        }
+        self.turn(seq, &failed.node, NodeEvent::Fail)?;
+        let state = &mut self.nodes[node.index()];
+        state.started_at.get_or_insert(failed.started_at);
+        state.finished_at = Some(time);
+        state.fuel = Some(failed.fuel);
+        state.error = Some(failed.error.clone());
+        Ok(())
+    }
+
+    /// Joins what the items of an `each` returned, in their order.
+    fn finish_items(&mut self, seq: u64, time: Timestamp, id: &NodeId, node: NodeIndex) -> Result<(), FlowError> {
+        let state = &mut self.nodes[node.index()];
+        let outputs = state.items.iter_mut().flatten().map(|item| item.output.replace(Value::Null));
+        state.output = outputs.map(Option::unwrap_or_default).collect();
+        let effects = &self.effects;
+        // A retried item's effects were recorded after those of the items behind it.
+        state.effects.sort_by_key(|place| (effects[*place].effect.item, effects[*place].effect.ordinal));
+        self.finish_calls(seq, time, id, node)
+    }
+
+    /// No call of the node is left: it is done, or waits for its effects.
+    fn finish_calls(&mut self, seq: u64, time: Timestamp, id: &NodeId, node: NodeIndex) -> Result<(), FlowError> {
+        let has_open_effects = self.node(node).effects.iter().any(|place| self.effects[*place].status.is_open());
+        let awaits = self.dag.node(node).await_effects && has_open_effects;
+        self.turn(seq, id, if awaits { NodeEvent::Suspend } else { NodeEvent::Finish })?;
+        let state = &mut self.nodes[node.index()];
+        state.finished_at = (!awaits).then_some(time);
+        state.waiting = awaits.then_some(Waiting::Effects);
         self.settle(time);
         Ok(())
     }
@@ -300,7 +284,10 @@ impl FlowState {
                 let state = &mut self.nodes[index.index()];
                 state.ready_at = Some(time);
                 state.finished_at = None;
-                state.failed_calls = 0;
+                state.calls.failed = 0;
+                for item in state.items.iter_mut().flatten() {
+                    item.calls.failed = 0;
+                }
             }
         }
         Ok(())
@@ -387,6 +374,12 @@ impl FlowState {
 
     fn find(&self, seq: u64, id: &NodeId) -> Result<NodeIndex, FlowError> {
         self.dag.find(id).ok_or_else(|| self.foreign(seq, format!("node {id}")))
+    }
+
+    fn calls_of(&mut self, seq: u64, id: &NodeId, item: Option<u32>) -> Result<&mut Calls, FlowError> {
+        let node = self.find(seq, id)?;
+        let missing = self.foreign(seq, format!("item {} of node {id}", item.unwrap_or(0)));
+        self.nodes[node.index()].calls_of_mut(item).ok_or(missing)
     }
 
     fn foreign(&self, seq: u64, what: String) -> FlowError {

@@ -1,22 +1,25 @@
 //! A flow walks its DAG: what a step means as events, given what the guest answered.
 
-use std::collections::BTreeSet;
+use std::{borrow::Cow, collections::BTreeSet};
 
 use serde_json::{Value, json};
 
 use crate::{
     activity::Activity,
     behavior::{Grant, NodeIndex, NodeWork, Wait},
-    call::{Call, Outcome, RequestedEffect},
+    call::{self, Call, Outcome, RequestedEffect},
     effect::{Effect, check_payload, is_carried_out_by_recording},
     event::{
-        Event, FiredBy, NodeAttempted, NodeDone, NodeError, NodeFailed, NodeFired, NodeRetrying, NodeSuspended, Timer,
+        Event, FiredBy, NodeAttempted, NodeDone, NodeError, NodeFailed, NodeFired, NodeRetrying, NodeSpread,
+        NodeSuspended, Timer,
     },
-    flow::FlowState,
+    flow::{Calls, FlowState},
     guest::{GuestFailure, GuestReport, Surroundings},
     ids::EffectId,
     json,
-    limits::{CALL_EFFECTS, CAUTIOUS_ATTEMPTS, FLOW_EFFECTS, FLOW_WEIGHT, GUEST_INPUT_BYTES, GUEST_MESSAGE_BYTES},
+    limits::{
+        CALL_EFFECTS, CAUTIOUS_ATTEMPTS, EACH_ITEMS, FLOW_EFFECTS, FLOW_WEIGHT, GUEST_INPUT_BYTES, GUEST_MESSAGE_BYTES,
+    },
     state::EffectStatus,
     time::{Timestamp, Until},
 };
@@ -45,15 +48,25 @@ impl Allowed<'_> {
 pub struct Attempt {
     /// The node.
     pub node: NodeIndex,
-    /// Which call of it this is, from 1.
+    /// The item of an `each`, from 0.
+    pub item: Option<u32>,
+    /// Which call of the node or the item this is, from 1.
     pub attempt: u32,
     /// When it is made.
     pub started_at: Timestamp,
 }
 
-/// The Call document of a node that is ready; an error where it is too long to be one.
-pub fn call(flow: &FlowState, activity: &Activity, attempt: Attempt) -> Result<String, NodeError> {
-    let text = Call::compose(flow, activity, attempt.node, attempt.attempt).to_json();
+/// The Call document of a node that is ready; an error where it is too long to be one. `items` is what [`items`]
+/// gives for an `each`.
+pub fn call(flow: &FlowState, activity: &Activity, attempt: Attempt, items: &[Value]) -> Result<String, NodeError> {
+    let item = attempt.item.and_then(|place| Some((place, items.get(usize::try_from(place).ok()?)?)));
+    if item.is_none() && attempt.item.is_some() {
+        return Err(NodeError {
+            rule: "each-over".to_owned(),
+            message: "over: the list has become shorter".to_owned(),
+        });
+    }
+    let text = Call::compose(flow, activity, attempt.node, attempt.attempt).for_item(item).to_json();
     if text.len() > GUEST_INPUT_BYTES {
         let message = format!("the Call is {} bytes long, at most {GUEST_INPUT_BYTES}", text.len());
         return Err(NodeError { rule: "input-bytes".to_owned(), message });
@@ -62,10 +75,39 @@ pub fn call(flow: &FlowState, activity: &Activity, attempt: Attempt) -> Result<S
 }
 
 /// What the guest finds around it in a call of a node that is ready.
-pub fn surroundings(flow: &FlowState, node: NodeIndex) -> Surroundings {
-    let now = flow.node(node).ready_at.unwrap_or(flow.summary.started_at);
+pub fn surroundings(flow: &FlowState, attempt: Attempt) -> Surroundings {
+    let now = flow.node(attempt.node).ready_at.unwrap_or(flow.summary.started_at);
     let memory_bytes = flow.started.grant.memory_bytes();
-    Surroundings::of_call(now, flow.id(), &flow.dag.node(node).id, None, memory_bytes)
+    let node = flow.dag.node(attempt.node);
+    let surroundings = Surroundings::of_call(now, flow.id(), &node.id, attempt.item, memory_bytes);
+    Surroundings { timeout_ms: node.timeout_ms, ..surroundings }
+}
+
+/// The list of an `each`, as its pointer finds it.
+pub fn items<'a>(flow: &'a FlowState, activity: &'a Activity, node: NodeIndex) -> Result<Cow<'a, [Value]>, NodeError> {
+    let NodeWork::Each(pointer) = &flow.dag.node(node).work else { return Ok(Cow::Borrowed(&[])) };
+    let refuse = |rule: &str, message: String| NodeError { rule: rule.to_owned(), message };
+    let list = match call::find(flow, activity, node, pointer) {
+        Some(Cow::Borrowed(Value::Array(items))) => Cow::Borrowed(items.as_slice()),
+        Some(Cow::Owned(Value::Array(items))) => Cow::Owned(items),
+        Some(_) => return Err(refuse("each-over", format!("over: what stands at {pointer} is no list"))),
+        None => return Err(refuse("each-over", format!("over: nothing stands at {pointer}"))),
+    };
+    if list.len() > EACH_ITEMS {
+        return Err(refuse("each-items", format!("over: {} items at {pointer}, at most {EACH_ITEMS}", list.len())));
+    }
+    Ok(list)
+}
+
+/// The beginning of an `each`, or its failure where its pointer finds no list.
+pub fn begin_each(flow: &FlowState, activity: &Activity, node: NodeIndex, now: Timestamp) -> Event {
+    match items(flow, activity, node) {
+        Ok(items) => {
+            let items = u32::try_from(items.len()).unwrap_or(u32::MAX);
+            NodeSpread { flow: flow.id(), node: flow.dag.node(node).id.clone(), items }.into()
+        }
+        Err(error) => failed(flow, Attempt { node, item: None, attempt: 0, started_at: now }, error, 0, Vec::new()),
+    }
 }
 
 /// What a guest's answer means for its node at `now`.
@@ -77,11 +119,12 @@ pub fn conclude(
     now: Timestamp,
 ) -> Event {
     let (error, may_retry) = match report.result {
-        Ok(text) => match accept(flow, attempt.node, &text, allowed, now) {
+        Ok(text) => match accept(flow, attempt, &text, allowed, now) {
             Ok((outcome, effects)) => {
                 return NodeDone {
                     flow: flow.id(),
                     node: flow.dag.node(attempt.node).id.clone(),
+                    item: attempt.item,
                     attempt: attempt.attempt,
                     output: outcome.output,
                     branch: outcome.branch,
@@ -100,11 +143,12 @@ pub fn conclude(
         Err(GuestFailure::Host { rule, message }) => (NodeError { rule: rule.to_owned(), message }, true),
     };
     let node = flow.dag.node(attempt.node);
-    let failed_calls = flow.node(attempt.node).failed_calls + 1;
+    let failed_calls = calls(flow, attempt).failed + 1;
     match node.retry.delay_after(failed_calls).filter(|_| may_retry) {
         Some(delay_ms) => NodeRetrying {
             flow: flow.id(),
             node: node.id.clone(),
+            item: attempt.item,
             attempt: attempt.attempt,
             error,
             delay_ms,
@@ -124,14 +168,18 @@ fn bounded(mut error: NodeError) -> NodeError {
 /// What a host that works cautiously records before it calls a node: that it is about to, or, where hosts have ended
 /// with this call often enough, that the node failed.
 pub fn attempt_cautiously(flow: &FlowState, attempt: Attempt) -> Event {
-    let open = flow.node(attempt.node).open_attempts;
+    let open = calls(flow, attempt).open;
     if open >= CAUTIOUS_ATTEMPTS {
         let message = format!("the host ended during this call at each of its last {} starts", open + 1);
         let error = NodeError { rule: "host_died".to_owned(), message };
         return failed(flow, attempt, error, 0, Vec::new());
     }
     let node = flow.dag.node(attempt.node).id.clone();
-    NodeAttempted { flow: flow.id(), node, attempt: attempt.attempt }.into()
+    NodeAttempted { flow: flow.id(), node, item: attempt.item, attempt: attempt.attempt }.into()
+}
+
+fn calls(flow: &FlowState, attempt: Attempt) -> Calls {
+    flow.node(attempt.node).calls_of(attempt.item).copied().unwrap_or_default()
 }
 
 /// The failure of a node.
@@ -145,6 +193,7 @@ pub fn failed(
     NodeFailed {
         flow: flow.id(),
         node: flow.dag.node(attempt.node).id.clone(),
+        item: attempt.item,
         attempt: attempt.attempt,
         error,
         fuel,
@@ -157,7 +206,7 @@ pub fn failed(
 /// Reads an Outcome and gives its effects their ids; all of it holds or none.
 fn accept(
     flow: &FlowState,
-    node: NodeIndex,
+    attempt: Attempt,
     text: &str,
     allowed: Allowed<'_>,
     now: Timestamp,
@@ -178,7 +227,7 @@ fn accept(
     if outcome.v != 1 {
         return Err(refuse("outcome", format!("outcome: v is {}, this host reads 1", outcome.v)));
     }
-    let node = flow.dag.node(node);
+    let node = flow.dag.node(attempt.node);
     if let Some(branch) = &outcome.branch
         && !node.branches.contains(branch)
     {
@@ -195,28 +244,22 @@ fn accept(
     for (ordinal, requested) in (0..).zip(std::mem::take(&mut outcome.effects)) {
         check_payload(&requested.kind, &requested.payload)
             .map_err(|error| refuse("effect-payload", format!("effects/{ordinal}/{error}")))?;
-        let id = EffectId::derive(flow.id(), &node.id, None, ordinal);
-        effects.push(record(id, node.id.clone(), ordinal, requested, allowed, now));
+        let RequestedEffect { kind, payload } = requested;
+        let (status, receipt) = verdict(&kind, &payload, allowed, now);
+        let id = EffectId::derive(flow.id(), &node.id, attempt.item, ordinal);
+        let (node, item) = (node.id.clone(), attempt.item);
+        effects.push(Effect { id, node, item, ordinal, kind, payload, status, receipt });
     }
     Ok((outcome, effects))
 }
 
-/// An effect as it is recorded: denied where manifest or grant forbid it, carried out where recording does that.
-fn record(
-    id: EffectId,
-    node: crate::ids::NodeId,
-    ordinal: u32,
-    requested: RequestedEffect,
-    allowed: Allowed<'_>,
-    now: Timestamp,
-) -> Effect {
-    let RequestedEffect { kind, payload } = requested;
-    let (status, receipt) = match allowed.permits(&kind, &payload) {
+/// How an effect is recorded: denied where manifest or grant forbid it, carried out where recording does that.
+fn verdict(kind: &str, payload: &Value, allowed: Allowed<'_>, now: Timestamp) -> (EffectStatus, Option<Value>) {
+    match allowed.permits(kind, payload) {
         Err(rule) => (EffectStatus::Denied, Some(json!({ "rule": rule }))),
-        Ok(()) if is_carried_out_by_recording(&kind) => (EffectStatus::Dispatched, Some(json!({ "at": now }))),
+        Ok(()) if is_carried_out_by_recording(kind) => (EffectStatus::Dispatched, Some(json!({ "at": now }))),
         Ok(()) => (EffectStatus::Recorded, None),
-    };
-    Effect { id, node, item: None, ordinal, kind, payload, status, receipt }
+    }
 }
 
 /// The beginning of a node's wait at `now`, or its failure where its pointer finds no time.
@@ -229,7 +272,7 @@ pub fn begin_wait(flow: &FlowState, activity: &Activity, node: NodeIndex, now: T
         Wait::Until(pointer) => match find_time(flow, activity, node, pointer, now) {
             Ok(moment) => (Some(Timer::At(moment)), None),
             Err(error) => {
-                return failed(flow, Attempt { node, attempt: 0, started_at: now }, error, 0, Vec::new());
+                return failed(flow, Attempt { node, item: None, attempt: 0, started_at: now }, error, 0, Vec::new());
             }
         },
     };
@@ -244,9 +287,9 @@ fn find_time(
     now: Timestamp,
 ) -> Result<Timestamp, NodeError> {
     let refuse = |message: String| NodeError { rule: "wait-until".to_owned(), message };
-    let call = serde_json::to_value(Call::compose(flow, activity, node, 0)).unwrap_or(Value::Null);
-    let found = call.pointer(pointer).ok_or_else(|| refuse(format!("wait.until: nothing stands at {pointer}")))?;
-    let until = Until::from_json(found).map_err(|error| refuse(format!("wait.until: {pointer}: {error}")))?;
+    let found = call::find(flow, activity, node, pointer);
+    let found = found.ok_or_else(|| refuse(format!("wait.until: nothing stands at {pointer}")))?;
+    let until = Until::from_json(&found).map_err(|error| refuse(format!("wait.until: {pointer}: {error}")))?;
     Ok(until.resolve(now))
 }
 

@@ -54,9 +54,17 @@ struct NodeJson<'a> {
     fuel: Option<u64>,
     error: &'a Option<NodeError>,
     attempts: u32,
+    /// Of an `each` whose list was found.
+    items: Option<Items>,
     retry_at: Option<Timestamp>,
     waiting: Value,
     output: &'a Value,
+}
+
+#[derive(Serialize)]
+struct Items {
+    total: usize,
+    done: usize,
 }
 
 #[derive(Serialize)]
@@ -146,8 +154,9 @@ impl<'a> NodeJson<'a> {
             finished_at: now.finished_at,
             fuel: now.fuel,
             error: &now.error,
-            attempts: now.attempts,
-            retry_at: now.retry_at,
+            attempts: now.attempts(),
+            items: now.progress().map(|(total, done)| Items { total, done }),
+            retry_at: now.retry_at(),
             waiting: waiting(now),
             output: &now.output,
         }

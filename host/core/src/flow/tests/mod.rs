@@ -1,5 +1,7 @@
 //! Flows as wholes: documents in, entries out, without a host. A scripted guest answers each call.
 
+mod each;
+
 use std::{collections::BTreeMap, sync::Arc};
 
 use proptest::prelude::*;
@@ -107,7 +109,8 @@ impl<'a> World<'a> {
                 let id = self.flow.id();
                 let event = match step {
                     Step::Sleep(_) => continue,
-                    Step::Call { node, attempt } => self.call(node, attempt),
+                    Step::Spread { node } => walk::begin_each(&self.flow, &self.activity, node, self.now),
+                    Step::Call { node, item, attempt } => self.call(node, item, attempt),
                     Step::Wait { node } => walk::begin_wait(&self.flow, &self.activity, node, self.now),
                     Step::Fire { node, at, by } => walk::fire(&self.flow, node, at, by),
                     Step::Suspend => FlowSuspended { flow: id }.into(),
@@ -122,11 +125,16 @@ impl<'a> World<'a> {
         }
     }
 
-    fn call(&mut self, node: NodeIndex, attempt: u32) -> Event {
+    fn call(&mut self, node: NodeIndex, item: Option<u32>, attempt: u32) -> Event {
         let name = self.flow.dag.node(node).id.to_string();
+        let attempt = Attempt { node, item, attempt, started_at: self.now };
+        let items = walk::items(&self.flow, &self.activity, node).expect("a list");
+        let call = walk::call(&self.flow, &self.activity, attempt, &items).expect("a Call");
+        let name = match serde_json::from_str::<Value>(&call).expect("JSON").get("item") {
+            Some(item) => format!("{name}({item})"),
+            None => name,
+        };
         self.calls.push(name.clone());
-        let attempt = Attempt { node, attempt, started_at: self.now };
-        walk::call(&self.flow, &self.activity, attempt).expect("a Call");
         let result = (self.script)(&name, attempt.attempt).map(|outcome| outcome.to_string());
         let grant = Grant::default();
         let allowed = Allowed { declared: &self.behavior.effects, pinned: &grant, now: None };
@@ -255,10 +263,10 @@ fn a_retry_failure_is_tried_after_1_10_and_60_seconds_and_then_fails() {
 fn a_call_found_open_at_its_fifth_start_fails_as_host_died_and_may_be_retried() {
     let mut world = World::new(&manifest(json!([step("only")]), json!([])), &nothing);
     let announced = |world: &World<'_>| {
-        let Some(Step::Call { node, attempt }) = next(&world.flow, world.now).into_iter().next() else {
+        let Some(Step::Call { node, item, attempt }) = next(&world.flow, world.now).into_iter().next() else {
             panic!("the node is ready");
         };
-        walk::attempt_cautiously(&world.flow, Attempt { node, attempt, started_at: world.now })
+        walk::attempt_cautiously(&world.flow, Attempt { node, item, attempt, started_at: world.now })
     };
     // The first start ended without a word; the second, third and fourth announced the call and ended in it.
     for _ in 2..=4 {
