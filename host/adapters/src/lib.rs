@@ -13,6 +13,7 @@ pub mod pool;
 pub mod sinks;
 mod sqlite;
 pub mod store;
+pub mod transports;
 pub mod verify;
 pub mod views;
 pub mod watch;

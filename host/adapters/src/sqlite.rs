@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use rosehip_core::ports::StoreError;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::durable;
@@ -54,6 +55,12 @@ pub enum SchemaError {
         /// SQLite's own words.
         source: rusqlite::Error,
     },
+}
+
+impl From<SchemaError> for StoreError {
+    fn from(error: SchemaError) -> Self {
+        Self::Unreadable(error.to_string())
+    }
 }
 
 /// Opens a file for its one writer: WAL, an fsync before each commit returns, migrated to the newest version.

@@ -54,6 +54,74 @@ pub struct Cause {
 }
 
 impl Activity {
+    /// The activity that a behavior asks for, in the outbox of the actor it runs as, and everyone whom it is addressed to.
+    /// `origin` is the effect, with the depth and root of the activity. Members that the host gives are replaced, and
+    /// `bto` and `bcc` never leave (ActivityPub §6); an error says what is wrong with the rest.
+    pub fn of_effect(
+        base_url: &str,
+        owner: &ActorName,
+        asked: &Map<String, Value>,
+        now: Timestamp,
+        origin: (Cause, u32, ActivityId),
+    ) -> Result<(Self, Vec<String>), String> {
+        let (cause, depth, root) = origin;
+        let kind = asked.get("type").and_then(Value::as_str).ok_or("its type is no text")?;
+        let kind: TypeName = kind.parse().map_err(|_| format!("its type {kind:?} is no type's name"))?;
+        let actor = actor_url(base_url, owner);
+        if asked.get("actor").is_some_and(|asked| asked != actor.as_str()) {
+            return Err(format!("its actor is not {actor}, as whom the flow runs"));
+        }
+        let object_type = match asked.get("object") {
+            Some(Value::Object(object)) => object.get("type").and_then(Value::as_str).unwrap_or("Object"),
+            Some(Value::String(_)) => "Link",
+            Some(_) => return Err("its object is neither an object nor a URL".to_owned()),
+            None => return Err("it has no object".to_owned()),
+        };
+        let object_type: TypeName =
+            object_type.parse().map_err(|_| format!("the type {object_type:?} of its object is no type's name"))?;
+        let mut recipients = Vec::new();
+        for member in ["to", "cc", "bto", "bcc"] {
+            let addressed = match asked.get(member) {
+                None => continue,
+                Some(Value::Array(list)) => list.iter().collect(),
+                Some(one) => vec![one],
+            };
+            for recipient in addressed {
+                let recipient = recipient.as_str().ok_or_else(|| format!("{member} holds what is no URL"))?;
+                if !recipients.iter().any(|known| known == recipient) {
+                    recipients.push(recipient.to_owned());
+                }
+            }
+        }
+        let id = ActivityId::of_effect(base_url, cause.effect);
+        let mut document = asked.clone();
+        document.retain(|member, _| !matches!(member.as_str(), "bto" | "bcc" | "proof" | "signature"));
+        for (member, value) in [
+            ("@context", json!("https://www.w3.org/ns/activitystreams")),
+            ("id", json!(id)),
+            ("actor", json!(actor)),
+            ("published", json!(now)),
+        ] {
+            document.insert(member.to_owned(), value);
+        }
+        let activity = Self {
+            cid: Cid::of_document(&document),
+            id,
+            owner: owner.clone(),
+            r#box: BoxName::Outbox,
+            kind,
+            object_type,
+            object: None,
+            revision: None,
+            cause: Some(cause),
+            depth,
+            root,
+            transitions: Vec::new(),
+            document,
+        };
+        Ok((activity, recipients))
+    }
+
     /// The object as it stands in the activity.
     pub fn object_document(&self) -> &Value {
         self.document.get("object").unwrap_or(&Value::Null)
@@ -170,4 +238,50 @@ fn audience(actor: &str, object: &Object) -> (Value, Value) {
         content.and_then(|content| content.get(field)).cloned().unwrap_or_else(|| json!([]))
     };
     (named("to"), named("cc"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::NodeId;
+
+    fn asked(document: Value) -> Result<(Activity, Vec<String>), String> {
+        let owner = "site".parse().expect("a name");
+        let root: ActivityId = "http://h/activities/first".parse().expect("a URL");
+        let node: NodeId = "tell".parse().expect("a name");
+        let flow = FlowId::derive(&root, &owner, BoxName::Outbox, &"test".parse().expect("a name"), 1);
+        let cause = Cause { flow, effect: EffectId::derive(flow, &node, None, 0) };
+        let document = document.as_object().cloned().expect("an object");
+        Activity::of_effect("http://h", &owner, &document, Timestamp::from_millis(0), (cause, 1, root))
+    }
+
+    #[test]
+    fn an_activity_of_an_effect_is_the_owners_and_tells_nobody_who_was_addressed_in_secret() {
+        let (activity, recipients) = asked(json!({
+            "type": "Announce", "object": "http://h/objects/Article/a", "id": "http://h/forged", "to": [PUBLIC],
+            "bto": "http://h/actors/ann", "cc": ["http://h/actors/ann", "http://h/actors/ben"],
+        }))
+        .expect("it is one");
+        assert_eq!(recipients, [PUBLIC, "http://h/actors/ann", "http://h/actors/ben"]);
+        assert_eq!(activity.document["actor"], "http://h/actors/site");
+        assert!(activity.id.as_str().starts_with("http://h/activities/") && !activity.document.contains_key("bto"));
+        assert_eq!((activity.object_type.as_str(), activity.depth), ("Link", 1));
+        let again = asked(json!({"type": "Announce", "object": "http://h/objects/Article/a"})).expect("it is one");
+        assert_eq!(again.0.id, activity.id, "the id is the effect's, whatever it says");
+    }
+
+    #[test]
+    fn what_is_no_activity_of_the_owner_is_refused() {
+        for (document, what) in [
+            (json!({"object": "http://h/a"}), "type"),
+            (json!({"type": "no type", "object": "http://h/a"}), "type"),
+            (json!({"type": "Like"}), "object"),
+            (json!({"type": "Like", "object": 7}), "object"),
+            (json!({"type": "Like", "object": "http://h/a", "actor": "http://h/actors/ann"}), "actor"),
+            (json!({"type": "Like", "object": "http://h/a", "to": [7]}), "to"),
+        ] {
+            let refused = asked(document).expect_err(what);
+            assert!(refused.contains(what), "{refused}");
+        }
+    }
 }

@@ -40,6 +40,8 @@ pub struct Effect {
 pub struct EffectState {
     /// As it was recorded.
     pub effect: Effect,
+    /// `seq` of the entry that recorded it.
+    pub seq: u64,
     /// Where it stands.
     pub status: EffectStatus,
     /// How many attempts were begun.
@@ -98,11 +100,12 @@ impl Failures {
 }
 
 impl EffectState {
-    /// An effect of which nothing is known but that it was recorded.
-    pub fn new(effect: Effect) -> Self {
+    /// An effect of which nothing is known but that entry `seq` recorded it.
+    pub fn new(effect: Effect, seq: u64) -> Self {
         let (status, receipt) = (effect.status, effect.receipt.clone());
         Self {
             effect,
+            seq,
             status,
             attempts: 0,
             next_retry_at: None,
@@ -112,6 +115,25 @@ impl EffectState {
         }
     }
 }
+
+/// Where an effect goes: what may be slow or gone on its own. A webhook's host, a channel, the mail relay, this host's
+/// own log.
+pub fn destination(kind: &str, payload: &Value) -> String {
+    let text = |member: &str| payload.get(member).and_then(Value::as_str);
+    match kind {
+        "webhook" => {
+            let url = text("url").unwrap_or_default();
+            let authority = url.split_once("://").map_or(url, |(_, rest)| rest).split(['/', '?', '#']).next();
+            format!("webhook:{}", authority.unwrap_or_default().to_ascii_lowercase())
+        }
+        "notify" => format!("notify:{}", text("channel").unwrap_or("log")),
+        "set" | "activity" => LOCAL.to_owned(),
+        kind => kind.to_owned(),
+    }
+}
+
+/// The destination of what changes this host's own log.
+pub const LOCAL: &str = "local";
 
 /// Whether a kind is carried out by recording it: what it says is for the reader of the flow.
 pub fn is_carried_out_by_recording(kind: &str) -> bool {

@@ -333,6 +333,12 @@ impl ActivityId {
         Self(format!("{base_url}/activities/{derived}").into())
     }
 
+    /// The id of an activity that a behavior asked for: `{base_url}/activities/H("rosehip.activity.v1", effect)`.
+    pub fn of_effect(base_url: &str, effect: EffectId) -> Self {
+        let derived = Derived::of(&("rosehip.activity.v1", effect));
+        Self(format!("{base_url}/activities/{derived}").into())
+    }
+
     /// The last segment of its path, which names it on the host that made it.
     pub fn token(&self) -> &str {
         self.0.rsplit(['/', ':']).next().unwrap_or(&self.0)

@@ -105,6 +105,8 @@ pub const FLOW_WEIGHT: u64 = 100_000;
 pub const FLOW_SIGNALS: usize = 100;
 /// Depth of a chain of flows that start one another.
 pub const FLOW_DEPTH: u32 = 8;
+/// Flows that one activity may set off, through whatever other activities.
+pub const FLOWS_PER_ROOT: u64 = 1_000;
 /// Characters of a label, a description or another human text of a manifest.
 pub const MANIFEST_TEXT_CHARS: usize = 500;
 /// Triggers of a manifest.

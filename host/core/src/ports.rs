@@ -1,14 +1,19 @@
 //! What the core needs of the world, each port documented by what survives a crash.
 
-use std::pin::Pin;
+use std::{collections::HashSet, pin::Pin, sync::Arc};
+
+use serde_json::Value;
 
 use crate::{
+    activity::Activity,
     behavior::RunnerKind,
     effect::Effect,
+    event::Event,
     guest::{GuestReport, Surroundings},
-    ids::{ActorName, BehaviorName, DedupKey, FlowId},
-    log::{Frame, Head, StoredEntry, Stream},
+    ids::{ActivityId, ActorName, BehaviorName, DedupKey, EffectId, FlowId, ObjectKey},
+    log::{Append, Frame, Head, StoredEntry, Stream},
     pipeline::{dispatch::AttemptEnd, walk::Attempt},
+    time::Timestamp,
 };
 
 /// How a store failed.
@@ -91,6 +96,53 @@ pub trait Runner: Send + Sync {
     fn run(&self, calls: &[ReadyCall], make: &MakeCall<'_>, goes_on: &(dyn Fn() -> bool + Sync)) -> Vec<GuestReport>;
 }
 
+/// An effect that is to leave, and what it must not overtake.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ticket {
+    /// `seq` of the entry that recorded it, and its place in there.
+    pub place: (u64, u32),
+    /// The flow that recorded it.
+    pub flow: FlowId,
+    /// The effect.
+    pub effect: EffectId,
+    /// Where it goes, as [`crate::effect::destination`] says.
+    pub destination: Arc<str>,
+    /// What it is about: the flow's object, or the flow itself.
+    pub about: Arc<str>,
+}
+
+/// What becomes of an effect whose attempt ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// No further attempt is due. What comes after it may leave.
+    Ended,
+    /// Another attempt is due, once it is offered again. What comes after it waits.
+    Again,
+    /// The same, and its destination asks to be left alone until this moment.
+    Pause(Timestamp),
+}
+
+/// Says which effects leave when: effects about the same thing reach a destination in the order in which they were
+/// recorded, a destination has a bounded number of attempts under way and is begun at a bounded rate, and no
+/// destination waits for another. It keeps nothing that survives a crash: what is open is offered again.
+pub trait Driver: Send + Sync {
+    /// An effect was recorded, and will be offered. Nothing that comes after it overtakes it.
+    fn expect(&self, ticket: Ticket);
+
+    /// An effect may be attempted, now or once it is offered as due. One that is under way is left as it is.
+    fn offer(&self, ticket: Ticket, is_due: bool);
+
+    /// The effects whose attempts begin now, and in how many milliseconds to ask again if there are more that only
+    /// their destination's rate or a pause holds up.
+    fn take(&self, now: Timestamp) -> (Vec<Ticket>, Option<u64>);
+
+    /// The attempt of an effect that was taken has ended.
+    fn release(&self, effect: EffectId, next: Next);
+
+    /// Forgets the effects of a flow that are not among `open` any more; one that is under way stays until released.
+    fn retain(&self, flow: FlowId, open: &HashSet<EffectId>);
+}
+
 /// An effect on its way out.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outgoing {
@@ -100,8 +152,52 @@ pub struct Outgoing {
     pub behavior: BehaviorName,
     /// The actor it runs as.
     pub owner: ActorName,
+    /// The object that flow is about.
+    pub object: Option<ObjectKey>,
+    /// How many flows led to it.
+    pub depth: u32,
+    /// The activity that began it all.
+    pub root: ActivityId,
     /// The effect; its id is what a receiver drops duplicates by.
     pub effect: Effect,
+}
+
+/// What carrying out an effect changes in this host's own log.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Change {
+    /// These entries, resting on these heads, and what is said of it.
+    Append(Append, Value),
+    /// Nothing: it is as the effect wants it. This is said of it.
+    Nothing(Value),
+    /// It must not be, by this rule.
+    Denied(String),
+    /// It cannot be, and never will.
+    Refused(String),
+}
+
+/// Carries out one kind of effect by changing this host's own log. The change, its activity and the receipt are one
+/// append: it has happened with its receipt or not at all. Where the append loses against another one it is decided
+/// again.
+pub trait LocalSink: Send + Sync {
+    /// The kind of effect it carries out.
+    fn kind(&self) -> &'static str;
+
+    /// Decides what an effect changes at `now`.
+    fn decide(&self, outgoing: &Outgoing, now: Timestamp) -> Result<Change, StoreError>;
+}
+
+/// Carries activities to boxes. What it does is told as entries that its caller appends with the rest of a change: a
+/// box that is at hand gets the activity, for one that is not its delivery is recorded and goes on from there.
+pub trait Transport: Send + Sync {
+    /// Its name in receipts.
+    fn name(&self) -> &'static str;
+
+    /// Whether it brings activities to this recipient, an actor's or a collection's URL.
+    fn reaches(&self, recipient: &str) -> bool;
+
+    /// The entries that bring an activity into its owner's outbox and to those of the recipients that it reaches, each
+    /// at most once. The first is the owner's.
+    fn carry(&self, activity: &Arc<Activity>, recipients: &[String]) -> Result<Vec<Event>, StoreError>;
 }
 
 /// Carries out one kind of effect. An attempt is durable before it is called, and it may be called again with the

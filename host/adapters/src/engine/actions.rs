@@ -273,9 +273,12 @@ impl Shared {
                 }
             };
             if !drafts.is_empty() {
+                self.announce(&slot.state, &drafts);
                 let mut append = Self::append_to(&slot.state, head, Append::unconditional(drafts));
                 append.expected.extend(rests_on);
-                match self.runtime.block_on(self.writer().append(append)) {
+                let appended = self.runtime.block_on(self.writer().append(append));
+                self.unannounce(flow);
+                match appended {
                     Ok(appended) => slot.state.seq = appended.last,
                     Err(AppendError::Stale { .. }) => {
                         *held = None;
@@ -297,11 +300,7 @@ impl Shared {
                 self.timers.set(flow, due);
             }
             self.waiters.changed(&slot.state.summary);
-            let has_open_effects = slot.state.open_effects().next().is_some();
-            drop(held);
-            if has_open_effects {
-                self.drive(flow, lock);
-            }
+            self.offer(&slot.state, &lock);
             return Ok(());
         }
     }

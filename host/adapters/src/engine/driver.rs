@@ -1,172 +1,203 @@
-//! The driver: takes recorded effects to their sinks. An attempt is durable before anything leaves the machine; its
-//! end is recorded after. One task a flow works its effects off in order; effects of a batch wait for the others of
-//! it and leave together.
+//! Taking recorded effects to their sinks. An attempt is durable before anything leaves the machine; its end is
+//! recorded after. Which effect leaves when is the [`rosehip_core::ports::Driver`]'s to say; batches are apart
+//! (`batches.rs`), and so is what changes nothing but this host's log (`changes.rs`).
 
 use std::{
-    collections::{HashMap, HashSet},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    collections::HashSet,
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
 use rosehip_core::{
-    behavior::channel,
-    effect::EffectState,
+    effect::{EffectState, destination},
     event::Event,
     flow::FlowState,
-    ids::{EffectId, FlowId},
+    ids::EffectId,
     pipeline::{
         dispatch::{self, AttemptEnd},
         walk::Allowed,
     },
-    ports::Outgoing,
+    ports::{Driver as _, Next, Outgoing, Ticket},
     state::{EffectStatus, FlowStatus, Illegal},
     time::Timestamp,
 };
 
 use super::{
     actions::filled,
+    batches::batch_of,
     jobs::Job,
     shared::{EngineError, Shared},
-    slots::SlotLock,
+    slots::{Slot, SlotLock},
 };
 use crate::{clock::SystemClock, writer::AppendError};
 
-/// How long a batch waits for flows that are still at work.
-const BATCH_PATIENCE: Duration = Duration::from_secs(5);
-
 /// How long the end of an attempt that could not be recorded waits to be tried again.
 const PATIENCE: Duration = Duration::from_secs(1);
-
-/// What belongs together: behavior, kind, channel and batch.
-type BatchKey = (String, String, String, String);
-
-/// Which flows and batches are being worked off.
-#[derive(Default)]
-pub(super) struct Driver {
-    /// Flows with a task of their own, and whether there was more to do since it last looked.
-    driving: Mutex<HashMap<FlowId, bool>>,
-    batches: Mutex<HashMap<BatchKey, Vec<Member>>>,
-    /// Effects that this process is attempting, or has taken into a batch.
-    in_flight: Mutex<HashSet<EffectId>>,
-}
-
-impl Driver {
-    /// Asks for a flow to be worked off; whether a task has to be started for that.
-    fn begin(&self, flow: FlowId) -> bool {
-        let mut driving = locked(&self.driving);
-        driving.insert(flow, true).is_none()
-    }
-
-    /// Before the task of a flow looks at it: whether there is anything to look at since it last did. Where there is
-    /// not, the task has ended.
-    fn looks(&self, flow: FlowId) -> bool {
-        let mut driving = locked(&self.driving);
-        match driving.get_mut(&flow) {
-            Some(has_more) if *has_more => {
-                *has_more = false;
-                true
-            }
-            Some(_) | None => {
-                driving.remove(&flow);
-                false
-            }
-        }
-    }
-
-    fn is_in_flight(&self, effect: EffectId) -> bool {
-        locked(&self.in_flight).contains(&effect)
-    }
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// An effect of a flow.
-struct Member {
-    flow: FlowId,
-    slot: SlotLock,
-    effect: EffectId,
-}
+/// How long at most until the lanes are asked again, in milliseconds.
+const ASK_AGAIN_MS: u64 = 1_000;
 
 /// What is to be done for an effect first.
-enum Todo {
+pub(super) enum Todo {
     /// Record this, then look again.
     Record(Box<Event>),
     /// Attempt it.
     Attempt,
-    /// Attempt it together with others.
-    Batch(BatchKey),
     /// Nothing before this moment.
     Later(Timestamp),
 }
 
+/// An effect that was taken. Whatever happens to its task, the driver is told that it is not under way any more.
+struct UnderWay<'a> {
+    shared: &'a Arc<Shared>,
+    effect: EffectId,
+    next: Next,
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.shared.driver.release(self.effect, self.next);
+        self.shared.pump();
+    }
+}
+
+/// What effects of a flow are about: its object, or the flow itself.
+pub(super) fn about(state: &FlowState) -> Arc<str> {
+    match &state.started.object {
+        Some(object) => object.to_string().into(),
+        None => state.id().to_string().into(),
+    }
+}
+
+/// An effect as the driver knows it.
+pub(super) fn ticket(state: &FlowState, effect: &EffectState, about: &Arc<str>) -> Ticket {
+    Ticket {
+        place: (effect.seq, effect.effect.ordinal),
+        flow: state.id(),
+        effect: effect.effect.id,
+        destination: destination(&effect.effect.kind, &effect.effect.payload).into(),
+        about: Arc::clone(about),
+    }
+}
+
+/// An effect of a flow on its way out.
+pub(super) fn outgoing(state: &FlowState, effect: &EffectState) -> Outgoing {
+    let started = &state.started;
+    Outgoing {
+        flow: state.id(),
+        behavior: started.behavior.clone(),
+        owner: started.owner.clone(),
+        object: started.object.clone(),
+        depth: started.depth,
+        root: started.root.clone(),
+        effect: effect.effect.clone(),
+    }
+}
+
 impl Shared {
-    /// Works a flow's open effects off, unless that is being done.
-    pub(super) fn drive(self: &Arc<Self>, flow: FlowId, slot: SlotLock) {
-        if !self.driver.begin(flow) {
-            return;
-        }
-        let shared = Arc::clone(self);
-        // Until it has looked once, the flow may add to a batch that waits for the others.
-        self.jobs.begin();
-        self.runtime.spawn(async move {
-            let mut is_first = true;
-            while shared.driver.looks(flow) {
-                let worked_off = shared.work_off(flow, &slot).await;
-                if std::mem::take(&mut is_first) {
-                    shared.jobs.finish();
-                }
-                match worked_off {
-                    Ok(Some(due)) => shared.timers.set_earlier(flow, due),
-                    Ok(None) => {}
-                    Err(error) => {
-                        *slot.lock().await = None;
-                        shared.try_later(&error, Job::Advance(flow));
+    /// Has a flow's open effects taken to their sinks. The flow's slot is the caller's.
+    pub(super) fn offer(self: &Arc<Self>, state: &FlowState, slot: &SlotLock) {
+        let (now, about) = (SystemClock::now(), about(state));
+        let mut open = HashSet::new();
+        for effect in state.open_effects() {
+            open.insert(effect.effect.id);
+            let is_due = effect.next_retry_at.is_none_or(|at| at <= now);
+            match batch_of(state, effect) {
+                Some(batch) if is_due => self.join_batch(batch, state.id(), slot, effect.effect.id),
+                Some(_) => {}
+                None => {
+                    if is_due {
+                        self.slots.keep(effect.effect.id, slot);
                     }
+                    self.driver.offer(ticket(state, effect, &about), is_due);
                 }
             }
-        });
+        }
+        self.driver.retain(state.id(), &open);
+        self.pump();
     }
 
-    /// Returns when the flow's effects are to be looked at again.
-    async fn work_off(self: &Arc<Self>, flow: FlowId, lock: &SlotLock) -> Result<Option<Timestamp>, EngineError> {
+    /// Begins what may begin.
+    pub(super) fn pump(self: &Arc<Self>) {
+        let (tickets, again) = self.driver.take(SystemClock::now());
+        for ticket in tickets {
+            let shared = Arc::clone(self);
+            self.runtime.spawn(async move {
+                let mut under_way = UnderWay { shared: &shared, effect: ticket.effect, next: Next::Again };
+                let slot = shared.slots.kept(ticket.effect).unwrap_or_else(|| shared.slots.of(ticket.flow));
+                match shared.attempt(&ticket, &slot).await {
+                    Ok(next) => under_way.next = next,
+                    Err(error) => {
+                        *slot.lock().await = None;
+                        shared.try_later(&error, Job::Advance(ticket.flow));
+                    }
+                }
+            });
+        }
+        let Some(again) = again.map(|again| again.min(ASK_AGAIN_MS)) else { return };
+        if !self.asks_again.swap(true, Ordering::Relaxed) {
+            let shared = Arc::downgrade(self);
+            self.runtime.spawn(async move {
+                tokio::time::sleep(Duration::from_millis(again)).await;
+                if let Some(shared) = shared.upgrade() {
+                    shared.asks_again.store(false, Ordering::Relaxed);
+                    shared.pump();
+                }
+            });
+        }
+    }
+
+    /// Takes an effect as far as one attempt goes.
+    async fn attempt(self: &Arc<Self>, ticket: &Ticket, lock: &SlotLock) -> Result<Next, EngineError> {
         loop {
             let mut held = lock.lock().await;
-            let Some(slot) = filled(self, &mut held, flow)? else { return Ok(None) };
-            let mut due: Option<Timestamp> = None;
-            let mut next = None;
-            let ids: Vec<EffectId> = slot.state.open_effects().map(|effect| effect.effect.id).collect();
-            for id in ids.into_iter().filter(|id| !self.driver.is_in_flight(*id)) {
-                let Some(effect) = slot.state.effect(id) else { continue };
-                match self.todo(&slot.state, effect) {
-                    Ok(Todo::Later(at)) => due = Some(due.map_or(at, |due| due.min(at))),
-                    Ok(todo) => {
-                        next = Some((id, todo));
-                        break;
-                    }
-                    Err(illegal) => tracing::error!(%flow, effect = %id, %illegal, "an effect was left alone"),
-                }
+            let Some(slot) = filled(self, &mut held, ticket.flow)? else { return Ok(Next::Ended) };
+            let Some(effect) = slot.state.effect(ticket.effect) else { return Ok(Next::Ended) };
+            if !effect.status.is_open() {
+                return Ok(Next::Ended);
             }
-            match next {
-                None => return Ok(due),
-                Some((_, Todo::Record(event))) => {
+            let todo = match self.todo(&slot.state, effect) {
+                Ok(todo) => todo,
+                Err(illegal) => {
+                    tracing::error!(flow = %ticket.flow, effect = %ticket.effect, %illegal, "an effect was left alone");
+                    return Ok(Next::Ended);
+                }
+            };
+            match todo {
+                Todo::Later(due) => {
+                    self.timers.set_earlier(ticket.flow, due);
+                    return Ok(Next::Again);
+                }
+                Todo::Record(event) => {
                     self.record(slot, vec![*event]).await?;
                     self.after_change(&slot.state);
                 }
-                Some((id, Todo::Batch(key))) => {
-                    self.join_batch(key, Member { flow, slot: Arc::clone(lock), effect: id });
-                }
-                Some((id, Todo::Attempt)) => {
+                Todo::Attempt => {
+                    if let Some(sink) = self.local_sink(&effect.effect.kind) {
+                        return self.change(slot, ticket.effect, sink).await;
+                    }
+                    let attempt = dispatch::attempt(ticket.flow, effect);
+                    let Ok(attempt) = attempt else { return Ok(Next::Ended) };
+                    let outgoing = outgoing(&slot.state, effect);
+                    self.record(slot, vec![attempt]).await?;
                     drop(held);
-                    self.attempt(&[Member { flow, slot: Arc::clone(lock), effect: id }]).await?;
+                    let end = self.send(std::slice::from_ref(&outgoing)).await;
+                    let ended = self.record_end(lock, &outgoing, &end).await?;
+                    return Ok(match end {
+                        AttemptEnd::Rejected { retry_after_ms: Some(ms), .. } if ended != Next::Ended => {
+                            Next::Pause(SystemClock::now().plus_millis(ms))
+                        }
+                        AttemptEnd::Done(_)
+                        | AttemptEnd::Rejected { .. }
+                        | AttemptEnd::Unreachable(_)
+                        | AttemptEnd::Refused(_)
+                        | AttemptEnd::Unknown => ended,
+                    });
                 }
-                Some((_, Todo::Later(_))) => unreachable!("later effects are passed over above"),
             }
         }
     }
 
-    fn todo(&self, state: &FlowState, effect: &EffectState) -> Result<Todo, Illegal> {
+    pub(super) fn todo(&self, state: &FlowState, effect: &EffectState) -> Result<Todo, Illegal> {
         let flow = state.id();
         if effect.status == EffectStatus::Attempting {
             // This process does not attempt it: an earlier one stopped during that attempt.
@@ -186,111 +217,60 @@ impl Shared {
         if let Err(rule) = allowed.permits(kind, payload) {
             return dispatch::denied(flow, effect, rule).map(record);
         }
+        if self.local_sink(kind).is_some() {
+            return match self.loop_rule(state) {
+                Some(rule) => dispatch::denied(flow, effect, rule).map(record),
+                None => Ok(Todo::Attempt),
+            };
+        }
         if self.sink(kind).is_none() && effect.status == EffectStatus::Recorded {
             return dispatch::unhandled(flow, effect).map(record);
         }
-        let batch = payload.get("batch").and_then(serde_json::Value::as_str);
-        Ok(batch.map_or(Todo::Attempt, |batch| {
-            Todo::Batch((
-                state.started.behavior.to_string(),
-                kind.clone(),
-                channel(payload).to_owned(),
-                batch.to_owned(),
-            ))
-        }))
+        Ok(Todo::Attempt)
     }
 
-    fn join_batch(self: &Arc<Self>, key: BatchKey, member: Member) {
-        locked(&self.driver.in_flight).insert(member.effect);
-        let mut batches = locked(&self.driver.batches);
-        let members = batches.entry(key.clone()).or_default();
-        members.push(member);
-        if members.len() > 1 {
-            return;
-        }
-        let shared = Arc::clone(self);
-        self.runtime.spawn(async move {
-            // Flows that end their wait at the same time are at work; what they add belongs to the same message.
-            let _ = tokio::time::timeout(BATCH_PATIENCE, shared.jobs.idle()).await;
-            let members = locked(&shared.driver.batches).remove(&key).unwrap_or_default();
-            if let Err(error) = shared.attempt(&members).await {
-                for member in &members {
-                    *member.slot.lock().await = None;
-                    shared.try_later(&error, Job::Advance(member.flow));
-                }
-            }
-        });
-    }
-
-    /// Attempts effects together: each attempt is durable, then the sink is called once, then each end is recorded.
-    async fn attempt(self: &Arc<Self>, members: &[Member]) -> Result<(), EngineError> {
-        locked(&self.driver.in_flight).extend(members.iter().map(|member| member.effect));
-        let result = self.attempt_in_flight(members).await;
-        let mut in_flight = locked(&self.driver.in_flight);
-        for member in members {
-            in_flight.remove(&member.effect);
-        }
-        result
-    }
-
-    async fn attempt_in_flight(&self, members: &[Member]) -> Result<(), EngineError> {
-        let mut outgoing = Vec::with_capacity(members.len());
-        let mut attempted = Vec::with_capacity(members.len());
-        for member in members {
-            let mut held = member.slot.lock().await;
-            let Some(slot) = filled(self, &mut held, member.flow)? else { continue };
-            let Some(effect) = slot.state.effect(member.effect) else { continue };
-            // It may have been cancelled since it was queued.
-            let Ok(event) = dispatch::attempt(member.flow, effect) else { continue };
-            outgoing.push(Outgoing {
-                flow: member.flow,
-                behavior: slot.state.started.behavior.clone(),
-                owner: slot.state.started.owner.clone(),
-                effect: effect.effect.clone(),
-            });
-            self.record(slot, vec![event]).await?;
-            attempted.push(member);
-        }
-        let Some(first) = outgoing.first() else { return Ok(()) };
-        let end = match self.sink(&first.effect.kind) {
-            Some(sink) => sink.send(&outgoing).await,
+    /// Calls the sink of effects that leave together.
+    pub(super) async fn send(&self, outgoing: &[Outgoing]) -> AttemptEnd {
+        let Some(first) = outgoing.first() else { return AttemptEnd::Unknown };
+        match self.sink(&first.effect.kind) {
+            Some(sink) => sink.send(outgoing).await,
             None => AttemptEnd::Refused(format!("no sink of this host carries out {}", first.effect.kind)),
-        };
-        for member in attempted {
-            self.record_end(member, &end).await?;
         }
-        Ok(())
     }
 
     /// Records the end of an attempt, which must not be forgotten: it is tried until it is durable or the log's
     /// writer has stopped.
-    async fn record_end(&self, member: &Member, end: &AttemptEnd) -> Result<(), EngineError> {
+    pub(super) async fn record_end(
+        self: &Arc<Self>,
+        lock: &SlotLock,
+        outgoing: &Outgoing,
+        end: &AttemptEnd,
+    ) -> Result<Next, EngineError> {
         loop {
-            let mut held = member.slot.lock().await;
-            let recorded = match filled(self, &mut held, member.flow) {
-                Ok(None) => return Ok(()),
+            let mut held = lock.lock().await;
+            let recorded = match filled(self, &mut held, outgoing.flow) {
+                Ok(None) => return Ok(Next::Ended),
                 Err(error) => Err(error),
                 Ok(Some(slot)) => {
-                    let Some(effect) = slot.state.effect(member.effect) else { return Ok(()) };
+                    let Some(effect) = slot.state.effect(outgoing.effect.id) else { return Ok(Next::Ended) };
                     match conclude(&slot.state, effect, end.clone()) {
                         Ok(event) => self.record(slot, vec![event]).await.map(drop),
                         Err(illegal) => {
-                            tracing::warn!(flow = %member.flow, %illegal, "the end of an attempt came too late");
-                            return Ok(());
+                            tracing::warn!(flow = %outgoing.flow, %illegal, "the end of an attempt came too late");
+                            return Ok(Next::Ended);
                         }
                     }
                 }
             };
             match recorded {
                 Ok(()) => {
-                    if let Some(slot) = held.as_ref() {
-                        self.after_change(&slot.state);
-                    }
-                    return Ok(());
+                    let Some(slot) = held.as_ref() else { return Ok(Next::Ended) };
+                    self.after_change(&slot.state);
+                    return Ok(self.next_of(slot, outgoing.effect.id));
                 }
                 Err(error @ EngineError::Append(AppendError::Stopped)) => return Err(error),
                 Err(error) => {
-                    tracing::warn!(%error, flow = %member.flow, "the end of an attempt is recorded in a second");
+                    tracing::warn!(%error, flow = %outgoing.flow, "the end of an attempt is recorded in a second");
                     *held = None;
                     drop(held);
                     tokio::time::sleep(PATIENCE).await;
@@ -299,13 +279,23 @@ impl Shared {
         }
     }
 
+    /// What becomes of an effect, as its flow says; sets the timer of another attempt.
+    pub(super) fn next_of(&self, slot: &Slot, effect: EffectId) -> Next {
+        let effect = slot.state.effect(effect).filter(|effect| effect.status.is_open());
+        let Some(effect) = effect else { return Next::Ended };
+        if let Some(due) = effect.next_retry_at {
+            self.timers.set_earlier(slot.state.id(), due);
+        }
+        Next::Again
+    }
+
     /// A node may have waited for the end of its effects.
-    fn after_change(&self, state: &FlowState) {
+    pub(super) fn after_change(&self, state: &FlowState) {
         self.waiters.changed(&state.summary);
         let now = SystemClock::now();
         let rests =
             rosehip_core::flow::next(state, now).iter().all(|step| matches!(step, rosehip_core::flow::Step::Sleep(_)));
-        if !rests || state.open_effects().any(|effect| effect.next_retry_at.is_some()) {
+        if !rests {
             self.jobs.push(Job::Advance(state.id()));
         }
     }

@@ -75,11 +75,6 @@ impl Jobs {
         }
     }
 
-    /// Counts work that is no job of the queue; [`Jobs::finish`] ends it.
-    pub(super) fn begin(&self) {
-        self.unfinished.send_modify(|count| *count += 1);
-    }
-
     /// A job that was taken is done, its commits included.
     pub(super) fn finish(&self) {
         self.unfinished.send_modify(|count| *count = count.saturating_sub(1));

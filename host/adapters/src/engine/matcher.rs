@@ -74,6 +74,7 @@ impl Shared {
             drafts.push(Event::from(Arc::clone(&started)).draft(now));
             let mut state = FlowState::begin(0, now, started, dag);
             let Walk { drafts: more, wakes_at, goes_on, .. } = self.walk(&mut state, activity, budget)?;
+            self.announce(&state, &more);
             drafts.extend(more);
             let last = u64::try_from(drafts.len()).unwrap_or(u64::MAX) - 1;
             walked.push(Walked { state, wakes_at, goes_on, last });
@@ -89,6 +90,9 @@ impl Shared {
         walked: Vec<Walked>,
         answer: Result<Appended, AppendError>,
     ) {
+        for flow in &walked {
+            self.unannounce(flow.flow());
+        }
         let appended = match answer {
             Ok(appended) => appended,
             // It was matched before this host started and the views had not heard of it.
@@ -115,11 +119,20 @@ impl Shared {
             return;
         }
         let slot = self.slots.fill(slot);
+        if has_effects {
+            // Nobody else has heard of the flow, unless someone asked for it in this moment; then its slot is theirs
+            // and whoever holds it is followed by a look at the flow.
+            match slot.try_lock() {
+                Ok(held) => {
+                    if let Some(filled) = held.as_ref() {
+                        self.offer(&filled.state, &slot);
+                    }
+                }
+                Err(_) => self.jobs.push(Job::Advance(flow)),
+            }
+        }
         if goes_on {
             self.jobs.push(Job::Advance(flow));
-        }
-        if has_effects {
-            self.drive(flow, slot);
         }
     }
 }

@@ -9,8 +9,11 @@
 //! that flow's slot until its entries are committed.
 
 mod actions;
+mod batches;
+mod changes;
 mod driver;
 mod jobs;
+mod lanes;
 mod matcher;
 mod recent;
 mod recovery;
@@ -31,12 +34,13 @@ use rosehip_core::{
     event::{Event, Record},
     limits::GUEST_THREAD_STACK_BYTES,
     log::{Entry, StoredEntry},
-    ports::{LogReader, Sink},
+    ports::LogReader,
 };
 
 pub use actions::{ActionError, EngineActions};
+pub use lanes::DispatchLimits;
 pub use runners::runners;
-pub use shared::{EngineError, EngineParts};
+pub use shared::{EngineError, EngineParts, Sinks};
 pub use threads::stand_back;
 pub use waiters::Waiting;
 
@@ -56,6 +60,7 @@ impl Intake {
             match &*entry.header.kind {
                 "object.revised" => self.shared.recent.revised(&entry.header.stream, entry.header.seq),
                 "activity.appended" => self.shared.take_in_activity(entry),
+                "node.done" => self.shared.take_in_effects(entry),
                 kind if kind.starts_with("behavior.") => self.shared.take_in_behavior(entry),
                 _ => {}
             }
@@ -127,7 +132,7 @@ pub struct Prepared {
 impl Prepared {
     /// Starts the threads with what the log has left to do. `sinks` carry out effects; with `runs` unset nothing is
     /// run: activities stay unmatched and waits unended until a host runs them.
-    pub fn start(self, writer: Writer, sinks: Vec<Box<dyn Sink>>, runs: bool) -> Result<Engine, EngineError> {
+    pub fn start(self, writer: Writer, sinks: Sinks, runs: bool) -> Result<Engine, EngineError> {
         let Self { shared } = self;
         shared.connect(writer, sinks);
         if !runs {

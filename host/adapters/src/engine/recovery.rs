@@ -14,11 +14,13 @@ use rosehip_core::{
     event::{Event, HostStarted, HostStopped, append_of, run_stream},
     ids::FlowId,
     log::Append,
-    ports::LogReader as _,
+    ports::{Driver as _, LogReader as _},
 };
 
 use super::{
     activity_at,
+    batches::batch_of,
+    driver::{about, ticket},
     jobs::Job,
     matcher::Walked,
     record_at,
@@ -99,6 +101,9 @@ impl Shared {
         let now = SystemClock::now();
         for flow in flows {
             let summary = &flow.summary;
+            if summary.effects.open() > 0 {
+                self.expect_effects_of(summary.id)?;
+            }
             // A wait that is due is as open as anything; so is one that was set when the clock was ahead.
             let only_waits = flow.rests && now >= summary.started_at;
             match summary.next_due.filter(|due| only_waits && *due > now) {
@@ -108,6 +113,16 @@ impl Shared {
             }
         }
         Ok(open)
+    }
+
+    /// Gives the open effects of a flow their places, before any effect of a flow that began later may leave.
+    fn expect_effects_of(&self, flow: FlowId) -> Result<(), EngineError> {
+        let Some(slot) = self.load(flow)? else { return Ok(()) };
+        let about = about(&slot.state);
+        for effect in slot.state.open_effects().filter(|effect| batch_of(&slot.state, effect).is_none()) {
+            self.driver.expect(ticket(&slot.state, effect, &about));
+        }
+        Ok(())
     }
 
     /// Queues what was found.

@@ -2,28 +2,33 @@
 
 use std::{
     any::Any,
+    collections::HashMap,
     io,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, atomic::AtomicBool},
+    sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard, atomic::AtomicBool},
     time::Duration,
 };
 
 use rosehip_core::{
     activity::Activity,
     behavior::{Behavior, ManifestError, Registry},
+    effect::destination,
     event::{Current, Event, Record, UnreadableEvent, append_of, flow_stream, object_stream},
     flow::{FlowError, FlowState},
     guest::{GuestEngine, GuestFailure, GuestReport, Surroundings},
     ids::{Digest, FlowId, ObjectKey},
-    log::{Append, Entry, Expected},
-    ports::{LogReader, Runner, Sink, StoreError},
+    log::{Append, Draft, Entry, Expected},
+    ports::{Driver as _, LocalSink, LogReader, Runner, Sink, StoreError, Ticket},
+    state::EffectStatus,
 };
 use tokio::runtime::Handle;
 
 use super::{
     activity_at,
-    driver::Driver,
+    batches::Batches,
+    driver,
     jobs::{Job, Jobs},
+    lanes::{DispatchLimits, Lanes},
     recent::Recent,
     record_at,
     recovery::Care,
@@ -96,6 +101,17 @@ pub struct EngineParts {
     pub concurrency: usize,
     /// Where effects are attempted.
     pub runtime: Handle,
+    /// What a destination of effects is spared.
+    pub dispatch: DispatchLimits,
+}
+
+/// Who carries effects out.
+#[derive(Default)]
+pub struct Sinks {
+    /// By leaving the machine.
+    pub outside: Vec<Box<dyn Sink>>,
+    /// By changing this host's own log.
+    pub local: Vec<Box<dyn LocalSink>>,
 }
 
 pub(crate) struct Shared {
@@ -111,12 +127,17 @@ pub(crate) struct Shared {
     pub(super) slots: Slots,
     pub(super) timers: Arc<Timers>,
     pub(super) waiters: Waiters,
-    pub(super) driver: Driver,
+    pub(super) driver: Lanes,
+    /// Flows of which a commit is under way that records effects, and what those are about.
+    announced: Mutex<HashMap<FlowId, Arc<str>>>,
+    pub(super) batches: Batches,
+    /// Whether the driver will be asked again without anything happening.
+    pub(super) asks_again: AtomicBool,
     pub(super) recent: Recent,
     runners: [Box<dyn Runner>; 2],
     registry: RwLock<Registry>,
     writer: OnceLock<Writer>,
-    sinks: OnceLock<Vec<Box<dyn Sink>>>,
+    sinks: OnceLock<Sinks>,
 }
 
 impl Shared {
@@ -145,7 +166,10 @@ impl Shared {
             slots: Slots::default(),
             timers: Arc::default(),
             waiters: Waiters::default(),
-            driver: Driver::default(),
+            driver: Lanes::new(parts.dispatch),
+            announced: Mutex::default(),
+            batches: Batches::default(),
+            asks_again: AtomicBool::new(false),
             recent: Recent::since(seq),
             registry: RwLock::new(registry),
             writer: OnceLock::new(),
@@ -154,7 +178,7 @@ impl Shared {
     }
 
     /// Gives the engine its way out, once.
-    pub(super) fn connect(&self, writer: Writer, sinks: Vec<Box<dyn Sink>>) {
+    pub(super) fn connect(&self, writer: Writer, sinks: Sinks) {
         // A prepared engine is started once, which consumes it.
         let _ = (self.writer.set(writer), self.sinks.set(sinks));
     }
@@ -165,7 +189,12 @@ impl Shared {
 
     /// The sink of a kind of effect.
     pub(super) fn sink(&self, kind: &str) -> Option<&dyn Sink> {
-        self.sinks.get()?.iter().find(|sink| sink.kind() == kind).map(|sink| &**sink)
+        self.sinks.get()?.outside.iter().find(|sink| sink.kind() == kind).map(|sink| &**sink)
+    }
+
+    /// The sink of a kind of effect that changes this host's own log.
+    pub(super) fn local_sink(&self, kind: &str) -> Option<&dyn LocalSink> {
+        self.sinks.get()?.local.iter().find(|sink| sink.kind() == kind).map(|sink| &**sink)
     }
 
     pub(super) fn registry(&self) -> RwLockReadGuard<'_, Registry> {
@@ -194,6 +223,44 @@ impl Shared {
             }
             Ok(None) => {}
             Err(error) => tracing::error!(seq, %error, "an activity was not taken in"),
+        }
+    }
+
+    /// Says what effects are about that are about to be committed, so that they take their places in the driver's
+    /// lanes in the order in which they are.
+    pub(super) fn announce(&self, state: &FlowState, drafts: &[Draft]) {
+        let records = |draft: &Draft| match draft.event.as_deref() {
+            Some(Event::NodeDone(done)) => done.effects.iter().any(|effect| effect.status == EffectStatus::Recorded),
+            _ => false,
+        };
+        if drafts.iter().any(records) {
+            let mut announced = self.announced.lock().unwrap_or_else(PoisonError::into_inner);
+            announced.insert(state.id(), driver::about(state));
+        }
+    }
+
+    /// The commit is over; what it recorded is offered by whoever made it.
+    pub(super) fn unannounce(&self, flow: FlowId) {
+        self.announced.lock().unwrap_or_else(PoisonError::into_inner).remove(&flow);
+    }
+
+    /// Gives the effects of a node that was just committed their places.
+    pub(super) fn take_in_effects(&self, entry: &Entry) {
+        let Some(Event::NodeDone(done)) = entry.event.as_deref() else { return };
+        let mut recorded = done.effects.iter().filter(|effect| effect.status == EffectStatus::Recorded).peekable();
+        if recorded.peek().is_none() {
+            return;
+        }
+        let announced = self.announced.lock().unwrap_or_else(PoisonError::into_inner).get(&done.flow).cloned();
+        let Some(about) = announced else { return };
+        for effect in recorded.filter(|effect| effect.payload.get("batch").is_none()) {
+            self.driver.expect(Ticket {
+                place: (entry.header.seq, effect.ordinal),
+                flow: done.flow,
+                effect: effect.id,
+                destination: destination(&effect.kind, &effect.payload).into(),
+                about: Arc::clone(&about),
+            });
         }
     }
 

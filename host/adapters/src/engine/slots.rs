@@ -6,7 +6,11 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
 };
 
-use rosehip_core::{activity::Activity, flow::FlowState, ids::FlowId};
+use rosehip_core::{
+    activity::Activity,
+    flow::FlowState,
+    ids::{EffectId, FlowId},
+};
 
 /// A flow and its activity, as the log has them.
 pub(super) struct Slot {
@@ -21,8 +25,12 @@ pub(super) type SlotLock = Arc<tokio::sync::Mutex<Option<Slot>>>;
 #[derive(Default)]
 pub(super) struct Slots {
     slots: Mutex<HashMap<FlowId, Weak<tokio::sync::Mutex<Option<Slot>>>>>,
+    /// Slots of effects that are about to be attempted, so that their flows need not be read again for that.
+    kept: Mutex<HashMap<EffectId, SlotLock>>,
 }
 
+/// Slots that are kept at most; flows of others are read again.
+const KEPT: usize = 4_096;
 /// Forgetting is done in bulk, once the map has grown to twice of what was left.
 const SWEEP_AT_LEAST: usize = 1_024;
 
@@ -51,6 +59,19 @@ impl Slots {
         Self::sweep(&mut slots);
         slots.insert(flow, Arc::downgrade(&filled));
         filled
+    }
+
+    /// Keeps a slot until its effect is attempted.
+    pub(super) fn keep(&self, effect: EffectId, slot: &SlotLock) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() < KEPT {
+            kept.insert(effect, Arc::clone(slot));
+        }
+    }
+
+    /// The slot that was kept for an effect.
+    pub(super) fn kept(&self, effect: EffectId) -> Option<SlotLock> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).remove(&effect)
     }
 
     fn sweep(slots: &mut HashMap<FlowId, Weak<tokio::sync::Mutex<Option<Slot>>>>) {

@@ -71,7 +71,7 @@ mod tests {
             status: EffectStatus::Recorded,
             receipt: None,
         };
-        Outgoing { flow, behavior, owner, effect }
+        Outgoing { flow, behavior, owner, object: None, depth: 0, root: activity, effect }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use rosehip_core::{
     event::{Event, ObjectRevised, Record},
     flow::FlowSummary,
-    ids::{Digest, FlowId},
+    ids::{ActivityId, Digest, FlowId},
     state::EffectStatus,
 };
 use rusqlite::{OptionalExtension, Transaction, params};
@@ -30,11 +30,19 @@ pub(super) struct Batch<'a> {
     activities: BTreeMap<u64, ActivityRow>,
     /// Flows that began, by module. A row a module, and not an index of all flows, answers whether one is named.
     modules: HashMap<Digest, u64>,
+    /// Flows that began through other flows, by the activity that began it all.
+    roots: HashMap<ActivityId, u64>,
 }
 
 impl<'a> Batch<'a> {
     pub(super) fn new(transaction: &'a Transaction<'a>) -> Self {
-        Self { transaction, flows: HashMap::new(), activities: BTreeMap::new(), modules: HashMap::new() }
+        Self {
+            transaction,
+            flows: HashMap::new(),
+            activities: BTreeMap::new(),
+            modules: HashMap::new(),
+            roots: HashMap::new(),
+        }
     }
 
     /// Takes in the next record.
@@ -69,6 +77,9 @@ impl<'a> Batch<'a> {
             Event::FlowStarted(started) => {
                 self.flows.insert(started.flow, (record.seq, FlowSummary::begin(record.time, started), false));
                 *self.modules.entry(started.digest).or_default() += 1;
+                if started.depth > 0 {
+                    *self.roots.entry(started.root.clone()).or_default() += 1;
+                }
                 Ok(())
             }
             Event::BehaviorInstalled(_)
@@ -100,6 +111,12 @@ impl<'a> Batch<'a> {
             self.execute(
                 "INSERT INTO modules VALUES (?1, ?2) ON CONFLICT (digest) DO UPDATE SET flows = flows + excluded.flows",
                 (digest.to_string(), flows),
+            )?;
+        }
+        for (root, flows) in &self.roots {
+            self.execute(
+                "INSERT INTO roots VALUES (?1, ?2) ON CONFLICT (root) DO UPDATE SET flows = flows + excluded.flows",
+                (root.as_str(), flows),
             )?;
         }
         for (seq, flow, rests) in self.flows.values() {

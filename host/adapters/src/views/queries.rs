@@ -169,6 +169,12 @@ impl ViewReader {
         Ok(self.seqs("SELECT seq FROM activities WHERE matched_by IS NULL ORDER BY seq LIMIT 1")?.pop())
     }
 
+    /// Flows that began through other flows and, in the end, with this activity.
+    pub fn flows_of_root(&self, root: &str) -> Result<u64, ViewError> {
+        let mut statement = self.connection.prepare_cached("SELECT flows FROM roots WHERE root = ?1")?;
+        Ok(statement.query_row([root], |row| row.get(0)).optional()?.unwrap_or_default())
+    }
+
     /// Whether a flow runs or ran on this module.
     pub fn has_flow_of_module(&self, digest: Digest) -> Result<bool, ViewError> {
         let mut statement = self.connection.prepare_cached("SELECT flows > 0 FROM modules WHERE digest = ?1")?;

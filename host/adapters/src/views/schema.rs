@@ -18,7 +18,7 @@ pub(super) const OPEN: u8 = 1;
 pub(super) const RESTS: u8 = 2;
 
 /// Raised whenever a table or a fold changes: older views are rebuilt, not migrated.
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 
 const TABLES: &str = "
 CREATE TABLE position(id INTEGER PRIMARY KEY CHECK (id = 1), seq INTEGER NOT NULL, hash TEXT NOT NULL) STRICT;
@@ -47,6 +47,7 @@ CREATE INDEX flows_by_object ON flows(object, seq);
 CREATE INDEX flows_by_activity ON flows(activity, seq);
 CREATE INDEX flows_open ON flows(is_open, seq) WHERE is_open > 0;
 CREATE TABLE modules(digest TEXT PRIMARY KEY, flows INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE roots(root TEXT PRIMARY KEY, flows INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE effects(id TEXT PRIMARY KEY, flow TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE behavior_entries(seq INTEGER PRIMARY KEY) STRICT;
 ";

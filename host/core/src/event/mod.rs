@@ -205,7 +205,7 @@ impl Event {
             Self::BehaviorConfigured(body) => behavior_stream(&body.name),
             Self::BehaviorGranted(body) => behavior_stream(&body.name),
             Self::BehaviorRemoved(body) => behavior_stream(&body.name),
-            Self::ActorCreated(body) => Stream(format!("actor:{}", body.name).into()),
+            Self::ActorCreated(body) => actor_stream(&body.name),
             Self::HostStarted(_) | Self::HostStopped(_) => run_stream(),
             Self::Erased(_) => Stream("host".into()),
         }
@@ -272,6 +272,11 @@ pub fn flow_stream(flow: FlowId) -> Stream {
 /// The stream of the host's starts and stops.
 pub fn run_stream() -> Stream {
     Stream("host:run".into())
+}
+
+/// The stream of an actor.
+pub fn actor_stream(name: &ActorName) -> Stream {
+    Stream(format!("actor:{name}").into())
 }
 
 /// The stream of a behavior.

@@ -177,7 +177,7 @@ impl FlowState {
         for effect in &done.effects {
             self.effect_places.insert(effect.id, self.effects.len());
             places.push(self.effects.len());
-            self.effects.push(EffectState::new(effect.clone()));
+            self.effects.push(EffectState::new(effect.clone(), seq));
         }
         let payloads = done.effects.iter().map(|effect| json::weigh(&effect.payload));
         self.weight += json::weigh(&done.output) + payloads.sum::<u64>();

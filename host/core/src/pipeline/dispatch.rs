@@ -37,6 +37,13 @@ pub fn attempt(flow: FlowId, effect: &EffectState) -> Result<Event, Illegal> {
     change(flow, effect, EffectEvent::Attempt, |change| change.attempt = effect.attempts + 1)
 }
 
+/// An attempt that begins and ends in one append.
+pub fn at_once(flow: FlowId, effect: &EffectState, end: AttemptEnd) -> Result<[Event; 2], Illegal> {
+    let begun = attempt(flow, effect)?;
+    let attempting = EffectState { status: EffectStatus::Attempting, attempts: effect.attempts + 1, ..effect.clone() };
+    Ok([begun, conclude(flow, &attempting, end, 0.0)?])
+}
+
 /// What the end of an attempt means. `jitter` is a number from 0 to 1 that spreads the delay.
 pub fn conclude(flow: FlowId, effect: &EffectState, end: AttemptEnd, jitter: f64) -> Result<Event, Illegal> {
     match end {

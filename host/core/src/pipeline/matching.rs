@@ -47,7 +47,7 @@ pub fn why_not(activity: &Activity, installed: &Installed) -> Option<Vec<WhyNot>
     if !installed.enabled {
         return Some(vec![WhyNot::new("disabled", "the behavior is disabled")]);
     }
-    if activity.depth >= FLOW_DEPTH {
+    if activity.depth > FLOW_DEPTH {
         let message = format!("{} flows led to this activity, one through the other", activity.depth);
         return Some(vec![WhyNot::new("depth", message)]);
     }

@@ -19,12 +19,13 @@ use rosehip_adapters::{
     accounts::Accounts,
     clock::SystemClock,
     data_dir::{DataDir, DataDirOptions, cache_path, log_path},
-    engine::{Engine, EngineParts, stand_back},
+    engine::{DispatchLimits, Engine, EngineParts, Sinks, stand_back},
     lock::DirLock,
     modules::ModuleFiles,
     pool::Pool,
-    sinks::NotifySink,
+    sinks::{ActivitySink, NotifySink, SetSink},
     store::{SchemaError, SqliteReader},
+    transports::LocalTransport,
     views::{Projector, ProjectorHandle, Tail, ViewError, ViewReader, views_path},
     writer::{Writer, WriterOptions},
 };
@@ -115,6 +116,7 @@ impl Host {
             modules: Arc::clone(&modules),
             concurrency,
             runtime: tokio::runtime::Handle::current(),
+            dispatch: DispatchLimits::default(),
         })?;
         let (commits, projector) = projector.start().context("the thread of the views cannot be started")?;
         let writer_options = WriterOptions {
@@ -127,7 +129,20 @@ impl Host {
             ..WriterOptions::default()
         };
         let writer = Writer::start(dir.log, writer_options)?;
-        let engine = prepared.start(writer.clone(), vec![Box::new(NotifySink)], options.runs_flows)?;
+        let sink_log = Arc::new(Pool::new({
+            let log_file = log_file.clone();
+            move || SqliteReader::open(&log_file)
+        }));
+        let base_url = options.base_url.clone();
+        let transport = LocalTransport::new(base_url.clone(), Arc::clone(&sink_log));
+        let sinks = Sinks {
+            outside: vec![Box::new(NotifySink)],
+            local: vec![
+                Box::new(SetSink::new(base_url.clone(), sink_log)),
+                Box::new(ActivitySink::new(base_url, Box::new(transport))),
+            ],
+        };
+        let engine = prepared.start(writer.clone(), sinks, options.runs_flows)?;
         let host = Arc::new(Self {
             engine: RwLock::new(engine),
             guests,

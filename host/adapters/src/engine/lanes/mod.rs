@@ -1,0 +1,289 @@
+//! The driver of a host of its own: a lane for each destination, kept in memory.
+//!
+//! In a lane stand lines, one for each thing that effects are about. Only the first of a line may leave; of several
+//! lines the effect that was recorded first.
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    num::NonZeroU32,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter, clock::Clock};
+use rosehip_core::{
+    effect::LOCAL,
+    ids::{EffectId, FlowId},
+    ports::{Driver, Next, Ticket},
+    time::Timestamp,
+};
+
+/// What a destination is spared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DispatchLimits {
+    /// Attempts to one destination that may be under way at a time.
+    pub concurrency: usize,
+    /// Attempts to one destination that may begin in a second.
+    pub per_second: NonZeroU32,
+}
+
+impl Default for DispatchLimits {
+    fn default() -> Self {
+        Self { concurrency: 8, per_second: NonZeroU32::new(100).expect("a hundred is more than none") }
+    }
+}
+
+/// Attempts under way where the destination is this host itself: as many as fit a commit.
+const CONCURRENCY_WITHIN: usize = 256;
+/// Lanes that are kept although nothing is in them, for what they know of their rate.
+const IDLE_LANES: usize = 1_000;
+
+/// The destinations that are this host itself: its log, and its own lines.
+fn is_within(destination: &str) -> bool {
+    destination == LOCAL || destination == "notify:log"
+}
+
+type Place = (u64, u32);
+
+/// How an effect stands in its line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    /// Recorded; it will be offered.
+    Expected,
+    /// To be attempted once it is offered again.
+    Waiting,
+    /// To be attempted.
+    Ready,
+    /// Being attempted.
+    UnderWay,
+}
+
+struct Stop {
+    ticket: Ticket,
+    standing: Standing,
+}
+
+struct Lane {
+    lines: HashMap<Arc<str>, BTreeMap<Place, Stop>>,
+    /// The first of each line, where it is ready.
+    ready: BTreeMap<Place, Arc<str>>,
+    under_way: usize,
+    concurrency: usize,
+    rate: Option<DefaultDirectRateLimiter>,
+    paused_until: Option<Timestamp>,
+}
+
+impl Lane {
+    fn new(destination: &str, limits: DispatchLimits) -> Self {
+        let is_within = is_within(destination);
+        Self {
+            lines: HashMap::new(),
+            ready: BTreeMap::new(),
+            under_way: 0,
+            concurrency: if is_within { CONCURRENCY_WITHIN } else { limits.concurrency.max(1) },
+            rate: (!is_within).then(|| RateLimiter::direct(Quota::per_second(limits.per_second))),
+            paused_until: None,
+        }
+    }
+
+    fn is_idle(&self) -> bool {
+        self.lines.is_empty() && self.under_way == 0
+    }
+
+    /// Puts a ticket into its line.
+    fn insert(&mut self, ticket: Ticket, standing: Standing) {
+        let line = self.lines.entry(Arc::clone(&ticket.about)).or_default();
+        // What comes late may have been recorded before the one that was the first.
+        if let Some((first, _)) = line.first_key_value() {
+            self.ready.remove(first);
+        }
+        let about = Arc::clone(&ticket.about);
+        line.insert(ticket.place, Stop { ticket, standing });
+        self.look_at(&about);
+    }
+
+    fn remove(&mut self, ticket: &Ticket) {
+        if let Some(line) = self.lines.get_mut(&ticket.about) {
+            line.remove(&ticket.place);
+        }
+        self.ready.remove(&ticket.place);
+        self.look_at(&ticket.about);
+    }
+
+    /// After something changed in a line: whether its first is ready.
+    fn look_at(&mut self, about: &Arc<str>) {
+        let Some(line) = self.lines.get(about) else { return };
+        match line.first_key_value() {
+            None => drop(self.lines.remove(about)),
+            Some((place, stop)) if stop.standing == Standing::Ready => {
+                self.ready.insert(*place, Arc::clone(about));
+            }
+            Some(_) => {}
+        }
+    }
+
+    /// The next effect to leave; else in how many milliseconds to ask again, where asking can help.
+    fn take(&mut self, now: Timestamp) -> Result<Ticket, Option<u64>> {
+        if self.under_way >= self.concurrency || self.ready.is_empty() {
+            return Err(None);
+        }
+        if let Some(until) = self.paused_until.filter(|until| *until > now) {
+            return Err(Some(u64::try_from(until.as_millis() - now.as_millis()).unwrap_or(1)));
+        }
+        self.paused_until = None;
+        if let Some(rate) = &self.rate
+            && let Err(not_until) = rate.check()
+        {
+            let wait = not_until.wait_time_from(rate.clock().now()).as_millis();
+            return Err(Some(u64::try_from(wait).unwrap_or(1_000).max(1)));
+        }
+        let (place, about) = self.ready.pop_first().ok_or(None)?;
+        let stop = self.lines.get_mut(&about).and_then(|line| line.get_mut(&place)).ok_or(None)?;
+        stop.standing = Standing::UnderWay;
+        self.under_way += 1;
+        Ok(stop.ticket.clone())
+    }
+}
+
+#[derive(Default)]
+struct State {
+    lanes: HashMap<Arc<str>, Lane>,
+    /// Lanes that may have something to give.
+    busy: BTreeSet<Arc<str>>,
+    by_effect: HashMap<EffectId, Ticket>,
+    by_flow: HashMap<FlowId, HashSet<EffectId>>,
+}
+
+impl State {
+    fn stop(&mut self, ticket: &Ticket) -> Option<&mut Stop> {
+        self.lanes.get_mut(&ticket.destination)?.lines.get_mut(&ticket.about)?.get_mut(&ticket.place)
+    }
+
+    fn insert(&mut self, ticket: Ticket, standing: Standing, limits: DispatchLimits) {
+        self.by_effect.insert(ticket.effect, ticket.clone());
+        self.by_flow.entry(ticket.flow).or_default().insert(ticket.effect);
+        let destination = Arc::clone(&ticket.destination);
+        let lane = self.lanes.entry(destination).or_insert_with_key(|name| Lane::new(name, limits));
+        lane.insert(ticket.clone(), standing);
+        self.wake(&ticket);
+    }
+
+    /// Has the lane of a ticket looked at by the next [`Driver::take`], if there is anything to take.
+    fn wake(&mut self, ticket: &Ticket) {
+        let has_ready = self.lanes.get(&ticket.destination).is_some_and(|lane| !lane.ready.is_empty());
+        if has_ready && !self.busy.contains(&ticket.destination) {
+            self.busy.insert(Arc::clone(&ticket.destination));
+        }
+    }
+
+    fn remove(&mut self, ticket: &Ticket) {
+        self.by_effect.remove(&ticket.effect);
+        if let Some(effects) = self.by_flow.get_mut(&ticket.flow) {
+            effects.remove(&ticket.effect);
+            if effects.is_empty() {
+                self.by_flow.remove(&ticket.flow);
+            }
+        }
+        let many = self.lanes.len() > IDLE_LANES;
+        let Some(lane) = self.lanes.get_mut(&ticket.destination) else { return };
+        lane.remove(ticket);
+        if many && lane.is_idle() {
+            self.lanes.remove(&ticket.destination);
+        }
+        self.wake(ticket);
+    }
+}
+
+/// The lanes.
+pub(super) struct Lanes {
+    state: Mutex<State>,
+    limits: DispatchLimits,
+}
+
+impl Lanes {
+    pub(super) fn new(limits: DispatchLimits) -> Self {
+        Self { state: Mutex::default(), limits }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Driver for Lanes {
+    fn expect(&self, ticket: Ticket) {
+        let mut state = self.lock();
+        if !state.by_effect.contains_key(&ticket.effect) {
+            state.insert(ticket, Standing::Expected, self.limits);
+        }
+    }
+
+    fn offer(&self, ticket: Ticket, is_due: bool) {
+        let mut state = self.lock();
+        let standing = if is_due { Standing::Ready } else { Standing::Waiting };
+        let Some(known) = state.by_effect.get(&ticket.effect).cloned() else {
+            return state.insert(ticket, standing, self.limits);
+        };
+        let Some(stop) = state.stop(&known) else { return };
+        if matches!(stop.standing, Standing::Expected | Standing::Waiting) {
+            stop.standing = standing;
+            if let Some(lane) = state.lanes.get_mut(&known.destination) {
+                lane.look_at(&known.about);
+            }
+            state.wake(&known);
+        }
+    }
+
+    fn take(&self, now: Timestamp) -> (Vec<Ticket>, Option<u64>) {
+        let mut state = self.lock();
+        let State { lanes, busy, .. } = &mut *state;
+        let (mut taken, mut again) = (Vec::new(), None::<u64>);
+        busy.retain(|destination| {
+            let Some(lane) = lanes.get_mut(destination) else { return false };
+            loop {
+                match lane.take(now) {
+                    Ok(ticket) => taken.push(ticket),
+                    Err(None) => return false,
+                    Err(Some(wait)) => {
+                        again = Some(again.map_or(wait, |again| again.min(wait)));
+                        return true;
+                    }
+                }
+            }
+        });
+        (taken, again)
+    }
+
+    fn release(&self, effect: EffectId, next: Next) {
+        let mut state = self.lock();
+        let Some(ticket) = state.by_effect.get(&effect).cloned() else { return };
+        let Some(lane) = state.lanes.get_mut(&ticket.destination) else { return };
+        lane.under_way = lane.under_way.saturating_sub(1);
+        if let Next::Pause(until) = next {
+            lane.paused_until = lane.paused_until.max(Some(until));
+        }
+        match next {
+            Next::Ended => state.remove(&ticket),
+            Next::Again | Next::Pause(_) => {
+                if let Some(stop) = state.stop(&ticket) {
+                    stop.standing = Standing::Waiting;
+                }
+                state.wake(&ticket);
+            }
+        }
+    }
+
+    fn retain(&self, flow: FlowId, open: &HashSet<EffectId>) {
+        let mut state = self.lock();
+        let Some(known) = state.by_flow.get(&flow) else { return };
+        let gone: Vec<Ticket> =
+            known.difference(open).filter_map(|effect| state.by_effect.get(effect).cloned()).collect();
+        for ticket in gone {
+            if state.stop(&ticket).is_some_and(|stop| stop.standing != Standing::UnderWay) {
+                state.remove(&ticket);
+            }
+        }
+    }
+}

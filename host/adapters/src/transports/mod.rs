@@ -1,0 +1,5 @@
+//! Transports: each carries activities to boxes.
+
+mod local;
+
+pub use local::LocalTransport;
