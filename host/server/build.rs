@@ -1,7 +1,9 @@
 //! Builds the behaviors that ship, so that the binary carries them.
 
 fn main() -> Result<(), rosehip_guest_build::BuildError> {
-    let publish = rosehip_guest_build::from_build_script("../../behaviors/publish")?;
-    println!("cargo:rustc-env=PUBLISH_COMPONENT={}", publish.display());
+    for (behavior, variable) in [("publish", "PUBLISH_COMPONENT"), ("approval", "APPROVAL_COMPONENT")] {
+        let component = rosehip_guest_build::from_build_script(format!("../../behaviors/{behavior}"))?;
+        println!("cargo:rustc-env={variable}={}", component.display());
+    }
     Ok(())
 }

@@ -14,13 +14,17 @@ pub struct Browser {
 impl Browser {
     /// A new editor who has logged in, with the token that forms must carry.
     pub async fn of_an_editor(host: &Host) -> (Self, String) {
-        host.add_user("edith", "editor");
+        Self::of(host, "edith", "editor").await
+    }
+
+    /// A new user who has logged in and may write, with the token that forms must carry.
+    pub async fn of(host: &Host, name: &str, role: &str) -> (Self, String) {
+        host.add_user(name, role);
         let client = host.client().stranger();
         let form = client.page("/login").await;
         let mut browser = Self { client, cookie: cookie(&form) };
         let csrf = field(&form.text, "csrf");
-        let answer =
-            browser.submit("/login", &[("csrf", &csrf), ("name", "edith"), ("password", "correct horse")]).await;
+        let answer = browser.submit("/login", &[("csrf", &csrf), ("name", name), ("password", "correct horse")]).await;
         assert_eq!(answer.status.as_u16(), 303, "{}", answer.text);
         browser.cookie = cookie(&answer);
         let csrf = field(&browser.open("/new").await.text, "csrf");

@@ -13,6 +13,10 @@ pub use client::{Answer, Client};
 pub use host::{Host, free_port};
 pub use process::Process;
 
+/// The component of `tests/guests/ask`.
+pub const ASK: &[u8] = include_bytes!(env!("ASK_COMPONENT"));
+/// The component of `tests/guests/invite`.
+pub const INVITE: &[u8] = include_bytes!(env!("INVITE_COMPONENT"));
 /// The component of `tests/guests/misbehave`.
 pub const MISBEHAVE: &[u8] = include_bytes!(env!("MISBEHAVE_COMPONENT"));
 /// The component of `tests/guests/two-step`.

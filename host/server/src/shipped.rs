@@ -4,3 +4,12 @@
 pub fn publish() -> &'static [u8] {
     include_bytes!(env!("PUBLISH_COMPONENT"))
 }
+
+/// The component of a behavior that ships.
+pub fn named(name: &str) -> Option<&'static [u8]> {
+    match name {
+        "approval" => Some(include_bytes!(env!("APPROVAL_COMPONENT"))),
+        "publish" => Some(publish()),
+        _ => None,
+    }
+}

@@ -1,12 +1,15 @@
 //! One test binary: a host a test, the real binary, real guests, real HTTP.
 
 mod access;
+mod approval;
 mod bad_modules;
+mod changes;
 mod collected;
 mod commands;
 mod compiling;
 mod crashes;
 mod editing;
+mod fan_out;
 mod guard;
 mod hostile;
 mod hot_load;

@@ -20,6 +20,7 @@ use super::{
     wire::{self, Behavior, Candidate, Installation},
 };
 use crate::client::{Client, Request};
+use crate::shipped;
 
 /// Characters of a digest that tables show.
 const SHORT: usize = 12;
@@ -109,9 +110,11 @@ Examples:
 Examples:
   rosehip behaviors install publish.wasm
   rosehip behaviors install publish.wasm --name publish-news
+  rosehip behaviors install approval                  one that ships
   rosehip behaviors install old.wasm --force          a lower version than the active one")]
 pub(super) struct Install {
-    /// The WebAssembly module; `-` reads it from stdin.
+    /// The WebAssembly module, or the name of a behavior that ships; `-` reads it from stdin.
+    #[arg(value_name = "FILE|NAME")]
     file: PathBuf,
     /// The name to install it under [default: the manifest's].
     #[arg(long)]
@@ -175,7 +178,7 @@ impl Prepared {
         Ok(match command {
             Behaviors::Ls => Self::List,
             Behaviors::Show { name } => Self::Show(name),
-            Behaviors::Install(install) => Self::Install { wasm: read(&install.file)?, install },
+            Behaviors::Install(install) => Self::Install { wasm: module(&install.file)?, install },
             Behaviors::Activate { name, digest, force } => Self::Activate { name, digest, force },
             Behaviors::Rollback { name } => Self::Act { name, action: "rollback" },
             Behaviors::Enable { name } => Self::Act { name, action: "enable" },
@@ -233,6 +236,15 @@ impl Prepared {
                 Ok(())
             }
         }
+    }
+}
+
+/// The module that a file holds, or that ships under this name where there is no such file.
+fn module(file: &Path) -> anyhow::Result<Vec<u8>> {
+    let shipped = file.to_str().and_then(shipped::named).filter(|_| !file.exists());
+    match shipped {
+        Some(wasm) => Ok(wasm.to_vec()),
+        None => read(file),
     }
 }
 

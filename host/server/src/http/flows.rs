@@ -163,6 +163,10 @@ fn read_signal(input: Input) -> Result<(String, Value), Fault> {
         Input::Form(mut fields) => {
             let text = fields.remove("payload").unwrap_or_default();
             let payload = match text.trim() {
+                "" if fields.contains_key("approve") => {
+                    let note = fields.get("note").map(|note| note.trim()).unwrap_or_default();
+                    json!({ "approve": fields.get("approve").is_some_and(|approve| approve == "true"), "note": note })
+                }
                 "" => Value::Null,
                 text => json::parse(text.as_bytes())
                     .map_err(|error| Fault::invalid("payload", error.rule, error.message))?,
