@@ -23,7 +23,6 @@ use rosehip_adapters::{
     lock::DirLock,
     modules::ModuleFiles,
     pool::Pool,
-    sinks::NotifySink,
     store::{SchemaError, SqliteReader},
     views::{Projector, ProjectorHandle, Tail, ViewError, ViewReader, views_path},
     writer::{Writer, WriterOptions},
@@ -37,6 +36,8 @@ use rosehip_core::{
     ports::LogReader,
 };
 use rosehip_wasm::{CacheOptions, CacheSecret, Compiler, EngineOptions, WasmEngine};
+
+use crate::config::Reach;
 
 pub use behaviors::BehaviorError;
 pub use flows::{ActionError, FlowDetail, FlowPage, FlowQuery};
@@ -60,6 +61,8 @@ pub struct HostOptions {
     pub runs_flows: bool,
     /// Accept a log that is shorter than its signed head.
     pub accept_truncation: bool,
+    /// What effects may reach.
+    pub reach: Reach,
 }
 
 /// An open data directory with its writer, engine and views. Its parts are dropped in the order in which they
@@ -127,7 +130,8 @@ impl Host {
             ..WriterOptions::default()
         };
         let writer = Writer::start(dir.log, writer_options)?;
-        let engine = prepared.start(writer.clone(), vec![Box::new(NotifySink)], options.runs_flows)?;
+        let sinks = options.reach.clone().sinks(dir.keys.webhook()?);
+        let engine = prepared.start(writer.clone(), sinks, options.runs_flows)?;
         let host = Arc::new(Self {
             engine: RwLock::new(engine),
             guests,
