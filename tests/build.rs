@@ -2,6 +2,7 @@
 
 fn main() -> Result<(), rosehip_guest_build::BuildError> {
     for (guest, variable) in [
+        ("guests/ask", "ASK_COMPONENT"),
         ("guests/misbehave", "MISBEHAVE_COMPONENT"),
         ("guests/two-step", "TWO_STEP_COMPONENT"),
         ("../behaviors/publish", "PUBLISH_COMPONENT"),

@@ -5,14 +5,20 @@ mod browser;
 mod client;
 mod host;
 mod hostile;
+mod mail;
 mod process;
+mod receiver;
 
 pub use binary::{Output, rosehip};
 pub use browser::Browser;
 pub use client::{Answer, Client};
 pub use host::{Host, free_port};
+pub use mail::{MailServer, Message};
 pub use process::Process;
+pub use receiver::{Delivery, Receiver, Respond};
 
+/// The component of `tests/guests/ask`.
+pub const ASK: &[u8] = include_bytes!(env!("ASK_COMPONENT"));
 /// The component of `tests/guests/misbehave`.
 pub const MISBEHAVE: &[u8] = include_bytes!(env!("MISBEHAVE_COMPONENT"));
 /// The component of `tests/guests/two-step`.

@@ -463,8 +463,44 @@ kind = "log"
         let config = merged(OUTGOING, &[], None).expect("a configuration");
         assert_eq!(config.webhook.secrets.len(), 2, "a host's dots are not the sections'");
         let shown = toml::to_string(&config).expect("TOML");
-        insta::assert_snapshot!(shown);
-        for secret in ["hunter2", "oD"] {
+        insta::assert_snapshot!(shown, @r#"
+        [server]
+        listen = "127.0.0.1:7420"
+        trusted_proxies = []
+
+        [behaviors]
+
+        [log]
+        level = "info"
+        format = "auto"
+
+        [outgoing]
+        allow = ["localhost:9000", "hooks.internal"]
+        timeout_ms = 15000
+
+        [webhook.secrets]
+        "hooks.example.org" = "[redacted]"
+        "hooks.example.org:8443" = "[redacted]"
+
+        [email]
+        smtp = "smtps://mail.example.org"
+        from = "Rosehip <rosehip@example.org>"
+        user = "rosehip"
+        password = "[redacted]"
+        timeout_ms = 30000
+
+        [channels.bot]
+        kind = "webhook"
+        url = "https://hooks.example.org/[redacted]"
+
+        [channels.quiet]
+        kind = "log"
+
+        [channels.team]
+        kind = "email"
+        to = ["ada@example.org", "Bob <bob@example.org>"]
+        "#);
+        for secret in ["hunter2", "oD", "s3cret"] {
             assert!(!shown.contains(secret) && !format!("{config:?}").contains(secret), "{secret} is shown");
         }
     }
@@ -521,7 +557,30 @@ kind = "log"
         let errors: Vec<String> = errors.iter().map(|file| merged(file, &[], None).expect_err(file)).collect();
         let told = errors.join("\n").replace(&format!(" (there are {})", KEYS.join(", ")), "");
         assert!(!told.contains("hunter2"), "{told}");
-        insta::assert_snapshot!(told.replace(", in rosehip.toml or the environment", ""));
+        insta::assert_snapshot!(told.replace(", in rosehip.toml or the environment", ""), @r#"
+        outgoing.allow: "http://localhost" is not a host such as hooks.example.org or localhost:9000
+        outgoing.timeout_ms: 0 is not from 1 to 300000 (milliseconds)
+        outgoing.proxy is not a key of the configuration
+        webhook.secrets."a.example": not a secret: whsec_ and 24 to 64 bytes in base64
+        webhook.secret is not a key of the configuration
+        webhook.secrets."a/b": "a/b" is not a host such as hooks.example.org or localhost:9000
+        missing configuration field "email.from"
+        email.smtp: not a relay such as smtps://mail.example.org, smtp+starttls://mail.example.org:587 or smtp://localhost:25
+        email.from: "nobody" is not an address such as ada@example.org or Ada <ada@example.org>
+        email.password: there is a user and no password
+        email.user: there is a password and no user
+        email.smtp: a password would be sent in the clear; use smtps:// or smtp+starttls://
+        channels.team.to: there is nobody
+        channels.team.to: "ada" is not an address such as ada@example.org or Ada <ada@example.org>
+        channels.team: there is no section email to send it with
+        unknown variant `sms`, expected one of `log`, `email`, `webhook` for key `channels.team.kind`
+        unknown field `url`, there are no fields for key `channels.team`
+        channels.Team: a channel's name is [a-z][a-z0-9-]{0,62}
+        channels.log: the channel log is always the host's log; choose another name
+        channels.bot.url: a URL with a user in it
+        channels.bot.url: a URL of scheme ftp, which is neither http nor https
+        channels.bot.chat is not a key of the configuration
+        "#);
     }
 
     #[test]

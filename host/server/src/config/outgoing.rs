@@ -80,9 +80,36 @@ pub enum ChannelConfig {
     },
     /// A webhook.
     Webhook {
-        /// Where it listens.
-        url: String,
+        /// Where it listens. The path is often all that protects it.
+        url: SecretUrl,
     },
+}
+
+/// A URL of which only the origin is shown.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct SecretUrl(pub String);
+
+impl fmt::Display for SecretUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match outgoing::web_url(&self.0) {
+            Ok(url) if url.path() == "/" && url.query().is_none() => f.write_str(&self.0),
+            Ok(url) => write!(f, "{}/{REDACTED}", url.origin().ascii_serialization()),
+            Err(_) => f.write_str(REDACTED),
+        }
+    }
+}
+
+impl fmt::Debug for SecretUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for SecretUrl {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
 }
 
 /// A text that is shown to nobody.
@@ -225,7 +252,7 @@ impl ChannelConfig {
                 to.map(Destination::Email).map_err(|error| format!(".to: {error}"))
             }
             Self::Webhook { url } => {
-                outgoing::web_url(url).map(Destination::Webhook).map_err(|error| format!(".url: {error}"))
+                outgoing::web_url(&url.0).map(Destination::Webhook).map_err(|error| format!(".url: {error}"))
             }
         }
     }
