@@ -126,8 +126,9 @@ impl Client {
         json!({"title": title, "body": "Some *text*.", "status": status, "category": category})
     }
 
-    /// Installs the guest that asks for what its object lists, and grants it these kinds.
-    pub async fn install_ask(&self, kinds: &[&str]) {
+    /// Installs the guest that asks for what its object lists, and grants it all that it declares.
+    pub async fn install_ask(&self) {
+        let kinds = ["log", "notify", "email", "webhook", "activity", "set"];
         assert_eq!(self.install("ask", crate::ASK).await.status, StatusCode::CREATED);
         let granted: Vec<Value> = kinds.iter().map(|kind| json!({"kind": kind})).collect();
         self.put("/behaviors/ask/policy", &json!({"effects": granted})).await.expect(200);

@@ -8,6 +8,7 @@ mod hostile;
 mod mail;
 mod process;
 mod receiver;
+mod secure;
 
 pub use binary::{Output, rosehip};
 pub use browser::Browser;
@@ -16,6 +17,7 @@ pub use host::{Host, free_port};
 pub use mail::{MailServer, Message};
 pub use process::Process;
 pub use receiver::{Delivery, Receiver, Respond};
+pub use secure::{Certificate, SecureReceiver};
 
 /// The component of `tests/guests/ask`.
 pub const ASK: &[u8] = include_bytes!(env!("ASK_COMPONENT"));

@@ -12,7 +12,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::free_port;
+use crate::{Certificate, free_port};
 
 /// A running server. What it takes lies in a maildir. It is killed when dropped.
 #[derive(Debug)]
@@ -46,10 +46,10 @@ impl MailServer {
         Self::start_with(&[])
     }
 
-    /// Starts one that insists on STARTTLS with this certificate and key (PEM).
-    pub fn start_with_tls(certificate: &Path, key: &Path) -> Self {
+    /// Starts one that insists on STARTTLS with this certificate.
+    pub fn start_with_tls(certificate: &Certificate) -> Self {
         let option = |name: &str, path: &Path| [name.to_owned(), path.display().to_string()];
-        Self::start_with(&[option("--tlscert", certificate), option("--tlskey", key)].concat())
+        Self::start_with(&[option("--tlscert", &certificate.path), option("--tlskey", &certificate.key)].concat())
     }
 
     fn start_with(options: &[String]) -> Self {

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tracing_subscriber::EnvFilter;
 
-pub use self::outgoing::{ChannelConfig, EmailConfig, OutgoingConfig, Reach, Secret, WebhookConfig};
+pub use self::outgoing::{ChannelConfig, EmailConfig, OutgoingConfig, Reach, WebhookConfig};
 
 /// The configuration file's name.
 pub const FILE_NAME: &str = "rosehip.toml";
@@ -354,7 +354,7 @@ impl Config {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{outgoing::Secret, *};
 
     fn merged(file: &str, environment: &[(&str, &str)], listen: Option<&str>) -> Result<Config, String> {
         let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rosehip_core::time::Timestamp;
-use rosehip_tests::{Client, Host, MailServer};
+use rosehip_tests::{Certificate, Client, Host, MailServer};
 use serde_json::{Value, json};
 
 fn config(server: &MailServer, scheme: &str) -> String {
@@ -19,7 +19,7 @@ async fn an_email_reaches_its_server() {
     let server = MailServer::start();
     let host = Host::start_configured(&config(&server, "smtp"), &[]).await;
     let client = host.client();
-    client.install_ask(&["email"]).await;
+    client.install_ask().await;
     let payload = json!({
         "to": ["Ada <ada@b.example>", "bob@b.example"],
         "subject": "Grüße",
@@ -51,7 +51,7 @@ async fn a_line_break_in_a_header_fails_the_node_and_nothing_is_sent() {
     let server = MailServer::start();
     let host = Host::start_configured(&config(&server, "smtp"), &[]).await;
     let client = host.client();
-    client.install_ask(&["email"]).await;
+    client.install_ask().await;
     for (wish, to, subject) in [
         ("subject", "ada@b.example", "s\r\nBcc: eve@b.example"),
         ("recipient", "ada@b.example\nRCPT TO:<eve@b.example>", "s"),
@@ -107,25 +107,20 @@ async fn a_digest_of_two_articles_is_one_email() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_email_goes_by_tls_to_a_server_whose_certificate_is_known_and_to_no_other() {
-    let dir = tempfile::TempDir::new().expect("a directory");
-    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
-    let (certificate, key) = (dir.path().join("cert.pem"), dir.path().join("key.pem"));
-    std::fs::write(&certificate, made.cert.pem()).expect("written");
-    std::fs::write(&key, made.signing_key.serialize_pem()).expect("written");
-    let server = MailServer::start_with_tls(&certificate, &key);
+    let certificate = Certificate::of_localhost();
+    let server = MailServer::start_with_tls(&certificate);
     let config = config(&server, "smtp+starttls");
     let wish = json!([email(&json!({"to": ["ada@b.example"], "subject": "s", "text": "t"}))]);
 
     let stranger = Host::start_configured(&config, &[]).await;
-    stranger.client().install_ask(&["email"]).await;
+    stranger.client().install_ask().await;
     let flow = stranger.client().ask("a", &wish).await;
     let effect = stranger.client().effect_until(&flow, 0, "retrying").await;
     assert!(effect["last_error"].as_str().is_some_and(|told| told.contains("certificate")), "{effect:#}");
     assert!(server.messages().is_empty());
 
-    let known = certificate.to_str().expect("UTF-8");
-    let friend = Host::start_configured(&config, &[("SSL_CERT_FILE", known)]).await;
-    friend.client().install_ask(&["email"]).await;
+    let friend = Host::start_configured(&config, &[("SSL_CERT_FILE", certificate.known())]).await;
+    friend.client().install_ask().await;
     let flow = friend.client().ask("a", &wish).await;
     friend.client().effect_until(&flow, 0, "dispatched").await;
     assert_eq!(server.messages().len(), 1);
@@ -135,7 +130,7 @@ async fn an_email_goes_by_tls_to_a_server_whose_certificate_is_known_and_to_no_o
 async fn without_a_relay_an_email_is_kept_as_unhandled() {
     let host = Host::start().await;
     let client = host.client();
-    client.install_ask(&["email"]).await;
+    client.install_ask().await;
     let wish = json!([email(&json!({"to": ["ada@b.example"], "subject": "s", "text": "t"}))]);
     let flow = client.ask("a", &wish).await;
     let effect = client.effect_until(&flow, 0, "unhandled").await;

@@ -3,7 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rosehip_core::time::Timestamp;
-use rosehip_tests::{Host, Receiver, Respond};
+use rosehip_tests::{Certificate, Host, Receiver, Respond, SecureReceiver};
 use serde_json::{Value, json};
 use standardwebhooks::Webhook;
 
@@ -25,7 +25,7 @@ async fn a_webhook_is_delivered_with_a_signature_that_its_receiver_verifies() {
         format!("[outgoing]\nallow = [\"localhost\"]\n[webhook.secrets]\n\"localhost:{}\" = \"{secret}\"\n", own.port);
     let host = Host::start_configured(&config, &[]).await;
     let client = host.client();
-    client.install_ask(&["webhook"]).await;
+    client.install_ask().await;
     let data = json!({"title": "Fire drill", "n": 1});
     let flow = client
         .ask("a", &json!([
@@ -63,7 +63,7 @@ async fn a_webhook_is_delivered_with_a_signature_that_its_receiver_verifies() {
 async fn an_attempt_that_a_crash_cut_short_is_made_again_under_its_id() {
     let mut receiver = Receiver::start(&[Respond::Hang]).await;
     let mut host = host().await;
-    host.client().install_ask(&["webhook"]).await;
+    host.client().install_ask().await;
     let flow = host.client().ask("a", &webhook(&json!({"url": receiver.url("/hook")}))).await;
     let first = receiver.next().await;
     host.kill_and_serve().await;
@@ -80,7 +80,7 @@ async fn a_receiver_that_is_gone_is_final_and_one_that_is_busy_says_when() {
     let receiver = Receiver::start(responses).await;
     let host = host().await;
     let client = host.client();
-    client.install_ask(&["webhook"]).await;
+    client.install_ask().await;
     let flow = client.ask("gone", &webhook(&json!({"url": receiver.url("/s3cret")}))).await;
     let effect = client.effect_until(&flow, 0, "dead").await;
     assert_eq!(effect["last_error"], format!("localhost:{} answered 410 Gone", receiver.port));
@@ -100,7 +100,7 @@ async fn a_guest_reaches_no_private_address() {
     let host =
         Host::start_configured(&format!("[outgoing]\nallow = [\"localhost:{}\"]\n", redirecting.port), &[]).await;
     let client = host.client();
-    client.install_ask(&["webhook"]).await;
+    client.install_ask().await;
     let port = receiver.port;
     let urls = [
         format!("http://127.0.0.1:{port}/"),
@@ -128,7 +128,7 @@ async fn a_channel_may_be_a_webhook_and_one_that_is_not_configured_is_dead() {
     );
     let host = Host::start_configured(&config, &[]).await;
     let client = host.client();
-    client.install_ask(&["notify"]).await;
+    client.install_ask().await;
     let notify =
         |channel: &str| json!({"kind": "notify", "payload": {"channel": channel, "subject": "s", "text": "t"}});
     let flow = client.ask("a", &json!([notify("team"), notify("nobody")])).await;
@@ -144,4 +144,24 @@ async fn a_channel_may_be_a_webhook_and_one_that_is_not_configured_is_dead() {
     assert_eq!(effect["last_error"], "channel \"nobody\" is not configured");
     let shown = host.cli(&["config", "show"], "").ok();
     assert!(shown.contains("[channels.team]") && !shown.contains("s3cret"), "{shown}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_webhook_goes_by_tls_to_a_receiver_whose_certificate_is_known_and_to_no_other() {
+    let certificate = Certificate::of_localhost();
+    let mut receiver = SecureReceiver::start(&certificate);
+    let config = "[outgoing]\nallow = [\"localhost\"]\n";
+    let wish = webhook(&json!({"url": format!("https://localhost:{}/hook", receiver.port)}));
+
+    let stranger = host().await;
+    stranger.client().install_ask().await;
+    let flow = stranger.client().ask("a", &wish).await;
+    let effect = stranger.client().effect_until(&flow, 0, "retrying").await;
+    assert!(effect["last_error"].as_str().is_some_and(|told| told.contains("certificate")), "{effect:#}");
+
+    let friend = Host::start_configured(config, &[("SSL_CERT_FILE", certificate.known())]).await;
+    friend.client().install_ask().await;
+    let flow = friend.client().ask("a", &wish).await;
+    let effect = friend.client().effect_until(&flow, 0, "dispatched").await;
+    assert_eq!(effect["id"], receiver.next_id(), "the first that it was sent");
 }

@@ -1,9 +1,15 @@
 //! The client: one POST, the redirects that keep it one, and a deadline for all of it.
 
-use std::{error::Error as _, sync::OnceLock, time::Duration};
+use std::{
+    error::Error as _,
+    fmt,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use reqwest::{
     StatusCode,
+    dns::Resolve,
     header::{HeaderMap, LOCATION},
     redirect::Policy,
 };
@@ -50,10 +56,9 @@ impl From<Forbidden> for NoAnswer {
 }
 
 /// Sends requests to hosts that strangers name. No proxy, no cookie, no decompression, no redirect that is not judged.
-#[derive(Debug)]
 pub struct Client {
     options: OutgoingOptions,
-    system: System,
+    resolver: Arc<dyn Resolve>,
     /// Connects to public addresses only. Both are made when they are first needed, because the system's certificates
     /// are read for them, which a command has no use for. They share no connection.
     guarded: OnceLock<reqwest::Client>,
@@ -64,7 +69,11 @@ pub struct Client {
 impl Client {
     /// A client that has connected to nothing yet.
     pub fn new(options: OutgoingOptions) -> Self {
-        Self { options, system: System::default(), guarded: OnceLock::new(), open: OnceLock::new() }
+        Self::with_resolver(options, Arc::new(System::default()))
+    }
+
+    fn with_resolver(options: OutgoingOptions, resolver: Arc<dyn Resolve>) -> Self {
+        Self { options, resolver, guarded: OnceLock::new(), open: OnceLock::new() }
     }
 
     /// Sends a POST. Redirects that keep it one (307 and 308, RFC 9110 §15.4) are followed, at most three and never
@@ -91,9 +100,9 @@ impl Client {
     ) -> Result<Answer, NoAnswer> {
         let url = target.url.clone();
         let http = if target.is_allowed {
-            self.open.get_or_init(|| built(|| builder().dns_resolver(self.system.clone())))
+            self.open.get_or_init(|| built(|| builder().dns_resolver(Arc::clone(&self.resolver))))
         } else {
-            self.guarded.get_or_init(|| built(|| builder().dns_resolver(PublicOnly(self.system.clone()))))
+            self.guarded.get_or_init(|| built(|| builder().dns_resolver(PublicOnly(Arc::clone(&self.resolver)))))
         };
         let request = http.post(url.clone()).headers(headers.clone()).body(body.to_vec());
         match tokio::time::timeout_at(deadline, request.send()).await {
@@ -104,6 +113,12 @@ impl Client {
                 Err(NoAnswer::Unreachable(format!("{} gave no answer within {ms} ms", host_of(&url))))
             }
         }
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("options", &self.options).finish_non_exhaustive()
     }
 }
 
@@ -155,4 +170,29 @@ fn innermost(error: &reqwest::Error) -> String {
         cause = Some(source);
     }
     cause.map_or_else(|| "the request failed".to_owned(), ToString::to_string)
+}
+
+#[cfg(test)]
+mod tests {
+    use reqwest::dns::{Name, Resolving};
+
+    use super::*;
+
+    /// A resolver that never answers.
+    struct Silent;
+
+    impl Resolve for Silent {
+        fn resolve(&self, _: Name) -> Resolving {
+            Box::pin(std::future::pending())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_lookup_that_hangs_ends_with_the_attempt() {
+        let options = OutgoingOptions { timeout: Duration::from_millis(50), ..OutgoingOptions::default() };
+        let client = Client::with_resolver(options, Arc::new(Silent));
+        let url = Url::parse("http://a.example/s3cret").expect("a URL");
+        let told = client.post(url, HeaderMap::new(), Vec::new()).await.expect_err("no answer");
+        assert_eq!(told, NoAnswer::Unreachable("a.example gave no answer within 50 ms".to_owned()));
+    }
 }

@@ -40,10 +40,9 @@ impl Resolve for System {
 }
 
 /// Another resolver without the addresses that are not public.
-#[derive(Debug, Clone)]
-pub(super) struct PublicOnly<R>(pub(super) R);
+pub(super) struct PublicOnly(pub(super) Arc<dyn Resolve>);
 
-impl<R: Resolve> Resolve for PublicOnly<R> {
+impl Resolve for PublicOnly {
     fn resolve(&self, name: Name) -> Resolving {
         let host = name.as_str().to_owned();
         let found = self.0.resolve(name);
@@ -76,7 +75,7 @@ mod tests {
 
     async fn resolved(found: &'static [&'static str]) -> Result<Vec<String>, String> {
         let name = "a.example".parse().expect("a name");
-        let found = PublicOnly(Finds(found)).resolve(name).await.map_err(|error| error.to_string())?;
+        let found = PublicOnly(Arc::new(Finds(found))).resolve(name).await.map_err(|error| error.to_string())?;
         Ok(found.map(|address| address.ip().to_string()).collect())
     }
 
@@ -94,6 +93,6 @@ mod tests {
         let name = || "localhost".parse().expect("a name");
         let found = System::default().resolve(name()).await.expect("found");
         assert!(found.map(|address| address.ip()).all(|address| address.is_loopback()));
-        assert!(PublicOnly(System::default()).resolve(name()).await.is_err());
+        assert!(PublicOnly(Arc::new(System::default())).resolve(name()).await.is_err());
     }
 }

@@ -185,6 +185,15 @@ async fn a_relay_that_is_not_there_or_says_nothing_is_unreachable() {
         let AttemptEnd::Unreachable(message) = end else { panic!("{command}: {end:?}") };
         assert!(message.starts_with(&format!("mail relay localhost:{}: ", relay.port)), "{message}");
     }
+    // No TLS is spoken there.
+    let plain = ScriptedRelay::start(Arc::new(takes_all)).await;
+    for (scheme, is_answer) in [("smtps", false), ("smtp+starttls", true)] {
+        let relay = format!("{scheme}://localhost:{}", plain.port).parse().expect("a relay");
+        let options = EmailOptions { relay, ..options(plain.port) };
+        let end = EmailSink::new(Arc::new(Mailer::new(options))).send(&one).await;
+        assert_eq!(matches!(end, AttemptEnd::Rejected { .. }), is_answer, "{scheme}: {end:?}");
+        assert!(matches!(end, AttemptEnd::Rejected { .. } | AttemptEnd::Unreachable(_)), "{scheme}: {end:?}");
+    }
     let closed = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let free = closed.local_addr().expect("its address").port();
     drop(closed);
