@@ -3,6 +3,7 @@
 fn main() -> Result<(), rosehip_guest_build::BuildError> {
     for (guest, variable) in [
         ("guests/ask", "ASK_COMPONENT"),
+        ("guests/heed", "HEED_COMPONENT"),
         ("guests/invite", "INVITE_COMPONENT"),
         ("guests/misbehave", "MISBEHAVE_COMPONENT"),
         ("guests/two-step", "TWO_STEP_COMPONENT"),

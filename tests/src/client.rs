@@ -126,6 +126,28 @@ impl Client {
         json!({"title": title, "body": "Some *text*.", "status": status, "category": category})
     }
 
+    /// Installs the guest that asks for what its object lists, and grants it all that it declares.
+    pub async fn install_ask(&self) {
+        let kinds = ["log", "notify", "email", "webhook", "activity", "set"];
+        assert_eq!(self.install("ask", crate::ASK).await.status, StatusCode::CREATED);
+        let granted: Vec<Value> = kinds.iter().map(|kind| json!({"kind": kind})).collect();
+        self.put("/behaviors/ask/policy", &json!({"effects": granted})).await.expect(200);
+        self.post("/behaviors/ask/enable", &json!({})).await.expect(200);
+    }
+
+    /// Has that guest ask for effects, and gives the id of the flow that does.
+    pub async fn ask(&self, wish: &str, effects: &Value) -> String {
+        let request = self.request(Method::PUT, &format!("/objects/Wish/{wish}")).header("prefer", "wait=20");
+        let saved =
+            self.send(request.header(header::ACCEPT, "application/json").json(&json!({"effects": effects}))).await;
+        saved.expect(201)["flows"][0]["id"].as_str().expect("a flow").to_owned()
+    }
+
+    /// Waits until an effect of a flow is as wanted, and gives it.
+    pub async fn effect_until(&self, flow: &str, place: usize, status: &str) -> Value {
+        self.flow_until(flow, |flow| flow["effects"][place]["status"] == status).await["effects"][place].clone()
+    }
+
     /// All of one flow.
     pub async fn flow(&self, id: &str) -> Value {
         self.get(&format!("/flows/{id}")).await.expect(200)

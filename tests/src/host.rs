@@ -22,6 +22,7 @@ pub struct Host {
     port: u16,
     child: Option<Child>,
     token: Option<String>,
+    environment: Vec<(String, String)>,
 }
 
 /// A port that nothing listens on.
@@ -33,9 +34,16 @@ pub fn free_port() -> u16 {
 impl Host {
     /// Starts on a new data directory, with an operator.
     pub async fn start() -> Self {
+        Self::start_configured("", &[]).await
+    }
+
+    /// The same with a configuration file and variables of its own.
+    pub async fn start_configured(config: &str, environment: &[(&str, &str)]) -> Self {
         let dir = TempDir::new().expect("a directory");
-        let mut host = Self { dir, port: free_port(), child: None, token: None };
+        let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let mut host = Self { dir, port: free_port(), child: None, token: None, environment };
         host.token = Some(host.add_user("olga", "operator"));
+        std::fs::write(host.path("rosehip.toml"), config).expect("the configuration is written");
         host.serve().await;
         host
     }
@@ -54,6 +62,7 @@ impl Host {
             .arg("--data")
             .arg(self.data())
             .args(["serve", "--listen", &format!("127.0.0.1:{}", self.port)])
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)

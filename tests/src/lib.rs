@@ -5,16 +5,24 @@ mod browser;
 mod client;
 mod host;
 mod hostile;
+mod mail;
 mod process;
+mod receiver;
+mod secure;
 
 pub use binary::{Output, rosehip};
 pub use browser::Browser;
 pub use client::{Answer, Client};
 pub use host::{Host, free_port};
+pub use mail::{MailServer, Message};
 pub use process::Process;
+pub use receiver::{Delivery, Receiver, Respond};
+pub use secure::{Certificate, SecureReceiver};
 
 /// The component of `tests/guests/ask`.
 pub const ASK: &[u8] = include_bytes!(env!("ASK_COMPONENT"));
+/// The component of `tests/guests/heed`.
+pub const HEED: &[u8] = include_bytes!(env!("HEED_COMPONENT"));
 /// The component of `tests/guests/invite`.
 pub const INVITE: &[u8] = include_bytes!(env!("INVITE_COMPONENT"));
 /// The component of `tests/guests/misbehave`.

@@ -4,7 +4,7 @@
 //! lock             held while it is open
 //! log.db           the log; log.db-wal and log.db-shm beside it
 //! head.json        the signed head of the log
-//! keys/            host.key, actor-{name}.key, cache.key
+//! keys/            host.key, actor-{name}.key, cache.key, webhook.secret
 //! modules/         {digest}.wasm
 //! cache/           what was compiled of them; it can be deleted
 //! accounts.db      users, tokens and sessions, which are not in the log

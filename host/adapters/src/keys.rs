@@ -1,6 +1,7 @@
 //! Private keys: the host's own, and one for each local actor. Each is a file of its own under `keys/`, an ed25519
 //! key in PKCS#8 PEM (RFC 8410) that only its owner may read, made when it is first asked for. Beside them lies the
-//! secret that authenticates the cache of compiled modules: 32 random bytes, readable by the same alone.
+//! secret that authenticates the cache of compiled modules, 32 random bytes, and the one that signs webhooks, in the text form
+//! that receivers are given; both readable by the same alone.
 
 use std::{
     fs::DirBuilder,
@@ -16,7 +17,7 @@ use ed25519_dalek::{
 };
 use rosehip_core::ids::ActorName;
 
-use crate::durable;
+use crate::{durable, sinks::WebhookSecret};
 
 /// Why there is no key.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +29,12 @@ pub enum KeyError {
         path: PathBuf,
         /// What is wrong with it.
         reason: String,
+    },
+    /// The file is there and holds no secret of webhooks. It was left as it is, because receivers may know it.
+    #[error("{path} holds no secret of the form whsec_…")]
+    NoSecret {
+        /// The file.
+        path: PathBuf,
     },
     /// The file cannot be read or written.
     #[error("{path}: {source}")]
@@ -90,6 +97,37 @@ impl Keys {
         durable::replace(&path, &secret, 0o600).map_err(io)?;
         Ok(secret)
     }
+
+    /// The secret that signs webhooks to hosts that have none of their own. Made when it is first asked for; it then
+    /// survives power loss.
+    pub fn webhook(&self) -> Result<WebhookSecret, KeyError> {
+        let _making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
+        let path = self.dir.join(WEBHOOK);
+        if let Some(secret) = read_webhook(&path)? {
+            return Ok(secret);
+        }
+        let io = |source| KeyError::Io { path: path.clone(), source };
+        let mut bytes = [0; 32];
+        getrandom::fill(&mut bytes).map_err(|error| io(io::Error::other(error)))?;
+        let text = format!("{}\n", WebhookSecret::from_bytes(bytes).reveal());
+        durable::create_new(&path, text.as_bytes(), 0o600).map_err(io)?;
+        read_webhook(&path)?.ok_or_else(|| io(io::ErrorKind::NotFound.into()))
+    }
+}
+
+/// The file of the secret that signs webhooks.
+const WEBHOOK: &str = "webhook.secret";
+
+/// The secret that signs webhooks, without making one; none before a host first ran on the directory.
+pub fn webhook_secret(data_dir: &Path) -> Result<Option<WebhookSecret>, KeyError> {
+    read_webhook(&data_dir.join("keys").join(WEBHOOK))
+}
+
+fn read_webhook(path: &Path) -> Result<Option<WebhookSecret>, KeyError> {
+    let bytes = durable::read_if_there(path).map_err(|source| KeyError::Io { path: path.to_owned(), source })?;
+    let Some(bytes) = bytes else { return Ok(None) };
+    let text = str::from_utf8(&bytes).ok().and_then(|text| text.trim().parse().ok());
+    text.map(Some).ok_or_else(|| KeyError::NoSecret { path: path.to_owned() })
 }
 
 /// The host's key of a data directory, without making one.
@@ -172,6 +210,23 @@ mod tests {
         assert_ne!(second, first);
         std::fs::remove_file(&path).expect("removed");
         assert_ne!(keys.cache().expect("made anew"), second);
+    }
+
+    #[test]
+    fn the_secret_of_webhooks_is_made_once_and_never_replaced() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let keys = Keys::open(dir.path()).expect("opened");
+        assert_eq!(webhook_secret(dir.path()).expect("read"), None);
+        let secret = keys.webhook().expect("made");
+        assert_eq!(keys.webhook().expect("read"), secret);
+        assert_eq!(webhook_secret(dir.path()).expect("read"), Some(secret));
+        let path = dir.path().join("keys/webhook.secret");
+        assert_eq!(std::fs::metadata(&path).expect("there").permissions().mode() & 0o777, 0o600);
+
+        std::fs::write(&path, "hunter2").expect("written");
+        let refused = keys.webhook().expect_err("no secret").to_string();
+        assert!(refused.contains("webhook.secret") && !refused.contains("hunter2"), "{refused}");
+        assert_eq!(std::fs::read(&path).expect("read"), b"hunter2");
     }
 
     #[test]

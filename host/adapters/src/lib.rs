@@ -9,6 +9,7 @@ pub mod head;
 pub mod keys;
 pub mod lock;
 pub mod modules;
+pub mod outgoing;
 pub mod pool;
 pub mod sinks;
 mod sqlite;

@@ -151,9 +151,19 @@ pub fn check_payload(kind: &str, payload: &Value) -> Result<(), String> {
 }
 
 /// The schema of each kind that ships, by its name.
+///
+/// `email`: `to`, `subject` and `text`, perhaps also `html`, which says the same. Effects of one `batch` to the same
+/// recipients leave as one message. What becomes a header is one line without control characters.
+///
+/// `webhook`: a POST of JSON to `url`. With `body`, that is what is sent. Without it, the body is the one of Standard
+/// Webhooks: `{type, timestamp, data}`, with `data` as it stands here or `{}`, and `type` as it stands here or
+/// `{behavior}.{node}`. Each leaves by itself, because its receiver tells it by the effect's id: there is no `batch`.
 static SCHEMAS: LazyLock<BTreeMap<&'static str, Validator>> = LazyLock::new(|| {
     let text = json!({"type": "string", "maxLength": 65_536});
     let line = json!({"type": "string", "minLength": 1, "maxLength": 1_000});
+    // What a header of a message is made of: a line break would begin another header.
+    let header =
+        json!({"type": "string", "minLength": 1, "maxLength": 1_000, "pattern": r"^[^\u0000-\u001f\u007f-\u009f]*$"});
     let schemas = [
         (
             "validate",
@@ -201,15 +211,23 @@ static SCHEMAS: LazyLock<BTreeMap<&'static str, Validator>> = LazyLock::new(|| {
                 "type": "object",
                 "required": ["to", "subject", "text"],
                 "properties": {
-                    "to": {"type": "array", "minItems": 1, "maxItems": 1_000, "items": line},
-                    "subject": line, "text": text, "html": text,
+                    "to": {"type": "array", "minItems": 1, "maxItems": 1_000, "items": header},
+                    "subject": header, "text": text, "html": text,
                     "batch": {"type": "string", "maxLength": 64}
                 }
             }),
         ),
         (
             "webhook",
-            json!({"type": "object", "required": ["url"], "properties": {"url": {"type": "string", "maxLength": 2_048}}}),
+            json!({
+                "type": "object",
+                "required": ["url"],
+                "properties": {
+                    "url": {"type": "string", "minLength": 1, "maxLength": 2_048},
+                    "type": {"type": "string", "pattern": "^[A-Za-z0-9_.-]{1,128}$"},
+                    "batch": false
+                }
+            }),
         ),
         (
             "activity",
@@ -232,6 +250,33 @@ mod tests {
         assert!(error.starts_with("payload/findings/0/rule:"), "{error}");
         assert!(check_payload("notify", &json!({"text": "x"})).is_err());
         assert!(check_payload("notify", &json!({"subject": "s", "text": "x"})).is_ok());
+    }
+
+    #[test]
+    fn a_header_of_an_email_is_one_line() {
+        let email = |to: &str, subject: &str| json!({"to": ["a@b.example", to], "subject": subject, "text": "a\r\nb"});
+        assert_eq!(check_payload("email", &email("Ünal <c@d.example>", "Grüße")), Ok(()));
+        for (to, subject, place) in [
+            ("c@d.example", "s\r\nBcc: e@f.example", "payload/subject:"),
+            ("c@d.example", "s\n", "payload/subject:"),
+            ("c@d.example", "s\u{85}", "payload/subject:"),
+            ("c@d.example\rX: y", "s", "payload/to/1:"),
+            ("c\0@d.example", "s", "payload/to/1:"),
+        ] {
+            let error = check_payload("email", &email(to, subject)).expect_err("a control character");
+            assert!(error.starts_with(place), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_webhook_has_a_url_and_no_batch() {
+        let checked = |payload| check_payload("webhook", &payload);
+        assert_eq!(checked(json!({"url": "https://a.example/", "type": "post.published", "data": {"a": 1}})), Ok(()));
+        assert_eq!(checked(json!({"url": "https://a.example/", "body": [1]})), Ok(()));
+        assert!(checked(json!({"data": 1})).is_err());
+        assert!(checked(json!({"url": "https://a.example/", "type": "two words"})).is_err());
+        let error = checked(json!({"url": "https://a.example/", "batch": "b"})).expect_err("a batch");
+        assert!(error.starts_with("payload/batch:"), "{error}");
     }
 
     #[test]

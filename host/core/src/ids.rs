@@ -169,6 +169,11 @@ derived_id!(
     "an effect id (52 characters of a-z and 2-7)"
 );
 derived_id!(
+    /// What leaves the machine at once for one or more effects; its receiver drops duplicates by it.
+    MessageId,
+    "a message id (52 characters of a-z and 2-7)"
+);
+derived_id!(
     /// What must not be recorded twice; the writer refuses an entry whose key the log already holds.
     DedupKey,
     "a dedup key (52 characters of a-z and 2-7)"
@@ -190,6 +195,20 @@ impl EffectId {
     /// `H("rosehip.effect.v1", flow, node, item index or null, ordinal in that call)`.
     pub fn derive(flow: FlowId, node: &NodeId, item: Option<u32>, ordinal: u32) -> Self {
         Self(Derived::of(&("rosehip.effect.v1", flow, node, item, ordinal)))
+    }
+}
+
+impl MessageId {
+    /// The id of the message that carries these effects: a single one's own, else
+    /// `H("rosehip.message.v1", their ids in order)`, in whatever order they come.
+    pub fn of(effects: &[EffectId]) -> Self {
+        if let [only] = effects {
+            return Self(only.0);
+        }
+        let mut ids = effects.to_vec();
+        ids.sort_unstable();
+        ids.dedup();
+        Self(Derived::of(&("rosehip.message.v1", ids)))
     }
 }
 
@@ -388,6 +407,15 @@ mod tests {
         assert_ne!(flow(1), flow(2));
         let node: NodeId = "validate".parse().expect("a name");
         assert_ne!(EffectId::derive(flow(1), &node, None, 0), EffectId::derive(flow(1), &node, Some(0), 0));
+    }
+
+    #[test]
+    fn a_message_of_one_effect_has_its_id_and_one_of_several_has_one_for_all_orders() {
+        let node: NodeId = "validate".parse().expect("a name");
+        let [a, b] = [0, 1].map(|ordinal| EffectId::derive(flow(1), &node, None, ordinal));
+        assert_eq!(MessageId::of(&[a]).to_string(), a.to_string());
+        assert_eq!(MessageId::of(&[a, b]), MessageId::of(&[b, a]));
+        assert_ne!(MessageId::of(&[a, b]), MessageId::of(&[a]));
     }
 
     /// The bytes that are hashed are a contract with every log ever written.

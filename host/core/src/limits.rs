@@ -177,3 +177,22 @@ pub const PREFER_WAIT_SECONDS: u64 = 30;
 pub const PAGE_DEFAULT: usize = 50;
 /// Flows on one page of a list at most.
 pub const PAGE_MAX: usize = 200;
+
+/// An attempt to send something elsewhere by HTTP, from looking its host up to the end of the answer, in milliseconds.
+pub const OUTGOING_MS: u64 = 15_000;
+/// An attempt to send something elsewhere by HTTP at most, in milliseconds.
+pub const OUTGOING_MAX_MS: u64 = 300_000;
+/// Looking up a host and connecting to it, in milliseconds.
+pub const OUTGOING_CONNECT_MS: u64 = 5_000;
+/// Redirects that are followed.
+pub const OUTGOING_REDIRECTS: usize = 3;
+/// Hosts that are looked up at the same time.
+pub const OUTGOING_LOOKUPS: usize = 64;
+/// Body of an answer from elsewhere that is read, in bytes.
+pub const OUTGOING_ANSWER_BYTES: usize = 64 << 10;
+/// What is shown of an answer from elsewhere, in characters.
+pub const OUTGOING_EXCERPT_CHARS: usize = 200;
+/// How long a destination may ask to be left alone, in milliseconds.
+pub const OUTGOING_RETRY_AFTER_MS: u64 = 24 * 3_600_000;
+/// An attempt to hand a message to the mail relay, in milliseconds.
+pub const EMAIL_MS: u64 = 30_000;

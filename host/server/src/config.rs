@@ -3,8 +3,10 @@
 //! The file is the data directory's, or else the working directory's. A key that is not known is refused by name,
 //! wherever it stands, so that a misspelt one is not silently the default.
 
+mod outgoing;
+
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     fmt, fs, io,
     net::IpAddr,
     path::{Path, PathBuf},
@@ -14,6 +16,8 @@ use reqwest::Url;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tracing_subscriber::EnvFilter;
+
+pub use self::outgoing::{ChannelConfig, EmailConfig, OutgoingConfig, Reach, WebhookConfig};
 
 /// The configuration file's name.
 pub const FILE_NAME: &str = "rosehip.toml";
@@ -31,6 +35,16 @@ pub struct Config {
     pub behaviors: BehaviorsConfig,
     /// What it writes to stderr.
     pub log: LogConfig,
+    /// Which hosts effects may reach.
+    pub outgoing: OutgoingConfig,
+    /// How webhooks are signed.
+    pub webhook: WebhookConfig,
+    /// How e-mail leaves; it does not, where this is left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email: Option<EmailConfig>,
+    /// Where notifications go, beside the channel `log`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub channels: BTreeMap<String, ChannelConfig>,
 }
 
 /// Section `server`.
@@ -150,9 +164,26 @@ pub enum ConfigError {
     },
 }
 
-/// Every key, for messages and for the check that nothing else is there.
-const KEYS: &[&str] =
-    &["server.listen", "server.base_url", "server.trusted_proxies", "behaviors.watch", "log.level", "log.format"];
+/// Every key, for messages and for the check that nothing else is there. `*` is a name of the operator's.
+const KEYS: &[&str] = &[
+    "server.listen",
+    "server.base_url",
+    "server.trusted_proxies",
+    "behaviors.watch",
+    "log.level",
+    "log.format",
+    "outgoing.allow",
+    "outgoing.timeout_ms",
+    "webhook.secrets.*",
+    "email.smtp",
+    "email.from",
+    "email.user",
+    "email.password",
+    "email.timeout_ms",
+    "channels.*.kind",
+    "channels.*.to",
+    "channels.*.url",
+];
 
 struct From<'a>(&'a Option<PathBuf>);
 
@@ -232,14 +263,19 @@ fn merge(
     let origin = || origin.map(Path::to_owned);
     let invalid =
         |error: config::ConfigError| ConfigError::Invalid { message: one_line(&error.to_string()), origin: origin() };
-    let environment = config::Environment::with_prefix("ROSEHIP")
+    let verbatim = outgoing::verbatim(&environment);
+    let mut source = config::Environment::with_prefix("ROSEHIP")
         .prefix_separator("__")
         .separator("__")
         .ignore_empty(true)
         .try_parsing(true)
         .list_separator(",")
         .with_list_parse_key("server.trusted_proxies")
-        .source(Some(environment));
+        .with_list_parse_key("outgoing.allow");
+    for channel in outgoing::channels_with_recipients(&environment) {
+        source = source.with_list_parse_key(&format!("channels.{channel}.to"));
+    }
+    let environment = source.source(Some(environment));
     let merged = config::Config::builder()
         .add_source(config::File::from_str(file, config::FileFormat::Toml))
         .add_source(environment)
@@ -247,28 +283,35 @@ fn merge(
         .and_then(config::builder::ConfigBuilder::<config::builder::DefaultState>::build)
         .map_err(invalid)?;
     let tree: Value = merged.clone().try_deserialize().map_err(invalid)?;
-    if let Some(key) = unknown_key(&tree, "") {
+    if let Some(key) = unknown_key(&tree, &[]) {
         return Err(ConfigError::UnknownKey { key, origin: origin() });
     }
     let mut config: Config = merged.try_deserialize().map_err(invalid)?;
     if let Some(watch) = &flags.watch {
         config.behaviors.watch = Some(watch.clone());
     }
+    verbatim.put_into(&mut config);
     check(&mut config).map_err(|message| ConfigError::Invalid { message, origin: origin() })?;
     Ok(config)
 }
 
-/// The first key below `prefix` that is neither a key nor a section.
-fn unknown_key(tree: &Value, prefix: &str) -> Option<String> {
+/// The first key below a section that is neither a key nor a section. Names of the operator's may hold dots, so a path
+/// is kept in parts.
+fn unknown_key(tree: &Value, section: &[&str]) -> Option<String> {
     let members = tree.as_object()?;
     members.iter().find_map(|(name, value)| {
-        let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
-        if KEYS.contains(&key.as_str()) {
+        let path: Vec<&str> = section.iter().copied().chain([name.as_str()]).collect();
+        // Whether a key begins with this path, and whether it ends there.
+        let known = KEYS.iter().filter_map(|key| {
+            let mut parts = key.split('.');
+            let fits = path.iter().all(|name| parts.next().is_some_and(|part| part == "*" || part == *name));
+            fits.then(|| parts.next().is_none())
+        });
+        let (keys, sections): (Vec<bool>, Vec<bool>) = known.partition(|is_key| *is_key);
+        if !keys.is_empty() {
             return None;
         }
-        let section = format!("{key}.");
-        let is_section = value.is_object() && KEYS.iter().any(|known| known.starts_with(&section));
-        if is_section { unknown_key(value, &key) } else { Some(key) }
+        if value.is_object() && !sections.is_empty() { unknown_key(value, &path) } else { Some(path.join(".")) }
     })
 }
 
@@ -284,7 +327,7 @@ fn check(config: &mut Config) -> Result<(), String> {
         *base_url = origin_of(base_url)
             .ok_or_else(|| format!("server.base_url: {base_url:?} is not an origin such as https://example.org"))?;
     }
-    Ok(())
+    config.reach().map(drop)
 }
 
 /// An http(s) URL without path, query or fragment, written without the slash at its end.
@@ -311,7 +354,7 @@ impl Config {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{outgoing::Secret, *};
 
     fn merged(file: &str, environment: &[(&str, &str)], listen: Option<&str>) -> Result<Config, String> {
         let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
@@ -381,15 +424,162 @@ mod tests {
             merged("[server]\nbase_url = \"example.org/blog\"", &[], None),
         ];
         let errors: Vec<_> = errors.into_iter().map(|result| result.expect_err("refused")).collect();
-        insta::assert_snapshot!(errors.join("\n"), @r#"
-        server.listen_on is not a key of the configuration, in rosehip.toml or the environment (there are server.listen, server.base_url, server.trusted_proxies, behaviors.watch, log.level, log.format)
-        colour is not a key of the configuration, in rosehip.toml or the environment (there are server.listen, server.base_url, server.trusted_proxies, behaviors.watch, log.level, log.format)
-        server is not a key of the configuration, in rosehip.toml or the environment (there are server.listen, server.base_url, server.trusted_proxies, behaviors.watch, log.level, log.format)
-        server.listn is not a key of the configuration, in rosehip.toml or the environment (there are server.listen, server.base_url, server.trusted_proxies, behaviors.watch, log.level, log.format)
+        let told = errors.join("\n").replace(&KEYS.join(", "), "…");
+        insta::assert_snapshot!(told, @r#"
+        server.listen_on is not a key of the configuration, in rosehip.toml or the environment (there are …)
+        colour is not a key of the configuration, in rosehip.toml or the environment (there are …)
+        server is not a key of the configuration, in rosehip.toml or the environment (there are …)
+        server.listn is not a key of the configuration, in rosehip.toml or the environment (there are …)
         "xml" is none of auto, json, text for key `log.format`, in rosehip.toml or the environment
         log.level: "rosehip=loud": error parsing level filter: expected one of "off", "error", "warn", "info", "debug", "trace", or a number 0-5, in rosehip.toml or the environment
         invalid IP address syntax for key `server.trusted_proxies[0]`, in rosehip.toml or the environment
         server.base_url: "example.org/blog" is not an origin such as https://example.org, in rosehip.toml or the environment
+        "#);
+    }
+
+    const OUTGOING: &str = r#"
+[outgoing]
+allow = ["localhost:9000", "hooks.internal"]
+[webhook.secrets]
+"hooks.example.org" = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
+"hooks.example.org:8443" = "whsec_D2FVsBQIhrscChlQIMV+b5sSYspob7oD"
+[email]
+smtp = "smtps://mail.example.org"
+from = "Rosehip <rosehip@example.org>"
+user = "rosehip"
+password = "hunter2"
+[channels.team]
+kind = "email"
+to = ["ada@example.org", "Bob <bob@example.org>"]
+[channels.bot]
+kind = "webhook"
+url = "https://hooks.example.org/s3cret"
+[channels.quiet]
+kind = "log"
+"#;
+
+    #[test]
+    fn what_effects_may_reach_is_read_and_its_secrets_are_shown_to_nobody() {
+        let config = merged(OUTGOING, &[], None).expect("a configuration");
+        assert_eq!(config.webhook.secrets.len(), 2, "a host's dots are not the sections'");
+        let shown = toml::to_string(&config).expect("TOML");
+        insta::assert_snapshot!(shown, @r#"
+        [server]
+        listen = "127.0.0.1:7420"
+        trusted_proxies = []
+
+        [behaviors]
+
+        [log]
+        level = "info"
+        format = "auto"
+
+        [outgoing]
+        allow = ["localhost:9000", "hooks.internal"]
+        timeout_ms = 15000
+
+        [webhook.secrets]
+        "hooks.example.org" = "[redacted]"
+        "hooks.example.org:8443" = "[redacted]"
+
+        [email]
+        smtp = "smtps://mail.example.org"
+        from = "Rosehip <rosehip@example.org>"
+        user = "rosehip"
+        password = "[redacted]"
+        timeout_ms = 30000
+
+        [channels.bot]
+        kind = "webhook"
+        url = "https://hooks.example.org/[redacted]"
+
+        [channels.quiet]
+        kind = "log"
+
+        [channels.team]
+        kind = "email"
+        to = ["ada@example.org", "Bob <bob@example.org>"]
+        "#);
+        for secret in ["hunter2", "oD", "s3cret"] {
+            assert!(!shown.contains(secret) && !format!("{config:?}").contains(secret), "{secret} is shown");
+        }
+    }
+
+    #[test]
+    fn the_environment_gives_passwords_as_they_are_and_recipients_as_lists() {
+        let environment = [
+            ("ROSEHIP__EMAIL__SMTP", "smtp://localhost:1025"),
+            ("ROSEHIP__EMAIL__FROM", "rosehip@example.org"),
+            ("ROSEHIP__EMAIL__USER", "1e3"),
+            ("ROSEHIP__EMAIL__PASSWORD", "007"),
+            ("ROSEHIP__OUTGOING__ALLOW", "localhost:9000,[::1]"),
+            ("ROSEHIP__OUTGOING__TIMEOUT_MS", "250"),
+            ("ROSEHIP__CHANNELS__TEAM__KIND", "email"),
+            ("ROSEHIP__CHANNELS__TEAM__TO", "ada@example.org,bob@example.org"),
+        ];
+        let config = merged("", &environment, None).expect("a configuration");
+        let email = config.email.expect("a section");
+        assert_eq!((email.user.as_deref(), email.password), (Some("1e3"), Some(Secret("007".to_owned()))));
+        assert_eq!(config.outgoing.allow, ["localhost:9000", "[::1]"]);
+        assert_eq!(config.outgoing.timeout_ms, 250);
+        let to = vec!["ada@example.org".to_owned(), "bob@example.org".to_owned()];
+        assert_eq!(config.channels["team"], ChannelConfig::Email { to });
+    }
+
+    #[test]
+    fn what_is_wrong_with_what_effects_may_reach_is_named_without_secrets() {
+        let email = "[email]\nsmtp = \"smtps://a.example\"\nfrom = \"a@a.example\"\n";
+        let errors = [
+            "[outgoing]\nallow = [\"http://localhost\"]".to_owned(),
+            "[outgoing]\ntimeout_ms = 0".to_owned(),
+            "[outgoing]\nproxy = \"a\"".to_owned(),
+            "[webhook.secrets]\n\"a.example\" = \"hunter2\"".to_owned(),
+            "[webhook]\nsecret = \"hunter2\"".to_owned(),
+            "[webhook.secrets]\n\"a/b\" = \"whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD\"".to_owned(),
+            "[email]\nsmtp = \"smtps://a.example\"".to_owned(),
+            "[email]\nsmtp = \"http://u:hunter2@a.example\"\nfrom = \"a@a.example\"".to_owned(),
+            "[email]\nsmtp = \"smtps://a.example\"\nfrom = \"nobody\"".to_owned(),
+            format!("{email}user = \"a\""),
+            format!("{email}password = \"hunter2\""),
+            "[email]\nsmtp = \"smtp://a.example\"\nfrom = \"a@a.example\"\nuser = \"a\"\npassword = \"hunter2\""
+                .to_owned(),
+            format!("{email}[channels.team]\nkind = \"email\"\nto = []"),
+            format!("{email}[channels.team]\nkind = \"email\"\nto = [\"ada\"]"),
+            "[channels.team]\nkind = \"email\"\nto = [\"a@a.example\"]".to_owned(),
+            "[channels.team]\nkind = \"sms\"".to_owned(),
+            "[channels.team]\nkind = \"log\"\nurl = \"https://a.example\"".to_owned(),
+            "[channels.Team]\nkind = \"log\"".to_owned(),
+            "[channels.log]\nkind = \"webhook\"\nurl = \"https://a.example/\"".to_owned(),
+            "[channels.bot]\nkind = \"webhook\"\nurl = \"https://u:hunter2@a.example/\"".to_owned(),
+            "[channels.bot]\nkind = \"webhook\"\nurl = \"ftp://a.example/\"".to_owned(),
+            "[channels.bot]\nkind = \"webhook\"\nchat = 3".to_owned(),
+        ];
+        let errors: Vec<String> = errors.iter().map(|file| merged(file, &[], None).expect_err(file)).collect();
+        let told = errors.join("\n").replace(&format!(" (there are {})", KEYS.join(", ")), "");
+        assert!(!told.contains("hunter2"), "{told}");
+        insta::assert_snapshot!(told.replace(", in rosehip.toml or the environment", ""), @r#"
+        outgoing.allow: "http://localhost" is not a host such as hooks.example.org or localhost:9000
+        outgoing.timeout_ms: 0 is not from 1 to 300000 (milliseconds)
+        outgoing.proxy is not a key of the configuration
+        webhook.secrets."a.example": not a secret: whsec_ and 24 to 64 bytes in base64
+        webhook.secret is not a key of the configuration
+        webhook.secrets."a/b": "a/b" is not a host such as hooks.example.org or localhost:9000
+        missing configuration field "email.from"
+        email.smtp: not a relay such as smtps://mail.example.org, smtp+starttls://mail.example.org:587 or smtp://localhost:25
+        email.from: "nobody" is not an address such as ada@example.org or Ada <ada@example.org>
+        email.password: there is a user and no password
+        email.user: there is a password and no user
+        email.smtp: a password would be sent in the clear; use smtps:// or smtp+starttls://
+        channels.team.to: there is nobody
+        channels.team.to: "ada" is not an address such as ada@example.org or Ada <ada@example.org>
+        channels.team: there is no section email to send it with
+        unknown variant `sms`, expected one of `log`, `email`, `webhook` for key `channels.team.kind`
+        unknown field `url`, there are no fields for key `channels.team`
+        channels.Team: a channel's name is [a-z][a-z0-9-]{0,62}
+        channels.log: the channel log is always the host's log; choose another name
+        channels.bot.url: a URL with a user in it
+        channels.bot.url: a URL of scheme ftp, which is neither http nor https
+        channels.bot.chat is not a key of the configuration
         "#);
     }
 

@@ -23,6 +23,7 @@ use tokio::{
 };
 
 use crate::{
+    config::Reach,
     host::{Host, HostOptions},
     http::{self, Access, HttpOptions},
     socket::SocketPath,
@@ -50,6 +51,8 @@ pub struct ServeOptions {
     pub accept_truncation: bool,
     /// A directory whose modules are installed.
     pub watch: Option<PathBuf>,
+    /// What effects may reach.
+    pub reach: Reach,
 }
 
 /// Why a data directory is not served.
@@ -118,6 +121,7 @@ impl Server {
             base_url: options.base_url,
             runs_flows: true,
             accept_truncation: options.accept_truncation,
+            reach: options.reach,
         };
         let host = open_once_free(&host_options, &socket).await.map_err(ServeError::Open)?;
         let begun = listen_on(&socket).map_err(|source| {

@@ -1,15 +1,15 @@
 //! Effects that change this host's own log: `set` and `activity`, each one append with its receipt.
 
-use rosehip_tests::{ASK, Client, Host};
+use rosehip_tests::{Client, HEED, Host};
 use serde_json::{Value, json};
 
 async fn host() -> (Host, Client) {
     let host = Host::start().await;
     let client = host.client();
-    client.install("ask", ASK).await.expect(201);
+    client.install("heed", HEED).await.expect(201);
     let kinds = ["log", "notify", "email", "webhook", "set", "activity", "sms"].map(|kind| json!({ "kind": kind }));
-    client.put("/behaviors/ask/policy", &json!({ "effects": kinds })).await.expect(200);
-    client.post("/behaviors/ask/enable", &json!({})).await.expect(200);
+    client.put("/behaviors/heed/policy", &json!({ "effects": kinds })).await.expect(200);
+    client.post("/behaviors/heed/enable", &json!({})).await.expect(200);
     (host, client)
 }
 

@@ -3,6 +3,9 @@
 mod contract;
 mod data_dir;
 mod faults;
+mod outgoing;
+mod receiver;
+mod sinks;
 mod store;
 mod support;
 mod verify;

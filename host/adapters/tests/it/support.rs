@@ -7,10 +7,14 @@ use std::sync::{
 
 use rosehip_adapters::writer::{Observer, Writer};
 use rosehip_core::{
-    ids::DedupKey,
+    effect::Effect,
+    ids::{BoxName, DedupKey, EffectId, FlowId},
     log::{Append, Draft, Entry, Expected, Stream},
+    ports::Outgoing,
+    state::EffectStatus,
     time::Timestamp,
 };
+use serde_json::Value;
 
 pub(crate) fn stream(name: &str) -> Stream {
     Stream(name.into())
@@ -93,4 +97,17 @@ impl Seen {
     pub(crate) fn seqs(&self) -> Vec<u64> {
         self.0.lock().expect("no panic").clone()
     }
+}
+
+/// An effect on its way out; `ordinal` tells it from others.
+pub(crate) fn outgoing(kind: &str, ordinal: u32, payload: Value) -> Outgoing {
+    let owner = "site".parse().expect("a name");
+    let behavior = "publish".parse().expect("a name");
+    let activity = "https://example.org/a".parse().expect("a URL");
+    let flow = FlowId::derive(&activity, &owner, BoxName::Outbox, &behavior, 1);
+    let node = "tell".parse().expect("a name");
+    let id = EffectId::derive(flow, &node, None, ordinal);
+    let (kind, status) = (kind.to_owned(), EffectStatus::Recorded);
+    let effect = Effect { id, node, item: None, ordinal, kind, payload, status, receipt: None };
+    Outgoing { flow, behavior, owner, effect }
 }

@@ -44,9 +44,11 @@ impl Serve {
         let listener = serve::bind(&config.server.listen).await?;
         let listen = with_port(&config.server.listen, listener.local_addr()?.port());
         let base_url = config.base_url(&listen);
+        let reach = config.reach().map_err(anyhow::Error::msg)?;
         let options = ServeOptions {
             data_dir: context.data.clone(),
             base_url: base_url.clone(),
+            reach,
             trusted_proxies: config.server.trusted_proxies,
             accept_truncation: self.accept_truncation,
             watch: config.behaviors.watch,

@@ -24,7 +24,7 @@ use tower::ServiceExt as _;
 
 pub use self::request::{Answer, Problem, Request};
 use crate::{
-    config::{self, ConfigError, Flags},
+    config::{self, ConfigError, Flags, Reach},
     host::{Host, HostOptions},
     http::{self, Access, HttpOptions},
     serve,
@@ -171,8 +171,14 @@ impl Client {
             secure_cookies: base_url.starts_with("https:"),
             trusted_proxies: config.server.trusted_proxies,
         };
-        let options =
-            HostOptions { data_dir: data_dir.to_owned(), base_url, runs_flows: false, accept_truncation: false };
+        let options = HostOptions {
+            data_dir: data_dir.to_owned(),
+            base_url,
+            runs_flows: false,
+            accept_truncation: false,
+            // Effects are left to a host that runs.
+            reach: Reach::default(),
+        };
         let host = serve::open(options).await.map_err(|error| not_opened(error, data_dir))?;
         let router = http::router(Arc::clone(&host), &http_options, Access::Operator);
         Ok(Self(Way::InProcess { router, host }))

@@ -23,7 +23,7 @@ use rosehip_adapters::{
     lock::DirLock,
     modules::ModuleFiles,
     pool::Pool,
-    sinks::{ActivitySink, NotifySink, SetSink},
+    sinks::{ActivitySink, SetSink},
     store::{SchemaError, SqliteReader},
     transports::LocalTransport,
     views::{Projector, ProjectorHandle, Tail, ViewError, ViewReader, views_path},
@@ -38,6 +38,8 @@ use rosehip_core::{
     ports::LogReader,
 };
 use rosehip_wasm::{CacheOptions, CacheSecret, Compiler, EngineOptions, WasmEngine};
+
+use crate::config::Reach;
 
 pub use behaviors::BehaviorError;
 pub use flows::{ActionError, FlowDetail, FlowPage, FlowQuery};
@@ -61,6 +63,8 @@ pub struct HostOptions {
     pub runs_flows: bool,
     /// Accept a log that is shorter than its signed head.
     pub accept_truncation: bool,
+    /// What effects may reach.
+    pub reach: Reach,
 }
 
 /// An open data directory with its writer, engine and views. Its parts are dropped in the order in which they
@@ -136,7 +140,7 @@ impl Host {
         let base_url = options.base_url.clone();
         let transport = LocalTransport::new(base_url.clone(), Arc::clone(&sink_log));
         let sinks = Sinks {
-            outside: vec![Box::new(NotifySink)],
+            outside: options.reach.clone().sinks(dir.keys.webhook()?),
             local: vec![
                 Box::new(SetSink::new(base_url.clone(), sink_log)),
                 Box::new(ActivitySink::new(base_url, Box::new(transport))),

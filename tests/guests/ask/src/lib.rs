@@ -1,60 +1,49 @@
-//! Asks for the effects that an `Ask` lists, waits for their end and logs it. Of a `Loop` it counts `n` up, which sets
-//! it off again.
+//! Asks for the effects that its object lists, in one step: `{"effects": [{"kind": "webhook", "payload": {…}}]}`.
 
-use rosehip_sdk::effect::{Effect, Log, Set};
+use rosehip_sdk::effect::{Activity, Email, Log, Notify, Set, Webhook};
 use rosehip_sdk::serde::Deserialize;
-use rosehip_sdk::{Behavior, Call, Failure, Manifest, Node, Outcome, Trigger, Value, export, json};
+use rosehip_sdk::{Behavior, Call, Effect, Failure, Manifest, Node, Outcome, Trigger, export};
 
 /// The behavior.
 pub struct Ask;
 
 export!(Ask);
 
+/// What an object of type `Wish` holds.
 #[derive(Deserialize)]
 #[serde(crate = "rosehip_sdk::serde")]
-struct Object {
-    #[serde(rename = "type")]
-    kind: String,
+struct Wish {
     #[serde(default)]
-    n: u64,
-    #[serde(default)]
-    effects: Vec<Asked>,
-}
-
-#[derive(Deserialize)]
-#[serde(crate = "rosehip_sdk::serde")]
-struct Asked {
-    kind: String,
-    payload: Value,
+    effects: Vec<Effect>,
 }
 
 impl Behavior for Ask {
     fn manifest() -> Manifest {
+        let kinds = [Log::KIND, Notify::KIND, Email::KIND, Webhook::KIND, Activity::KIND, Set::KIND];
         let manifest = Manifest::new("ask", "1.0.0")
-            .description("Asks for the effects that an object lists.")
-            .trigger(Trigger::on("Create", "Ask"))
-            .trigger(Trigger::on("Create", "Loop"))
-            .trigger(Trigger::on("Update", "Loop"))
-            .node(Node::step("ask").await_effects())
-            .node(Node::step("tell"))
-            .edge("ask", "tell");
-        ["log", "notify", "email", "webhook", "set", "activity", "sms"].into_iter().fold(manifest, Manifest::effect)
+            .description("Asks for the effects that its object lists.")
+            .trigger(Trigger::on("Create", "Wish"))
+            .node(Node::step("ask"));
+        kinds.into_iter().fold(manifest, Manifest::effect)
     }
 
     fn run(call: &Call<'_>) -> Result<Outcome, Failure> {
-        let object: Object = call.object()?;
-        match call.node.as_ref() {
-            "ask" if object.kind == "Loop" => Ok(Outcome::new().effect(Set::new("n", object.n + 1))),
-            "ask" => {
-                let effects = object.effects.into_iter().map(|asked| Effect::new(asked.kind, asked.payload));
-                Ok(effects.fold(Outcome::new(), Outcome::effect))
-            }
-            "tell" => {
-                let asked = &call.input["ask"].effects;
-                let ends: Vec<_> = asked.iter().map(|effect| effect.status.as_ref()).collect();
-                Ok(Outcome::new().output(json!(ends)).effect(Log::new(ends.join(" "))))
-            }
-            node => Err(Failure::unknown_node(node)),
-        }
+        let wish: Wish = call.object()?;
+        Ok(wish.effects.into_iter().fold(Outcome::new(), Outcome::effect))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rosehip_sdk::{json, testing::Harness};
+
+    use super::*;
+
+    #[test]
+    fn it_asks_for_what_the_object_lists() {
+        let object = json!({"type": "Wish", "effects": [{"kind": "log", "payload": {"message": "a"}}]});
+        let walk = Harness::new::<Ask>().object(object).run();
+
+        assert_eq!(walk.effects().first().map(|effect| effect.payload["message"].clone()), Some(json!("a")));
     }
 }
