@@ -129,7 +129,15 @@ impl<'a> World<'a> {
         walk::call(&self.flow, &self.activity, attempt).expect("a Call");
         let result = (self.script)(&name, attempt.attempt).map(|outcome| outcome.to_string());
         let grant = Grant::default();
-        let allowed = Allowed { declared: &self.behavior.effects, pinned: &grant, now: None };
+        let (owner, recorded) = (self.flow.started.owner.clone(), std::collections::BTreeMap::new());
+        let allowed = Allowed {
+            declared: &self.behavior.effects,
+            pinned: &grant,
+            now: None,
+            owner: &owner,
+            base_url: "https://h.example",
+            recorded: &recorded,
+        };
         walk::conclude(&self.flow, attempt, GuestReport { result, fuel: 1, log: Vec::new() }, allowed, self.now)
     }
 
