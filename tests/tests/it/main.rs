@@ -12,6 +12,7 @@ mod hostile;
 mod hot_load;
 mod hot_swap;
 mod modules;
+mod policy;
 mod publishing;
 mod recovery;
 mod swaps;

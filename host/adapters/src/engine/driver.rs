@@ -16,7 +16,7 @@ use rosehip_core::{
     ids::{EffectId, FlowId},
     pipeline::{
         dispatch::{self, AttemptEnd},
-        walk::Allowed,
+        walk::{Allowed, NOTHING_COUNTED},
     },
     ports::Outgoing,
     state::{EffectStatus, FlowStatus, Illegal},
@@ -181,10 +181,17 @@ impl Shared {
         let Some(module) = self.module(state.started.digest) else { return Ok(Todo::Attempt) };
         let installed = self.registry().now().get(&state.started.behavior).cloned();
         let now = installed.as_deref().map(|installed| &installed.grant);
-        let allowed = Allowed { declared: &module.effects, pinned: &state.started.grant, now };
+        let allowed = Allowed {
+            declared: &module.effects,
+            pinned: &state.started.grant,
+            now,
+            owner: &state.started.owner,
+            base_url: &self.base_url,
+            recorded: &NOTHING_COUNTED,
+        };
         let (kind, payload) = (&effect.effect.kind, &effect.effect.payload);
-        if let Err(rule) = allowed.permits(kind, payload) {
-            return dispatch::denied(flow, effect, rule).map(record);
+        if let Err(denial) = allowed.permits(kind, payload) {
+            return dispatch::denied(flow, effect, denial.to_string()).map(record);
         }
         if self.sink(kind).is_none() && effect.status == EffectStatus::Recorded {
             return dispatch::unhandled(flow, effect).map(record);

@@ -10,6 +10,7 @@
 
 mod actions;
 mod driver;
+mod hours;
 mod jobs;
 mod matcher;
 mod recent;

@@ -23,6 +23,7 @@ use tokio::runtime::Handle;
 use super::{
     activity_at,
     driver::Driver,
+    hours::Hours,
     jobs::{Job, Jobs},
     recent::Recent,
     record_at,
@@ -95,6 +96,8 @@ pub struct EngineParts {
     pub concurrency: usize,
     /// Where effects are attempted.
     pub runtime: Handle,
+    /// The origin of ids, without a slash at its end.
+    pub base_url: String,
 }
 
 pub(crate) struct Shared {
@@ -112,6 +115,8 @@ pub(crate) struct Shared {
     pub(super) waiters: Waiters,
     pub(super) driver: Driver,
     pub(super) recent: Recent,
+    pub(super) hours: Hours,
+    pub(super) base_url: String,
     registry: RwLock<Registry>,
     writer: OnceLock<Writer>,
     sinks: OnceLock<Vec<Box<dyn Sink>>>,
@@ -130,6 +135,8 @@ impl Shared {
             Ok(())
         })?;
         let seq = parts.log.with::<_, EngineError>(|log| Ok(log.head()?.seq))?;
+        let minute = SystemClock::now().minute();
+        let hours = parts.views.with::<_, EngineError>(|views| Ok(Hours::of(views.recorded_around(minute)?)))?;
         Ok(Self {
             log: parts.log,
             views: parts.views,
@@ -144,6 +151,8 @@ impl Shared {
             waiters: Waiters::default(),
             driver: Driver::default(),
             recent: Recent::since(seq),
+            hours,
+            base_url: parts.base_url,
             registry: RwLock::new(registry),
             writer: OnceLock::new(),
             sinks: OnceLock::new(),

@@ -8,7 +8,7 @@ use rosehip_core::{
     event::{Event, FlowCompleted, FlowFailed, FlowResumed, FlowSuspended},
     flow::{FlowState, Step, next},
     log::{Draft, Expected},
-    pipeline::walk::{self, Allowed, Attempt},
+    pipeline::walk::{self, Allowed, Attempt, NOTHING_COUNTED},
     time::Timestamp,
 };
 
@@ -115,6 +115,9 @@ impl Shared {
                     declared: &module.effects,
                     pinned: &pinned.grant,
                     now: installed.as_deref().map(|installed: &Installed| &installed.grant),
+                    owner: &pinned.owner,
+                    base_url: &self.base_url,
+                    recorded: &NOTHING_COUNTED,
                 };
                 let event = match step {
                     Step::Sleep(until) => {
@@ -176,7 +179,7 @@ impl Shared {
             Err(error) => walk::failed(state, attempt, error, 0, Vec::new()),
             Ok(call) => {
                 let report = self.call(state.started.digest, &call, &walk::surroundings(state, attempt.node));
-                walk::conclude(state, attempt, report, allowed, SystemClock::now())
+                self.conclude_counted(state, attempt, report, allowed)
             }
         }
     }

@@ -3,15 +3,15 @@
 use std::collections::{BTreeMap, HashMap};
 
 use rosehip_core::{
+    activity::Cause,
     event::{Event, ObjectRevised, Record},
     flow::FlowSummary,
     ids::{Digest, FlowId},
-    state::EffectStatus,
 };
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::{
-    ViewError,
+    ViewError, effects,
     schema::{ENDED, OPEN, RESTS},
 };
 
@@ -30,11 +30,21 @@ pub(super) struct Batch<'a> {
     activities: BTreeMap<u64, ActivityRow>,
     /// Flows that began, by module. A row a module, and not an index of all flows, answers whether one is named.
     modules: HashMap<Digest, u64>,
+    /// What made the activities of flows that began.
+    causes: HashMap<FlowId, Cause>,
+    minutes: effects::Minutes,
 }
 
 impl<'a> Batch<'a> {
     pub(super) fn new(transaction: &'a Transaction<'a>) -> Self {
-        Self { transaction, flows: HashMap::new(), activities: BTreeMap::new(), modules: HashMap::new() }
+        Self {
+            transaction,
+            flows: HashMap::new(),
+            activities: BTreeMap::new(),
+            modules: HashMap::new(),
+            causes: HashMap::new(),
+            minutes: effects::Minutes::new(),
+        }
     }
 
     /// Takes in the next record.
@@ -69,6 +79,7 @@ impl<'a> Batch<'a> {
             Event::FlowStarted(started) => {
                 self.flows.insert(started.flow, (record.seq, FlowSummary::begin(record.time, started), false));
                 *self.modules.entry(started.digest).or_default() += 1;
+                self.causes.extend(started.cause.clone().map(|cause| (started.flow, cause)));
                 Ok(())
             }
             Event::BehaviorInstalled(_)
@@ -102,6 +113,7 @@ impl<'a> Batch<'a> {
                 (digest.to_string(), flows),
             )?;
         }
+        effects::write_minutes(self.transaction, &self.minutes)?;
         for (seq, flow, rests) in self.flows.values() {
             let is_open = match !flow.status.is_final() || flow.effects.open() > 0 {
                 true if *rests && flow.effects.open() == 0 => RESTS,
@@ -109,8 +121,9 @@ impl<'a> Batch<'a> {
                 false => ENDED,
             };
             let object = flow.object.as_ref();
+            let cause = self.causes.get(&flow.id);
             self.execute(
-                "INSERT INTO flows VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+                "INSERT INTO flows VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
                  ON CONFLICT (seq) DO UPDATE SET status = excluded.status, is_open = excluded.is_open, row = excluded.row",
                 params![
                     seq,
@@ -123,22 +136,22 @@ impl<'a> Batch<'a> {
                     flow.activity.as_str(),
                     is_open,
                     serde_json::to_string(flow)?,
+                    flow.started_at.as_millis(),
+                    cause.map(|cause| cause.flow.to_string()),
+                    cause.map(|cause| cause.effect.to_string()),
                 ],
             )?;
         }
         Ok(())
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "two of the entries of flows say something of effects")]
     fn flow(&mut self, record: &Record, event: &Event) -> Result<(), ViewError> {
         let Some(id) = event.flow() else { return Ok(()) };
-        if let Event::NodeDone(done) = event {
-            let open = done.effects.iter().filter(|effect| effect.status != EffectStatus::Dispatched);
-            for effect in open {
-                self.execute(
-                    "INSERT OR REPLACE INTO effects VALUES (?1, ?2)",
-                    (effect.id.to_string(), id.to_string()),
-                )?;
-            }
+        match event {
+            Event::NodeDone(done) => effects::record(self.transaction, id, done)?,
+            Event::EffectChanged(change) => effects::change(self.transaction, record.seq, change)?,
+            _ => {}
         }
         if !self.flows.contains_key(&id) {
             let mut statement = self.transaction.prepare_cached("SELECT seq, row FROM flows WHERE id = ?1")?;
@@ -151,6 +164,9 @@ impl<'a> Batch<'a> {
         }
         if let Some((_, flow, rests)) = self.flows.get_mut(&id) {
             flow.apply(record.time, event);
+            if let Event::NodeDone(done) = event {
+                effects::count(&mut self.minutes, &flow.behavior, &done.effects, record.time);
+            }
             *rests = matches!(event, Event::FlowSuspended(_));
         }
         Ok(())

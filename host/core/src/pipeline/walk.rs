@@ -39,7 +39,15 @@ pub struct Allowed<'a> {
     pub recorded: &'a BTreeMap<String, u64>,
 }
 
+/// What [`Allowed::recorded`] is where nothing is to be counted.
+pub static NOTHING_COUNTED: BTreeMap<String, u64> = BTreeMap::new();
+
 impl Allowed<'_> {
+    /// The kinds of which either grant allows only so many in an hour.
+    pub fn counted_kinds(&self) -> impl Iterator<Item = &str> {
+        self.pinned.counted_kinds().chain(self.now.into_iter().flat_map(Grant::counted_kinds))
+    }
+
     /// Whether an effect may be carried out; else the rule that denies it. The narrower grant wins.
     pub fn permits(&self, kind: &str, payload: &Value) -> Result<(), Denial> {
         self.permits_after(kind, payload, 0)

@@ -16,6 +16,7 @@ use rosehip_core::{
     log::StoredEntry,
     ports::LogReader,
     state::FlowStatus,
+    time::Timestamp,
 };
 use serde_json::{Value, value::RawValue};
 
@@ -38,6 +39,10 @@ pub struct FlowQuery {
     pub actor: Option<ActorName>,
     /// Only of this activity: its id, its token or its Cid.
     pub activity: Option<String>,
+    /// Only those that started before this moment.
+    pub older_than: Option<Timestamp>,
+    /// Only those that started at or after this moment.
+    pub newer_than: Option<Timestamp>,
 }
 
 /// A page of flows, newest first.
@@ -85,24 +90,32 @@ pub enum ActionError {
 impl Host {
     /// A page of flows.
     pub async fn flows(&self, query: FlowQuery) -> Result<FlowPage, ReadError> {
+        let limit = query.limit.clamp(1, PAGE_MAX);
+        let filter = self.flow_filter(query).await?;
+        let mut rows = self.read_views(|views| views.flows(&filter, limit + 1)).await?;
+        let has_more = rows.len() > limit;
+        rows.truncate(limit);
+        let next = rows.last().filter(|_| has_more).map(|(seq, _)| *seq);
+        Ok(FlowPage { flows: rows.into_iter().map(|(_, flow)| flow).collect(), next })
+    }
+
+    /// What the views are asked.
+    pub(super) async fn flow_filter(&self, query: FlowQuery) -> Result<FlowFilter, ReadError> {
         let activity = match &query.activity {
             Some(name) => Some(self.activity_id(name).await?),
             None => None,
         };
-        let filter = FlowFilter {
+        Ok(FlowFilter {
             before: query.cursor,
             status: query.status.map(|status| status.as_str().to_owned()),
             behavior: query.behavior.map(|name| name.to_string()),
             object: query.object,
             owner: query.actor.map(|name| name.to_string()),
             activity,
-        };
-        let limit = query.limit.clamp(1, PAGE_MAX);
-        let mut rows = self.read_views(|views| views.flows(&filter, limit + 1)).await?;
-        let has_more = rows.len() > limit;
-        rows.truncate(limit);
-        let next = rows.last().filter(|_| has_more).map(|(seq, _)| *seq);
-        Ok(FlowPage { flows: rows.into_iter().map(|(_, flow)| flow).collect(), next })
+            statuses: Vec::new(),
+            from: query.newer_than.map(Timestamp::as_millis),
+            until: query.older_than.map(Timestamp::as_millis),
+        })
     }
 
     /// The id of the activity that goes by this id, token or Cid; the name itself where none does.

@@ -115,6 +115,7 @@ impl Host {
             modules: Arc::clone(&modules),
             concurrency,
             runtime: tokio::runtime::Handle::current(),
+            base_url: options.base_url.clone(),
         })?;
         let (commits, projector) = projector.start().context("the thread of the views cannot be started")?;
         let writer_options = WriterOptions {
