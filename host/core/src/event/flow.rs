@@ -64,6 +64,12 @@ pub struct FlowStarted {
     pub root: ActivityId,
     /// The object's standing now.
     pub current: Option<Current>,
+    /// Who had it run again, where a person did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// A node was called to success.
@@ -300,6 +306,9 @@ pub struct FlowRetried {
     pub by: Option<String>,
     /// The object's standing now.
     pub current: Option<Current>,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// An effect went from one status to another.
@@ -330,4 +339,7 @@ pub struct EffectChanged {
     /// Who asked for it, where a person did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
+    /// Why that person did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }

@@ -282,7 +282,7 @@ fn a_call_found_open_at_its_fifth_start_fails_as_host_died_and_may_be_retried() 
     world.run();
     assert_eq!((world.flow.status(), world.calls.len()), (FlowStatus::Failed, 0));
     let flow = world.flow.id();
-    world.take(FlowRetried { flow, by: None, current: None }.into());
+    world.take(FlowRetried { flow, by: None, current: None, reason: None }.into());
     assert_eq!(announced(&world).kind(), "node.attempted", "it counts anew");
     world.run();
     assert_eq!(world.flow.status(), FlowStatus::Completed);
@@ -301,7 +301,7 @@ fn a_retried_flow_calls_only_what_is_not_done() {
     world.run();
     assert_eq!(world.flow.status(), FlowStatus::Failed);
     let flow = world.flow.id();
-    world.take(FlowRetried { flow, by: None, current: None }.into());
+    world.take(FlowRetried { flow, by: None, current: None, reason: None }.into());
     world.run();
     assert_eq!(world.calls, ["a", "b", "b", "c"]);
     assert_eq!(world.flow.status(), FlowStatus::Completed);

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use rosehip_adapters::{
     engine::{Engine, EngineActions, EngineError, runners},
-    views::FlowFilter,
+    views::{ChildFlow, FlowFilter},
 };
 use rosehip_core::{
     activity::Activity,
@@ -12,7 +12,7 @@ use rosehip_core::{
     event::{ActivityMatched, Event, Record, flow_stream},
     flow::{FlowState, FlowSummary},
     ids::{ActorName, BehaviorName, EffectId, FlowId},
-    limits::PAGE_MAX,
+    limits::{FLOW_CHILDREN, PAGE_MAX},
     log::StoredEntry,
     ports::LogReader,
     state::FlowStatus,
@@ -68,6 +68,10 @@ pub struct FlowDetail {
     pub needs: Vec<Capability>,
     /// The runner it got.
     pub runner: &'static str,
+    /// Flows that its effects caused, oldest first.
+    pub children: Vec<ChildFlow>,
+    /// Whether there are more of them.
+    pub more_children: bool,
 }
 
 /// Why an action on a flow or effect was not taken.
@@ -149,17 +153,31 @@ impl Host {
         let needs = module.map(|module| module.needs.clone()).unwrap_or_default();
         let runner = runner_name(&needs);
         let activity = Activity::clone(&appended.activity);
-        Ok(Some(FlowDetail { state, activity, records, needs: needs.into_iter().collect(), runner }))
+        let mut children = self.read_views(|views| views.children(&summary.id.to_string(), FLOW_CHILDREN + 1)).await?;
+        let more_children = children.len() > FLOW_CHILDREN;
+        children.truncate(FLOW_CHILDREN);
+        let needs = needs.into_iter().collect();
+        Ok(Some(FlowDetail { state, activity, records, needs, runner, children, more_children }))
     }
 
     /// Calls a failed flow's failed nodes again. Returns its list item.
-    pub async fn retry(&self, flow: FlowId, by: Option<String>) -> Result<FlowSummary, ActionError> {
+    pub async fn retry(
+        &self,
+        flow: FlowId,
+        by: Option<String>,
+        reason: Option<String>,
+    ) -> Result<FlowSummary, ActionError> {
         let engine = self.actions();
-        Ok(engine.retry(flow, by).await?)
+        Ok(engine.retry(flow, by, reason).await?)
     }
 
     /// Runs the flow's activity through the behavior again, as it stands now. Returns the new flow.
-    pub async fn rerun(self: &Arc<Self>, flow: FlowId, by: Option<String>) -> Result<FlowSummary, ActionError> {
+    pub async fn rerun(
+        self: &Arc<Self>,
+        flow: FlowId,
+        by: Option<String>,
+        reason: Option<String>,
+    ) -> Result<FlowSummary, ActionError> {
         tracing::info!(%flow, by, "rerun");
         let found = self.read_views(|views| views.flow(&flow.to_string())).await?;
         let (_, summary) = found.ok_or(ActionError::NotFound("flow"))?;
@@ -176,7 +194,7 @@ impl Host {
             // What the new flow names is needed only once it is recorded; the collector waits for its turn, which is kept
             // even if whoever asked goes away.
             let _turn = host.installing.lock().await;
-            host.actions().rerun(flow, last + 1).await
+            host.actions().rerun(flow, last + 1, by, reason).await
         });
         Ok(rerun.await.map_err(|error| ReadError(error.to_string()))??)
     }
@@ -203,11 +221,16 @@ impl Host {
     }
 
     /// Has a dead or unhandled effect tried again. Returns its flow.
-    pub async fn redrive(&self, effect: EffectId, by: Option<String>) -> Result<FlowId, ActionError> {
+    pub async fn redrive(
+        &self,
+        effect: EffectId,
+        by: Option<String>,
+        reason: Option<String>,
+    ) -> Result<FlowId, ActionError> {
         let id = effect.to_string();
         let flow = self.read_views(|views| views.flow_of_effect(&id)).await?;
         let flow = flow.ok_or(ActionError::NotFound("effect"))?;
-        self.actions().redrive(flow, effect, by).await?;
+        self.actions().redrive(flow, effect, by, reason).await?;
         Ok(flow)
     }
 
@@ -231,7 +254,7 @@ impl Host {
         Ok(Some((Activity::clone(&appended.activity), matched)))
     }
 
-    fn actions(&self) -> EngineActions {
+    pub(super) fn actions(&self) -> EngineActions {
         self.with_engine(Engine::actions)
     }
 }

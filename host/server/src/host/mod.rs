@@ -2,11 +2,13 @@
 
 mod admit;
 mod behaviors;
+mod bulk;
 mod collect;
 mod flows;
 mod installs;
 mod objects;
 mod refusals;
+mod why;
 
 use std::{
     path::PathBuf,
@@ -39,10 +41,12 @@ use rosehip_core::{
 use rosehip_wasm::{CacheOptions, CacheSecret, Compiler, EngineOptions, WasmEngine};
 
 pub use behaviors::BehaviorError;
+pub use bulk::{Bulk, FlowAction};
 pub use flows::{ActionError, FlowDetail, FlowPage, FlowQuery};
 pub use installs::{Bound, InstallError, InstallRequest, Outcome};
 pub use objects::{Base, ObjectWrite, ReadError, Resolved, WriteError, Written};
 pub use refusals::Refusal;
+pub use why::{Consideration, Considered, DeniedEffect};
 
 /// Objects that are written to at the same time and do not get into one another's way, about.
 const TURNS: usize = 64;
