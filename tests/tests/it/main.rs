@@ -2,6 +2,7 @@
 
 mod access;
 mod bad_modules;
+mod bulk;
 mod collected;
 mod commands;
 mod compiling;
@@ -18,3 +19,4 @@ mod recovery;
 mod swaps;
 mod waiting;
 mod watched;
+mod why;

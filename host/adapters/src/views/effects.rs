@@ -37,6 +37,8 @@ pub struct RecordedMinute {
 pub struct StuckFilter {
     /// Those that got stuck after this entry.
     pub after: Option<u64>,
+    /// Those that got stuck before this entry, or at it.
+    pub until: Option<u64>,
     /// Only of this status, `dead` or `unhandled`.
     pub status: Option<String>,
     /// Only of this kind.
@@ -164,8 +166,9 @@ impl StuckFilter {
     /// The conditions with the values of their question marks.
     fn sql(&self) -> (String, Vec<Box<dyn ToSql>>) {
         let after = self.after.map_or(-1, |after| i64::try_from(after).unwrap_or(i64::MAX));
-        let mut conditions = "stuck_at > ?".to_owned();
-        let mut values: Vec<Box<dyn ToSql>> = vec![Box::new(after)];
+        let until = self.until.map_or(i64::MAX, |until| i64::try_from(until).unwrap_or(i64::MAX));
+        let mut conditions = "stuck_at > ? AND stuck_at <= ?".to_owned();
+        let mut values: Vec<Box<dyn ToSql>> = vec![Box::new(after), Box::new(until)];
         let filters = [
             (" AND stuck = ?", &self.status),
             (" AND kind = ?", &self.kind),

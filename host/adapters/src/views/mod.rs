@@ -9,6 +9,8 @@ mod fold;
 mod projector;
 mod queries;
 mod schema;
+#[cfg(test)]
+mod tests;
 
 use std::path::Path;
 

@@ -20,7 +20,7 @@ pub(super) const RESTS: u8 = 2;
 /// Raised whenever a table or a fold changes: older views are rebuilt, not migrated.
 const VERSION: u32 = 4;
 
-const TABLES: &str = "
+pub(super) const TABLES: &str = "
 CREATE TABLE position(id INTEGER PRIMARY KEY CHECK (id = 1), seq INTEGER NOT NULL, hash TEXT NOT NULL) STRICT;
 INSERT INTO position VALUES (1, 0, '');
 CREATE TABLE objects(

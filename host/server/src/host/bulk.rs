@@ -97,7 +97,7 @@ impl Host {
         let read = self.read_views(|views| Ok((views.count_flows(&filter)?, views.flows(&filter, BULK_AT_ONCE)?)));
         let (matched, found) = read.await?;
         let mut done = BulkDone { matched, dry_run: bulk.dry_run, ..BulkDone::default() };
-        done.goes_on(found.len(), found.last().map(|(seq, _)| *seq));
+        done.goes_on(found.len(), found.last().map(|(seq, _)| seq.to_string()));
         if bulk.dry_run {
             return Ok(done);
         }
@@ -129,10 +129,13 @@ impl Host {
     /// Has dead and unhandled effects that a filter finds tried again, those first that have waited longest,
     /// [`BULK_AT_ONCE`] at most. It is carried through even if whoever asked goes away.
     pub async fn redrive_all(self: &Arc<Self>, filter: StuckFilter, bulk: Bulk) -> Result<BulkDone, ActionError> {
+        // What fails again meanwhile is stuck anew, and is no part of what was meant.
+        let until = filter.until.unwrap_or(self.committed());
+        let filter = StuckFilter { until: Some(until), ..filter };
         let read = self.read_views(|views| Ok((views.count_stuck(&filter)?, views.stuck(&filter, BULK_AT_ONCE)?)));
         let (matched, found) = read.await?;
         let mut done = BulkDone { matched, dry_run: bulk.dry_run, ..BulkDone::default() };
-        done.goes_on(found.len(), found.last().map(|effect| effect.seq));
+        done.goes_on(found.len(), found.last().map(|effect| format!("{}-{until}", effect.seq)));
         if bulk.dry_run {
             return Ok(done);
         }
@@ -167,9 +170,9 @@ fn take_earlier_runs(flows: &mut Vec<FlowSummary>) -> Vec<Refused> {
 }
 
 impl BulkDone {
-    fn goes_on(&mut self, found: usize, last: Option<u64>) {
+    fn goes_on(&mut self, found: usize, next: Option<String>) {
         self.more = self.matched > found as u64;
-        self.next = last.filter(|_| self.more).map(|seq| seq.to_string());
+        self.next = next.filter(|_| self.more);
     }
 
     /// Counts what became of each. What is a matter of the host and not of the flow ends it.

@@ -195,9 +195,10 @@ impl Host {
     async fn activity_of(&self, key: &ObjectKey, revision: u64) -> Result<Option<ActivityId>, ReadError> {
         for kind in ["Create", "Update", "Delete"] {
             let kind: TypeName = kind.parse().expect("a type name");
+            // By its token, which is the same whatever the origin was when it was made.
             let id = ActivityId::of_revision(self.base_url(), key, revision, &kind);
-            if self.read_views(|views| views.activity(id.as_str())).await?.is_some() {
-                return Ok(Some(id));
+            if let Some((activity, _)) = self.activity(id.token()).await? {
+                return Ok(Some(activity.id));
             }
         }
         Ok(None)
@@ -220,8 +221,9 @@ fn in_words(object: &Object, has_activity: bool) -> String {
         (true, true, _) => format!("the last change of this {what} made an activity"),
         (true, false, _) => format!("this {what} was deleted, which made an activity"),
         (false, false, _) => format!("this {what} was deleted while it was no public one: no activity"),
+        (false, true, Some("draft")) => format!("the last change of this {what} was saved as a draft: no activity"),
         (false, true, Some(status)) => {
-            format!("the last change of this {what} was saved as a {status}: no activity")
+            format!("the last change of this {what} was saved as {status}, and made no activity that is known")
         }
         (false, true, None) => format!("the last change of this {what} means nothing to others: no activity"),
     }

@@ -44,8 +44,10 @@ pub(super) async fn effects(
 ) -> Result<Response, Fault> {
     let asked = Asked::read(members, &["kind", "status", "behavior", "destination", "error"])?;
     let mut fields = asked.filter;
+    let (after, until) = asked.cursor.as_deref().map(cursor).transpose()?.unzip();
     let filter = StuckFilter {
-        after: asked.cursor.as_deref().map(cursor).transpose()?,
+        after,
+        until,
         status: fields.remove("status"),
         kind: fields.remove("kind"),
         behavior: fields.remove("behavior"),
@@ -59,8 +61,10 @@ pub(super) async fn effects(
     Ok(document(Form::Json, &json!(app.host.redrive_all(filter, bulk).await?)))
 }
 
-fn cursor(text: &str) -> Result<u64, Fault> {
-    text.parse().map_err(|_| Fault::invalid("cursor", "form", "must be the next of an answer before"))
+/// The last effect of the answer before, and the last that was stuck when the first answer was asked for.
+fn cursor(text: &str) -> Result<(u64, u64), Fault> {
+    let places = text.split_once('-').and_then(|(after, until)| Some((after.parse().ok()?, until.parse().ok()?)));
+    places.ok_or_else(|| Fault::invalid("cursor", "form", "must be the next of an answer before"))
 }
 
 /// What both are asked.
