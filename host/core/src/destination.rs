@@ -4,7 +4,7 @@
 //! Reading is strict: RFC 3986 for URLs, RFC 5321 for addresses. What a laxer reader may take for another place (a user
 //! name before the host, an encoded host, a second `@`) names no destination at all, and so is never granted.
 
-use std::{fmt, str::FromStr};
+use std::{collections::BTreeSet, fmt, str::FromStr};
 
 use email_address::EmailAddress;
 use fluent_uri::Uri;
@@ -73,7 +73,7 @@ pub fn host_of_url(url: &str) -> Result<Host, NoDestination> {
     if name.is_empty() || !(is_address || is_name(&name)) {
         return Err(refuse("has a host that is neither a name nor an address"));
     }
-    let port = match authority.port().map(|port| port.as_str()).filter(|port| !port.is_empty()) {
+    let port = match authority.port().map(fluent_uri::pct_enc::EStr::as_str).filter(|port| !port.is_empty()) {
         Some(port) => port.parse().map_err(|_| refuse("has a port beyond 65535"))?,
         None => default,
     };
@@ -122,15 +122,11 @@ fn texts<'a>(values: impl Iterator<Item = &'a Value>) -> Result<Vec<&'a str>, No
 
 /// Where an effect goes, in words that lists are searched by: a channel, hosts, or nothing that is known.
 pub fn in_words(kind: &str, payload: &Value) -> Option<String> {
-    let text = match kind {
-        "notify" => crate::behavior::channel(payload).to_owned(),
-        _ => {
-            let mut hosts = hosts_of(kind, payload).ok()?;
-            hosts.sort();
-            hosts.dedup();
-            hosts.iter().map(Host::to_string).collect::<Vec<_>>().join(", ")
-        }
-    };
+    if kind == "notify" {
+        return Some(quoted(crate::behavior::channel(payload)));
+    }
+    let hosts: BTreeSet<String> = hosts_of(kind, payload).ok()?.iter().map(Host::to_string).collect();
+    let text = hosts.into_iter().collect::<Vec<_>>().join(", ");
     Some(quoted(&text)).filter(|text| !text.is_empty())
 }
 

@@ -1,5 +1,6 @@
 //! What a grant narrows, through the real binary: by HTTP, by the command line, with and without a running host.
 
+use rosehip_core::destination::{HostPattern, host_of_url};
 use rosehip_tests::{Client, Host};
 use serde_json::{Value, json};
 
@@ -15,7 +16,7 @@ pub(crate) fn emitter(name: &str, kinds: &[&str], effects: &Value) -> Vec<u8> {
 /// A core module that describes itself by `manifest` and answers every call with `outcome`.
 pub(crate) fn answering(manifest: &Value, outcome: &Value) -> Vec<u8> {
     let (manifest, answer) = (manifest.to_string(), json!({ "ok": outcome }).to_string());
-    let escape = |text: &str| text.bytes().map(|byte| format!("\\{byte:02x}")).collect::<String>();
+    let escape = |text: &str| text.bytes().map(|byte| format!("\\{byte:02x}")).collect::<Vec<_>>().concat();
     let at = 1_024 + manifest.len();
     let wat = format!(
         r#"(module
@@ -45,6 +46,67 @@ async fn effects_of(client: &Client, title: &str) -> Vec<(String, String, String
 
 fn rules(effects: &[(String, String, String)]) -> Vec<&str> {
     effects.iter().map(|(_, _, rule)| rule.split(':').next().unwrap_or_default()).collect()
+}
+
+/// What policy takes for the host is what the HTTP client will call, or nothing. (The client reads by the WHATWG's rules.)
+#[test]
+fn what_is_read_as_a_host_is_the_host_that_is_called() {
+    const PARTS: [&str; 34] = [
+        "http",
+        "https",
+        "HTTP",
+        ":",
+        "/",
+        "//",
+        "\\\\",
+        "@",
+        "a.example",
+        "B.example",
+        "b",
+        "%41",
+        "%2e",
+        ".",
+        "-",
+        "_",
+        ":80",
+        ":8443",
+        "?",
+        "#",
+        "[::1]",
+        "[",
+        "]",
+        "127.1",
+        "0x7f",
+        "1",
+        " ",
+        "\t",
+        "\n",
+        "ä",
+        "xn--",
+        ";",
+        ",",
+        "*",
+    ];
+    let mut random = fastrand::Rng::with_seed(7);
+    let mut read = 0;
+    for _ in 0..400_000 {
+        let count = random.usize(1..7);
+        let scheme = if random.bool() { "https://" } else { "" };
+        let url = (0..count).fold(scheme.to_owned(), |url, _| url + random.choice(PARTS).expect("a part"));
+        let Ok(host) = host_of_url(&url) else { continue };
+        // What the client cannot read it does not call.
+        let Ok(called) = reqwest::Url::parse(&url) else { continue };
+        read += 1;
+        assert_eq!(called.port_or_known_default(), host.port, "{url:?}");
+        let name = called.host_str().unwrap_or_default();
+        if name != host.name {
+            // A number that the client takes for an address, which no pattern but its own text covers.
+            let is_address = name.starts_with('[') || name.parse::<std::net::Ipv4Addr>().is_ok();
+            assert!(is_address, "{url:?}: {host} is called as {name}");
+            assert!(!"*.example".parse::<HostPattern>().expect("a pattern").covers(&host), "{url:?}");
+        }
+    }
+    assert!(read > 10_000, "only {read} were read");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -277,7 +277,8 @@ impl FlowFilter {
             }
         }
         if !self.statuses.is_empty() {
-            sql.push_str(&format!(" AND status IN ({})", vec!["?"; self.statuses.len()].join(", ")));
+            let marks = vec!["?"; self.statuses.len()].join(", ");
+            sql = format!("{sql} AND status IN ({marks})");
             values.extend(self.statuses.iter().map(|status| -> Box<dyn ToSql> { Box::new(*status) }));
         }
         for (condition, moment) in [(" AND started >= ?", self.from), (" AND started < ?", self.until)] {

@@ -1,6 +1,6 @@
 //! A grant as somebody wrote it: every breach is named by its place and its rule.
 
-use std::str::FromStr;
+use std::{collections::BTreeSet, str::FromStr};
 
 use serde_json::{Map, Value};
 
@@ -134,10 +134,10 @@ impl Breaches {
             return;
         }
         let lists: [(&str, Option<usize>, &[&str]); 4] = [
-            ("channels", policy.channels.as_ref().map(|list| list.len()), &["notify"]),
-            ("hosts", policy.hosts.as_ref().map(|list| list.len()), &["webhook", "email"]),
-            ("actors", policy.actors.as_ref().map(|list| list.len()), &[]),
-            ("audiences", policy.audiences.as_ref().map(|list| list.len()), &["activity"]),
+            ("channels", policy.channels.as_ref().map(BTreeSet::len), &["notify"]),
+            ("hosts", policy.hosts.as_ref().map(BTreeSet::len), &["webhook", "email"]),
+            ("actors", policy.actors.as_ref().map(BTreeSet::len), &[]),
+            ("audiences", policy.audiences.as_ref().map(BTreeSet::len), &["activity"]),
         ];
         for (member, length, kinds) in lists {
             let Some(length) = length else { continue };

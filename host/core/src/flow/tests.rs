@@ -129,14 +129,14 @@ impl<'a> World<'a> {
         walk::call(&self.flow, &self.activity, attempt).expect("a Call");
         let result = (self.script)(&name, attempt.attempt).map(|outcome| outcome.to_string());
         let grant = Grant::default();
-        let (owner, recorded) = (self.flow.started.owner.clone(), std::collections::BTreeMap::new());
+        let owner = self.flow.started.owner.clone();
         let allowed = Allowed {
             declared: &self.behavior.effects,
             pinned: &grant,
             now: None,
             owner: &owner,
             base_url: "https://h.example",
-            recorded: &recorded,
+            recorded: &walk::NOTHING_COUNTED,
         };
         walk::conclude(&self.flow, attempt, GuestReport { result, fuel: 1, log: Vec::new() }, allowed, self.now)
     }
@@ -516,10 +516,9 @@ fn an_hour_fills_up_within_one_call_and_denied_effects_take_no_place() {
         };
         let attempt = Attempt { node: NodeIndex::new(0), attempt: 1, started_at: world.now };
         let report = GuestReport { result: Ok(outcome.to_string()), fuel: 1, log: Vec::new() };
-        match walk::conclude(&world.flow, attempt, report, allowed, world.now) {
-            Event::NodeDone(done) => done.effects.into_iter().map(|effect| effect.status).collect::<Vec<_>>(),
-            other => panic!("{}", other.kind()),
-        }
+        let event = walk::conclude(&world.flow, attempt, report, allowed, world.now);
+        let Event::NodeDone(done) = event else { panic!("the call failed: {}", event.kind()) };
+        done.effects.into_iter().map(|effect| effect.status).collect::<Vec<_>>()
     };
     let (yes, no) = (EffectStatus::Dispatched, EffectStatus::Denied);
     assert_eq!(statuses(&pinned, None, Some(2)), [yes, no, yes, yes, no]);

@@ -145,7 +145,7 @@ fn meant(
 
 /// What the host answers.
 #[derive(Debug, Default, Deserialize)]
-struct Done {
+struct Tally {
     matched: u64,
     done: u64,
     refused: Vec<Value>,
@@ -164,9 +164,9 @@ pub(super) async fn act_on_all(
 ) -> anyhow::Result<()> {
     body["dry_run"] = manner.dry_run.into();
     body["reason"] = json!(manner.reason);
-    let mut all = Done::default();
+    let mut all = Tally::default();
     loop {
-        let answer: Done = client.json(Request::post(segments).json(&body)).await?;
+        let answer: Tally = client.json(Request::post(segments).json(&body)).await?;
         // What the first answer counted are all; later ones count the rest.
         all.matched = all.matched.max(answer.matched);
         all.done += answer.done;

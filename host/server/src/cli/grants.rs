@@ -135,23 +135,21 @@ pub(super) fn policy_text(policy: &Policy) -> String {
         text.push('=');
         text.push_str(&channels.iter().map(String::as_str).collect::<Vec<_>>().join(","));
     }
-    options(&mut text, "--host", policy.hosts.as_ref());
-    options(&mut text, "--actor", policy.actors.as_ref());
-    options(&mut text, "--audience", policy.audiences.as_ref());
+    text.push_str(&options("--host", policy.hosts.as_ref()));
+    text.push_str(&options("--actor", policy.actors.as_ref()));
+    text.push_str(&options("--audience", policy.audiences.as_ref()));
     if let Some(most) = policy.per_hour {
-        text.push_str(&format!(" --per-hour {most}"));
+        text = format!("{text} --per-hour {most}");
     }
     text
 }
 
-fn options<T: Display>(text: &mut String, option: &str, values: Option<&BTreeSet<T>>) {
-    for value in values.into_iter().flatten() {
-        text.push_str(&format!(" {option} {value}"));
-    }
+fn options<T: Display>(option: &str, values: Option<&BTreeSet<T>>) -> String {
     // No option says that nothing is granted.
     if values.is_some_and(BTreeSet::is_empty) {
-        text.push_str(&format!(" {option} (none)"));
+        return format!(" {option} (none)");
     }
+    values.into_iter().flatten().map(|value| format!(" {option} {value}")).collect::<Vec<_>>().concat()
 }
 
 fn memory_text(grant: &Grant) -> String {

@@ -55,12 +55,18 @@ impl EffectView {
             payload: Payload::of(&state.effect.kind, &state.effect.payload),
             attempts: state.attempts,
             next_retry: state.next_retry_at.filter(|_| state.status == EffectStatus::Retrying).map(Moment),
-            last_error: state.last_error.clone(),
+            last_error: state.last_error.clone().or_else(|| denied(state)),
             receipt: receipt.map(pretty),
             may_redrive: operates && state.status.on(EffectEvent::Redrive).is_ok(),
             caused: caused.map(|child| (child.summary.id.to_string(), child.summary.id.short())).collect(),
         }
     }
+}
+
+/// The rule that denied an effect when it was recorded.
+fn denied(state: &EffectState) -> Option<String> {
+    let rule = state.receipt.as_ref().filter(|_| state.status == EffectStatus::Denied)?.get("rule")?;
+    rule.as_str().map(str::to_owned)
 }
 
 impl Payload {

@@ -115,8 +115,8 @@ pub(super) struct FlowDetailPage {
     depth: u32,
     /// The flow and the effect that caused it.
     cause: Option<(String, String)>,
-    children: Vec<FlowRow>,
-    more_children: bool,
+    /// Flows that it caused, and whether there are more than these.
+    children: (Vec<FlowRow>, bool),
     deeds: Vec<Deed>,
     error: Option<String>,
     runner: &'static str,
@@ -238,6 +238,7 @@ impl FlowDetailPage {
         let operates = visitor.has(Need::Operate);
         let may = |event: FlowEvent| operates && status.on(event).is_ok();
         let order = reading_order(&state.dag);
+        let children = detail.children.iter().map(|child| FlowRow::of(&child.summary));
         let needs: Vec<_> = detail.needs.iter().map(ToString::to_string).collect();
         let signals = order.iter().filter(|&&index| state.node(index).status == NodeStatus::Suspended);
         let signals = signals.filter_map(|&index| state.waits_for_signal(index)).map(str::to_owned);
@@ -247,8 +248,7 @@ impl FlowDetailPage {
             activity: ActivityView::of(&detail.activity),
             depth: state.started.depth,
             cause: state.started.cause.as_ref().map(|cause| (cause.flow.to_string(), cause.effect.to_string())),
-            children: detail.children.iter().map(|child| FlowRow::of(&child.summary)).collect(),
-            more_children: detail.more_children,
+            children: (children.collect(), detail.more_children),
             deeds: detail.records.iter().filter_map(|(record, _)| Deed::of(record)).collect(),
             error: failure(detail),
             runner: detail.runner,
