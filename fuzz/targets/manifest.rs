@@ -11,7 +11,7 @@ use rosehip_core::{
     limits::DAG_NODES,
     pipeline::{
         matching::matching,
-        walk::{self, Allowed, Attempt},
+        walk::{self, Allowed, Attempt, NOTHING_COUNTED},
     },
     time::Timestamp,
 };
@@ -63,7 +63,14 @@ fn walked(behavior: &Arc<Behavior>, answer: &str) {
                 };
                 let report = GuestReport { result, fuel: 1, log: Vec::new() };
                 let grant = Grant::default();
-                let allowed = Allowed { declared: &behavior.effects, pinned: &grant, now: None };
+                let allowed = Allowed {
+                    declared: &behavior.effects,
+                    pinned: &grant,
+                    now: None,
+                    owner: &flow.started.owner,
+                    base_url: "https://h.example",
+                    recorded: &NOTHING_COUNTED,
+                };
                 walk::conclude(&flow, attempt, report, allowed, now)
             }
             Step::Wait { node } => walk::begin_wait(&flow, &activity, node, now),

@@ -7,6 +7,7 @@ pub mod activity;
 pub mod behavior;
 pub mod call;
 pub mod canonical;
+pub mod destination;
 pub mod effect;
 pub mod event;
 pub mod flow;

@@ -118,6 +118,16 @@ pub const CONFIG_SCHEMA_COST: u64 = 10_000;
 pub const CONFIG_SCHEMA_DEPTH: usize = 64;
 /// A regular expression of a `config_schema` once compiled, in bytes.
 pub const CONFIG_SCHEMA_REGEX_BYTES: usize = 128 << 10;
+/// Patterns of one list of a grant: every flow holds its grant.
+pub const GRANT_PATTERNS: usize = 100;
+/// Reasons of triggers that one `matched` entry holds, beyond one for each behavior.
+pub const MATCH_REASONS: usize = 2_000;
+/// Flows or effects that one request acts on at most.
+pub const BULK_AT_ONCE: usize = 1_000;
+/// Flows that another one caused, as far as they are shown with it.
+pub const FLOW_CHILDREN: usize = 100;
+/// Effects of a kind that a grant may allow in an hour, where it limits them.
+pub const GRANT_PER_HOUR: u64 = 1_000_000;
 /// Behaviors of a host.
 pub const BEHAVIORS: usize = 1_000;
 /// Bindings of a behavior that are kept to be seen and gone back to; the log has all.

@@ -31,6 +31,11 @@ impl Timestamp {
         Self::from_millis(self.0.saturating_add(i64::try_from(ms).unwrap_or(i64::MAX)))
     }
 
+    /// Whole minutes since the Unix epoch.
+    pub fn minute(self) -> i64 {
+        self.0.div_euclid(60_000)
+    }
+
     fn to_jiff(self) -> jiff::Timestamp {
         jiff::Timestamp::from_millisecond(self.0).expect("from_millis holds every timestamp within jiff's range")
     }

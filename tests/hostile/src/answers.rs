@@ -181,7 +181,7 @@ fn amplifiers() -> Vec<Hostile> {
         format!(r#"{{"v":1,"output":[{}]}}"#, vec![item; count].join(","))
     };
     let wide = || {
-        let members: Vec<String> = (0..90_000).map(|n| format!(r#""{n:x}":0"#)).collect();
+        let members: Vec<String> = (0..58_000).map(|n| format!(r#""{n:x}":0"#)).collect();
         format!(r#"{{"v":1,"output":{{{}}}}}"#, members.join(","))
     };
     [
@@ -191,9 +191,9 @@ fn amplifiers() -> Vec<Hostile> {
         answers(
             ("objects-that-fit", "as many objects of one member as an answer may have"),
             NO_EFFECT,
-            format!(r#"{{"v":1,"output":[{}0]}}"#, r#"{"":0},"#.repeat(14_000)),
+            format!(r#"{{"v":1,"output":[{}0]}}"#, r#"{"":0},"#.repeat(9_000)),
         ),
-        answers(("many-members", "an object of 90,000 members"), NO_EFFECT, wide()),
+        answers(("many-members", "an object of 58,000 members"), NO_EFFECT, wide()),
         answers(
             ("many-escapes", "170,000 characters of six bytes each"),
             NO_EFFECT,

@@ -89,10 +89,10 @@ fn floods() -> Vec<Hostile> {
             Vec::new,
         ),
         dag(
-            ("dag-edges", "10,000 edges"),
+            ("dag-edges", "6,000 edges"),
             Expect::Refused(&["too-many-edges"]),
             named(&["a", "b"]),
-            || (0..10_000).map(|_| edge("a", "b")).collect(),
+            || (0..6_000).map(|_| edge("a", "b")).collect(),
         ),
         // Written by the guest itself: one node, then twice as much over and over.
         both(("dag-million-nodes", "a million nodes, 31 MB of manifest"), Class::Manifest, Expect::Refused(&["output-bytes"]), |guest| {
@@ -127,7 +127,7 @@ fn large() -> Vec<Hostile> {
         with_dag(guest, nodes, edges).answering(format!(r#"{{"v":1,"output":"{}"}}"#, "x".repeat(60_000)).as_bytes())
     };
     let heavy = |guest: Guest| {
-        let objects = r#"{"":0},"#.repeat(13_000);
+        let objects = r#"{"":0},"#.repeat(8_500);
         let nodes = (0..8).map(|n| step(format!("n{n}"))).collect();
         let edges = (1..8).map(|n| edge("n0", &format!("n{n}"))).collect();
         with_dag(guest, nodes, edges).answering(format!(r#"{{"v":1,"output":[{objects}0]}}"#).as_bytes())

@@ -84,10 +84,10 @@ fn members() -> Vec<Hostile> {
         ),
         differing(("manifest-no-trigger", "nothing would start it"), &["no-trigger"], "/triggers", json!([])),
         differing(
-            ("manifest-many-triggers", "10,000 triggers"),
+            ("manifest-many-triggers", "5,000 triggers"),
             &["too-many-triggers"],
             "/triggers",
-            json!(vec![json!({"on": "Create", "object": "X"}); 10_000]),
+            json!(vec![json!({"on": "Create", "object": "X"}); 5_000]),
         ),
         differing(
             ("manifest-trigger-of-any", "fires on every type"),

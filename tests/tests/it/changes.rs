@@ -64,7 +64,7 @@ async fn an_activity_enters_the_outbox_with_its_cause_and_fires_behaviors() {
     let id = sent["receipt"]["activity"].as_str().expect("an id");
     let activity = client.get(&format!("/activities/{}", id.rsplit('/').next().expect("a token"))).await.expect(200);
     assert!(!activity.to_string().contains("example.org/secret"), "{activity:#}");
-    let second = client.first_flow(&format!("?activity={id}")).await;
+    let second = client.first_flow(&format!("activity={id}")).await;
     let second = client.flow(second["id"].as_str().expect("an id")).await;
     assert_eq!((&second["depth"], &second["cause"]["flow"]), (&json!(1), &flow["id"]), "{second:#}");
     assert_eq!(second["effects"][0]["payload"]["message"], "second");
@@ -78,14 +78,14 @@ async fn a_loop_ends_at_depth_8_and_says_why() {
         assert_eq!((&flow["status"], &flow["depth"]), (&json!("completed"), &json!(depth)), "{flow:#}");
         if depth < 8 {
             let activity = flow["effects"][0]["receipt"]["activity"].as_str().expect("a change of an object is told");
-            let next = client.first_flow(&format!("?activity={activity}")).await;
+            let next = client.first_flow(&format!("activity={activity}")).await;
             let is_over = |flow: &Value| flow["status"] == "completed";
             flow = client.flow_until(next["id"].as_str().expect("an id"), is_over).await;
         }
     }
     assert_eq!(flow["effects"][0]["status"], "denied", "{flow:#}");
     assert!(flow["effects"][0]["last_error"].as_str().is_some_and(|rule| rule.starts_with("depth:")), "{flow:#}");
-    assert_eq!(client.flows("?object=Loop/round&limit=200").await.len(), 9);
+    assert_eq!(client.flows("object=Loop/round&limit=200").await.len(), 9);
     assert_eq!(client.get("/objects/Loop/round").await.expect(200)["n"], 8);
 }
 

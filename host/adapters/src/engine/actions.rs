@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use rosehip_core::{
-    event::{Current, Event, FlowCancelled, FlowRetried, SignalReceived, append_of},
+    event::{Current, Event, FlowCancelled, FlowRetried, FlowStarted, SignalReceived, append_of},
     flow::{FlowState, FlowSummary},
     ids::{ActivityId, EffectId, FlowId},
     limits::FLOW_SIGNALS,
@@ -78,10 +78,15 @@ impl Engine {
 
 impl EngineActions {
     /// Has a failed flow's failed nodes called again.
-    pub async fn retry(&self, flow: FlowId, by: Option<String>) -> Result<FlowSummary, ActionError> {
+    pub async fn retry(
+        &self,
+        flow: FlowId,
+        by: Option<String>,
+        reason: Option<String>,
+    ) -> Result<FlowSummary, ActionError> {
         self.act(flow, move |state, current| {
             state.status().on(FlowEvent::Retry)?;
-            Ok(vec![FlowRetried { flow, by: by.clone(), current: current()? }.into()])
+            Ok(vec![FlowRetried { flow, by: by.clone(), current: current()?, reason: reason.clone() }.into()])
         })
         .await
     }
@@ -139,18 +144,25 @@ impl EngineActions {
         flow: FlowId,
         effect: EffectId,
         by: Option<String>,
+        reason: Option<String>,
     ) -> Result<FlowSummary, ActionError> {
         self.act(flow, move |state, _| {
             let effect = state.effect(effect).ok_or(ActionError::NotFound)?;
-            Ok(vec![dispatch::redriven(flow, effect, by.clone())?])
+            Ok(vec![dispatch::redriven(flow, effect, by.clone(), reason.clone())?])
         })
         .await
     }
 
     /// Runs a flow's activity through its behavior as it stands now, as run `run` or the first free one after it.
-    pub async fn rerun(&self, flow: FlowId, run: u32) -> Result<FlowSummary, ActionError> {
+    pub async fn rerun(
+        &self,
+        flow: FlowId,
+        run: u32,
+        by: Option<String>,
+        reason: Option<String>,
+    ) -> Result<FlowSummary, ActionError> {
         let shared = Arc::clone(&self.shared);
-        self.to_the_end(async move { shared.rerun(flow, run).await }).await
+        self.to_the_end(async move { shared.rerun(flow, run, by, reason).await }).await
     }
 
     /// Decides on a flow's state, records what was decided and takes the flow on from there.
@@ -208,7 +220,13 @@ impl Shared {
         Err(ActionError::Refused("the flow changes too quickly; try again".to_owned()))
     }
 
-    async fn rerun(&self, flow: FlowId, run: u32) -> Result<FlowSummary, ActionError> {
+    async fn rerun(
+        &self,
+        flow: FlowId,
+        run: u32,
+        by: Option<String>,
+        reason: Option<String>,
+    ) -> Result<FlowSummary, ActionError> {
         let slot = self.load(flow)?.ok_or(ActionError::NotFound)?;
         let behavior = &slot.state.started.behavior;
         let installed = self.registry().now().get(behavior).cloned();
@@ -221,7 +239,8 @@ impl Shared {
         let activity = self.log.with(|log| activity_at(log, seq))?;
         let current = self.current(activity.object.as_ref(), None)?;
         for run in (run..).take(TRIES) {
-            let started = Arc::new(matching::start(seq, &activity, &installed, run, current.clone()));
+            let started = matching::start(seq, &activity, &installed, run, current.clone());
+            let started = Arc::new(FlowStarted { by: by.clone(), reason: reason.clone(), ..started });
             let now = SystemClock::now();
             let append = append_of(now, vec![Event::from(Arc::clone(&started))]);
             match self.writer().append(append).await {

@@ -15,7 +15,7 @@ use rosehip_core::{
     ids::EffectId,
     pipeline::{
         dispatch::{self, AttemptEnd},
-        walk::Allowed,
+        walk::{Allowed, NOTHING_COUNTED},
     },
     ports::{Driver as _, Next, Outgoing, Ticket},
     state::{EffectStatus, FlowStatus, Illegal},
@@ -212,10 +212,17 @@ impl Shared {
         let Some(module) = self.module(state.started.digest) else { return Ok(Todo::Attempt) };
         let installed = self.registry().now().get(&state.started.behavior).cloned();
         let now = installed.as_deref().map(|installed| &installed.grant);
-        let allowed = Allowed { declared: &module.effects, pinned: &state.started.grant, now };
+        let allowed = Allowed {
+            declared: &module.effects,
+            pinned: &state.started.grant,
+            now,
+            owner: &state.started.owner,
+            base_url: &self.base_url,
+            recorded: &NOTHING_COUNTED,
+        };
         let (kind, payload) = (&effect.effect.kind, &effect.effect.payload);
-        if let Err(rule) = allowed.permits(kind, payload) {
-            return dispatch::denied(flow, effect, rule).map(record);
+        if let Err(denial) = allowed.permits(kind, payload) {
+            return dispatch::denied(flow, effect, denial.to_string()).map(record);
         }
         if self.local_sink(kind).is_some() {
             return match self.loop_rule(state) {

@@ -12,6 +12,7 @@ mod actions;
 mod batches;
 mod changes;
 mod driver;
+mod hours;
 mod jobs;
 mod lanes;
 mod matcher;

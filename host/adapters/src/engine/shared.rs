@@ -27,6 +27,7 @@ use super::{
     activity_at,
     batches::Batches,
     driver,
+    hours::Hours,
     jobs::{Job, Jobs},
     lanes::{DispatchLimits, Lanes},
     recent::Recent,
@@ -101,6 +102,8 @@ pub struct EngineParts {
     pub concurrency: usize,
     /// Where effects are attempted.
     pub runtime: Handle,
+    /// The origin of ids, without a slash at its end.
+    pub base_url: String,
     /// What a destination of effects is spared.
     pub dispatch: DispatchLimits,
 }
@@ -135,6 +138,8 @@ pub(crate) struct Shared {
     pub(super) asks_again: AtomicBool,
     pub(super) recent: Recent,
     runners: [Box<dyn Runner>; 2],
+    pub(super) hours: Hours,
+    pub(super) base_url: String,
     registry: RwLock<Registry>,
     writer: OnceLock<Writer>,
     sinks: OnceLock<Sinks>,
@@ -153,6 +158,8 @@ impl Shared {
             Ok(())
         })?;
         let seq = parts.log.with::<_, EngineError>(|log| Ok(log.head()?.seq))?;
+        let minute = SystemClock::now().minute();
+        let hours = parts.views.with::<_, EngineError>(|views| Ok(Hours::of(views.recorded_around(minute)?)))?;
         Ok(Self {
             log: parts.log,
             views: parts.views,
@@ -171,6 +178,8 @@ impl Shared {
             batches: Batches::default(),
             asks_again: AtomicBool::new(false),
             recent: Recent::since(seq),
+            hours,
+            base_url: parts.base_url,
             registry: RwLock::new(registry),
             writer: OnceLock::new(),
             sinks: OnceLock::new(),

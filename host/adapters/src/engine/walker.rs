@@ -11,7 +11,7 @@ use rosehip_core::{
     event::{Event, FlowCompleted, FlowFailed, FlowResumed, FlowStarted, FlowSuspended, NodeError},
     flow::{FlowState, Step, next},
     log::{Draft, Expected},
-    pipeline::walk::{self, Allowed, Attempt},
+    pipeline::walk::{self, Allowed, Attempt, NOTHING_COUNTED},
     ports::ReadyCall,
     time::Timestamp,
 };
@@ -98,6 +98,7 @@ pub(super) struct Walk {
 /// What a walk knows of its flow beside its state.
 struct Surrounding<'a> {
     activity: &'a Activity,
+    base_url: &'a str,
     module: Arc<Behavior>,
     installed: Option<Arc<Installed>>,
     started: Arc<FlowStarted>,
@@ -109,6 +110,9 @@ impl Surrounding<'_> {
             declared: &self.module.effects,
             pinned: &self.started.grant,
             now: self.installed.as_deref().map(|installed| &installed.grant),
+            owner: &self.started.owner,
+            base_url: self.base_url,
+            recorded: &NOTHING_COUNTED,
         }
     }
 }
@@ -136,6 +140,7 @@ impl Shared {
         let missing = EngineError::Missing { what: "flow of a known module", seq: state.seq };
         let around = Surrounding {
             activity,
+            base_url: &self.base_url,
             module: self.module(state.started.digest).ok_or(missing)?,
             installed: self.registry().now().get(&state.started.behavior).cloned(),
             started: Arc::clone(&state.started),
@@ -229,7 +234,7 @@ impl Shared {
         let reports = self.runner(&around.module).run(&ready, &make, &|| begun.elapsed() < WALK_TIME);
         budget.calls += reports.len();
         for (ReadyCall { attempt, .. }, report) in ready.into_iter().zip(reports) {
-            let event = walk::conclude(state, attempt, report, around.allowed(), SystemClock::now());
+            let event = self.conclude_counted(state, attempt, report, around.allowed());
             walk.take(state, budget, event)?;
         }
         Ok(false)

@@ -3,15 +3,15 @@
 use std::collections::{BTreeMap, HashMap};
 
 use rosehip_core::{
+    activity::Cause,
     event::{Event, ObjectRevised, Record},
     flow::FlowSummary,
     ids::{ActivityId, Digest, FlowId},
-    state::EffectStatus,
 };
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::{
-    ViewError,
+    ViewError, effects,
     schema::{ENDED, OPEN, RESTS},
 };
 
@@ -32,6 +32,9 @@ pub(super) struct Batch<'a> {
     modules: HashMap<Digest, u64>,
     /// Flows that began through other flows, by the activity that began it all.
     roots: HashMap<ActivityId, u64>,
+    /// What made the activities of flows that began.
+    causes: HashMap<FlowId, Cause>,
+    minutes: effects::Minutes,
 }
 
 impl<'a> Batch<'a> {
@@ -42,6 +45,8 @@ impl<'a> Batch<'a> {
             activities: BTreeMap::new(),
             modules: HashMap::new(),
             roots: HashMap::new(),
+            causes: HashMap::new(),
+            minutes: effects::Minutes::new(),
         }
     }
 
@@ -80,6 +85,7 @@ impl<'a> Batch<'a> {
                 if started.depth > 0 {
                     *self.roots.entry(started.root.clone()).or_default() += 1;
                 }
+                self.causes.extend(started.cause.clone().map(|cause| (started.flow, cause)));
                 Ok(())
             }
             Event::BehaviorInstalled(_)
@@ -119,6 +125,7 @@ impl<'a> Batch<'a> {
                 (root.as_str(), flows),
             )?;
         }
+        effects::write_minutes(self.transaction, &self.minutes)?;
         for (seq, flow, rests) in self.flows.values() {
             let is_open = match !flow.status.is_final() || flow.effects.open() > 0 {
                 true if *rests && flow.effects.open() == 0 => RESTS,
@@ -126,8 +133,9 @@ impl<'a> Batch<'a> {
                 false => ENDED,
             };
             let object = flow.object.as_ref();
+            let cause = self.causes.get(&flow.id);
             self.execute(
-                "INSERT INTO flows VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+                "INSERT INTO flows VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
                  ON CONFLICT (seq) DO UPDATE SET status = excluded.status, is_open = excluded.is_open, row = excluded.row",
                 params![
                     seq,
@@ -140,22 +148,22 @@ impl<'a> Batch<'a> {
                     flow.activity.as_str(),
                     is_open,
                     serde_json::to_string(flow)?,
+                    flow.started_at.as_millis(),
+                    cause.map(|cause| cause.flow.to_string()),
+                    cause.map(|cause| cause.effect.to_string()),
                 ],
             )?;
         }
         Ok(())
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "two of the entries of flows say something of effects")]
     fn flow(&mut self, record: &Record, event: &Event) -> Result<(), ViewError> {
         let Some(id) = event.flow() else { return Ok(()) };
-        if let Event::NodeDone(done) = event {
-            let open = done.effects.iter().filter(|effect| effect.status != EffectStatus::Dispatched);
-            for effect in open {
-                self.execute(
-                    "INSERT OR REPLACE INTO effects VALUES (?1, ?2)",
-                    (effect.id.to_string(), id.to_string()),
-                )?;
-            }
+        match event {
+            Event::NodeDone(done) => effects::record(self.transaction, id, done)?,
+            Event::EffectChanged(change) => effects::change(self.transaction, record.seq, change)?,
+            _ => {}
         }
         if !self.flows.contains_key(&id) {
             let mut statement = self.transaction.prepare_cached("SELECT seq, row FROM flows WHERE id = ?1")?;
@@ -168,6 +176,9 @@ impl<'a> Batch<'a> {
         }
         if let Some((_, flow, rests)) = self.flows.get_mut(&id) {
             flow.apply(record.time, event);
+            if let Event::NodeDone(done) = event {
+                effects::count(&mut self.minutes, &flow.behavior, &done.effects, record.time);
+            }
             *rests = matches!(event, Event::FlowSuspended(_));
         }
         Ok(())

@@ -4,17 +4,21 @@
 //! does not: deleting the file, or a position that the log does not have, rebuilds them. They are written by one
 //! thread, behind the log's writer and never in its way, so reading one's own write waits for its `seq`.
 
+mod effects;
 mod fold;
 mod projector;
 mod queries;
 mod schema;
+#[cfg(test)]
+mod tests;
 
 use std::path::Path;
 
 use rosehip_core::{event::UnreadableEvent, ports::StoreError};
 
+pub use effects::{RecordedMinute, StuckEffect, StuckFilter};
 pub use projector::{Projector, ProjectorHandle, Tail};
-pub use queries::{ActivityPlace, FlowFilter, OpenFlow, SlugOwner, ViewReader};
+pub use queries::{ActivityPlace, ChildFlow, FlowFilter, OpenFlow, SlugOwner, ViewReader};
 
 /// Why views cannot be read or written.
 #[derive(Debug, thiserror::Error)]

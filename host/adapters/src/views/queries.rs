@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rosehip_core::{
     flow::FlowSummary,
-    ids::{Digest, FlowId},
+    ids::{Digest, EffectId, FlowId},
 };
 use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 
@@ -34,6 +34,21 @@ pub struct FlowFilter {
     pub owner: Option<String>,
     /// Only of this activity, by id.
     pub activity: Option<String>,
+    /// Only of these statuses; of any, where none are named.
+    pub statuses: Vec<&'static str>,
+    /// Only those that started at or after this moment, in milliseconds since the epoch.
+    pub from: Option<i64>,
+    /// Only those that started before this moment, in milliseconds since the epoch.
+    pub until: Option<i64>,
+}
+
+/// A flow that another one caused, and the effect that did.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ChildFlow {
+    /// Its list item.
+    pub summary: FlowSummary,
+    /// The effect of the causing flow.
+    pub effect: Option<EffectId>,
 }
 
 /// Where an activity stands in the log.
@@ -102,31 +117,32 @@ impl ViewReader {
 
     /// Flows, newest first, with the `seq` that a next page begins before.
     pub fn flows(&self, filter: &FlowFilter, limit: usize) -> Result<Vec<(u64, FlowSummary)>, ViewError> {
-        let mut sql = "SELECT seq, row FROM flows WHERE seq < ?".to_owned();
-        let before = bound(filter.before);
-        let mut values: Vec<&dyn ToSql> = vec![&before];
-        let columns = [
-            ("status", &filter.status),
-            ("behavior", &filter.behavior),
-            ("owner", &filter.owner),
-            ("activity", &filter.activity),
-        ];
-        for (column, wanted) in columns {
-            if let Some(wanted) = wanted {
-                sql.push_str(" AND ");
-                sql.push_str(column);
-                sql.push_str(" = ?");
-                values.push(wanted);
-            }
+        let (conditions, mut values) = filter.sql();
+        let sql = format!("SELECT seq, row FROM flows WHERE {conditions} ORDER BY seq DESC LIMIT ?");
+        values.push(Box::new(i64::try_from(limit).unwrap_or(i64::MAX)));
+        self.rows(&sql, rusqlite::params_from_iter(values))
+    }
+
+    /// How many flows there are.
+    pub fn count_flows(&self, filter: &FlowFilter) -> Result<u64, ViewError> {
+        let (conditions, values) = filter.sql();
+        let mut statement =
+            self.connection.prepare_cached(&format!("SELECT count(*) FROM flows WHERE {conditions}"))?;
+        Ok(statement.query_row(rusqlite::params_from_iter(values), |row| row.get(0))?)
+    }
+
+    /// Flows that a flow caused, oldest first.
+    pub fn children(&self, flow: &str, limit: usize) -> Result<Vec<ChildFlow>, ViewError> {
+        let sql = "SELECT row, cause_effect FROM flows WHERE cause = ?1 ORDER BY seq LIMIT ?2";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut rows = statement.query(params![flow, limit])?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            let text = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
+            let effect = row.get::<_, Option<String>>(1)?.and_then(|effect| effect.parse().ok());
+            found.push(ChildFlow { summary: serde_json::from_str(text)?, effect });
         }
-        let article = filter.object.as_ref().map(|object| format!("Article/{object}"));
-        if let (Some(object), Some(article)) = (&filter.object, &article) {
-            sql.push_str(" AND (object IN (?, ?) OR slug = ?)");
-            values.extend::<[&dyn ToSql; 3]>([object, article, object]);
-        }
-        sql.push_str(" ORDER BY seq DESC LIMIT ?");
-        values.push(&limit);
-        self.rows(&sql, values.as_slice())
+        Ok(found)
     }
 
     /// A flow by its id or the beginning of it; none where several begin so.
@@ -211,6 +227,10 @@ impl ViewReader {
         Ok(counts.collect::<Result<_, _>>()?)
     }
 
+    pub(super) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
     fn seqs(&self, sql: &str) -> Result<Vec<u64>, ViewError> {
         let mut statement = self.connection.prepare_cached(sql)?;
         let seqs = statement.query_map([], |row| row.get(0))?;
@@ -236,6 +256,44 @@ impl ViewReader {
             found.push((row.get(0)?, serde_json::from_str(text)?));
         }
         Ok(found)
+    }
+}
+
+impl FlowFilter {
+    /// The conditions with the values of their question marks.
+    fn sql(&self) -> (String, Vec<Box<dyn ToSql>>) {
+        let mut sql = "seq < ?".to_owned();
+        let mut values: Vec<Box<dyn ToSql>> = vec![Box::new(bound(self.before))];
+        let columns = [
+            (" AND status = ?", &self.status),
+            (" AND behavior = ?", &self.behavior),
+            (" AND owner = ?", &self.owner),
+            (" AND activity = ?", &self.activity),
+        ];
+        for (condition, wanted) in columns {
+            if let Some(wanted) = wanted {
+                sql.push_str(condition);
+                values.push(Box::new(wanted.clone()));
+            }
+        }
+        if let Some(object) = &self.object {
+            sql.push_str(" AND (object IN (?, ?) OR slug = ?)");
+            for name in [object.clone(), format!("Article/{object}"), object.clone()] {
+                values.push(Box::new(name));
+            }
+        }
+        if !self.statuses.is_empty() {
+            let marks = vec!["?"; self.statuses.len()].join(", ");
+            sql = format!("{sql} AND status IN ({marks})");
+            values.extend(self.statuses.iter().map(|status| -> Box<dyn ToSql> { Box::new(*status) }));
+        }
+        for (condition, moment) in [(" AND started >= ?", self.from), (" AND started < ?", self.until)] {
+            if let Some(moment) = moment {
+                sql.push_str(condition);
+                values.push(Box::new(moment));
+            }
+        }
+        (sql, values)
     }
 }
 

@@ -18,9 +18,9 @@ pub(super) const OPEN: u8 = 1;
 pub(super) const RESTS: u8 = 2;
 
 /// Raised whenever a table or a fold changes: older views are rebuilt, not migrated.
-const VERSION: u32 = 4;
+const VERSION: u32 = 5;
 
-const TABLES: &str = "
+pub(super) const TABLES: &str = "
 CREATE TABLE position(id INTEGER PRIMARY KEY CHECK (id = 1), seq INTEGER NOT NULL, hash TEXT NOT NULL) STRICT;
 INSERT INTO position VALUES (1, 0, '');
 CREATE TABLE objects(
@@ -39,16 +39,25 @@ CREATE INDEX activities_by_cid ON activities(cid);
 CREATE INDEX activities_unmatched ON activities(seq) WHERE matched_by IS NULL;
 CREATE TABLE flows(
     seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, status TEXT NOT NULL, behavior TEXT NOT NULL, object TEXT,
-    slug TEXT, owner TEXT NOT NULL, activity TEXT NOT NULL, is_open INTEGER NOT NULL, row TEXT NOT NULL
+    slug TEXT, owner TEXT NOT NULL, activity TEXT NOT NULL, is_open INTEGER NOT NULL, row TEXT NOT NULL,
+    started INTEGER NOT NULL, cause TEXT, cause_effect TEXT
 ) STRICT;
 CREATE INDEX flows_by_status ON flows(status, seq);
 CREATE INDEX flows_by_behavior ON flows(behavior, seq);
 CREATE INDEX flows_by_object ON flows(object, seq);
 CREATE INDEX flows_by_activity ON flows(activity, seq);
+CREATE INDEX flows_by_cause ON flows(cause, seq) WHERE cause IS NOT NULL;
 CREATE INDEX flows_open ON flows(is_open, seq) WHERE is_open > 0;
 CREATE TABLE modules(digest TEXT PRIMARY KEY, flows INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE roots(root TEXT PRIMARY KEY, flows INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-CREATE TABLE effects(id TEXT PRIMARY KEY, flow TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE effects(
+    id TEXT PRIMARY KEY, flow TEXT NOT NULL, kind TEXT NOT NULL, destination TEXT, stuck TEXT, stuck_at INTEGER, error TEXT
+) STRICT, WITHOUT ROWID;
+CREATE INDEX effects_stuck ON effects(stuck_at) WHERE stuck_at IS NOT NULL;
+CREATE TABLE recorded_minutes(
+    behavior TEXT NOT NULL, kind TEXT NOT NULL, minute INTEGER NOT NULL, count INTEGER NOT NULL,
+    PRIMARY KEY (behavior, kind, minute)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE behavior_entries(seq INTEGER PRIMARY KEY) STRICT;
 ";
 

@@ -314,3 +314,65 @@ fn a_disabled_behavior_starts_nothing_and_says_so() {
     let matched = matching(9, &activity, &log.registry.now(), None);
     assert_eq!((matched.flows.len(), matched.matched.not[&name][0].rule.as_str()), (0, "disabled"));
 }
+
+#[test]
+fn a_transition_that_does_not_fit_is_told_by_what_was_expected_and_found() {
+    let before = article(Some(json!({"status": "draft"})), json!({"status": "published"}));
+    let message = |transition: Value| {
+        let mut manifest = valid();
+        manifest["triggers"] = json!([{"on": "Create", "object": "Article", "transition": transition}]);
+        let behavior = Behavior::parse(&manifest.to_string()).expect("valid");
+        behavior.triggers[0].matches(&before).expect_err("another transition").message
+    };
+    for (transition, text) in [
+        (json!({"field": "status", "from": "archived"}), r#"status: from "archived" expected, was "draft""#),
+        (json!({"field": "status", "from": null}), r#"status: from nothing expected, was "draft""#),
+        (
+            json!({"field": "status", "from": "a", "to": "b"}),
+            r#"status: from "a" expected, was "draft"; to "b" expected, was "published""#,
+        ),
+        (json!({"field": "category"}), "category did not change"),
+    ] {
+        assert_eq!(message(transition.clone()), text, "{transition}");
+    }
+    let long = message(json!({"field": "status", "to": "x".repeat(500)}));
+    assert!(long.chars().count() < 200, "{long}");
+}
+
+#[test]
+fn a_trigger_reads_as_a_sentence() {
+    for (trigger, text) in [
+        (json!({"on": "Create", "object": "Article"}), "Create of Article"),
+        (json!({"on": "Follow", "object": "Person", "box": "inbox"}), "Follow of Person, in the inbox"),
+        (
+            json!({"on": "Update", "object": "Order", "transition": {"field": "status", "to": "paid"}, "filter": "true"}),
+            "Update of Order, when status becomes paid, where true",
+        ),
+        (
+            json!({"on": "Update", "object": "Order", "transition": {"field": "total", "from": 1, "to": 2}}),
+            "Update of Order, when total goes from 1 to 2",
+        ),
+    ] {
+        let document: super::TriggerDocument = serde_json::from_value(trigger).expect("a trigger");
+        assert_eq!(document.to_string(), text);
+    }
+}
+
+#[test]
+fn very_many_triggers_leave_few_reasons() {
+    let mut log = Log::default();
+    for n in 0..40 {
+        let mut manifest = valid();
+        manifest["triggers"] = json!(vec![json!({"on": "Delete", "object": "Article"}); 100]);
+        let behavior = Behavior::parse(&manifest.to_string()).expect("valid");
+        let name: crate::ids::BehaviorName = format!("many-{n}").parse().expect("a name");
+        let digest = Digest::of(b"many");
+        log.add(BehaviorInstalled { name, digest, manifest: behavior.manifest, by: None, enabled: true });
+    }
+    let matched = matching(99, &article(None, json!({"status": "published"})), &log.registry.now(), None).matched;
+    let reasons: usize = matched.not.values().map(Vec::len).sum();
+    assert!((2_000..2_100).contains(&reasons), "{reasons}");
+    assert_eq!(matched.not.len(), 40, "each behavior has a reason");
+    let last = matched.not.values().next_back().and_then(|reasons| reasons.last()).expect("a reason");
+    assert_eq!((last.rule.as_str(), last.message.as_str()), ("more", "99 more triggers did not match either"));
+}

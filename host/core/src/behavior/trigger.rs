@@ -1,5 +1,7 @@
 //! Triggers: patterns over activities, and why one did not match.
 
+use std::fmt;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -8,6 +10,7 @@ use super::{Filter, ManifestError};
 use crate::{
     activity::Activity,
     ids::{BoxName, TypeName},
+    object::Transition,
 };
 
 /// A trigger as the manifest writes it.
@@ -27,6 +30,32 @@ pub struct TriggerDocument {
     /// A CEL expression over `activity`, `object` and `transitions` that must be true.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub filter: Option<String>,
+}
+
+/// What starts a behavior, in words.
+impl fmt::Display for TriggerDocument {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of {}", self.on, self.object)?;
+        if let Some(TransitionDocument { field, from, to }) = &self.transition {
+            match (from, to) {
+                (None, None) => write!(f, ", when {field} changes")?,
+                (None, Some(to)) => write!(f, ", when {field} becomes {}", plain(to))?,
+                (Some(from), None) => write!(f, ", when {field} is no longer {}", plain(from))?,
+                (Some(from), Some(to)) => write!(f, ", when {field} goes from {} to {}", plain(from), plain(to))?,
+            }
+        }
+        match self.r#box {
+            Some(TriggerBox::Inbox) => f.write_str(", in the inbox")?,
+            Some(TriggerBox::Outbox) => f.write_str(", in the outbox")?,
+            Some(TriggerBox::Any) => f.write_str(", in either box")?,
+            None => {}
+        }
+        self.filter.as_ref().map_or(Ok(()), |filter| write!(f, ", where {filter}"))
+    }
+}
+
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 /// A change that a trigger asks for.
@@ -142,6 +171,16 @@ impl Trigger {
     }
 }
 
+/// A value as JSON, of a long one the beginning.
+fn quoted(value: &Value) -> String {
+    const MOST_CHARS: usize = 80;
+    let text = if value.is_null() { "nothing".to_owned() } else { value.to_string() };
+    match text.char_indices().nth(MOST_CHARS) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}
+
 impl TransitionDocument {
     fn found_in(&self, activity: &Activity) -> Result<(), WhyNot> {
         let wanted = |side: &Option<Value>, value: &Value| side.as_ref().is_none_or(|side| side == value);
@@ -152,8 +191,15 @@ impl TransitionDocument {
         if changes.any(|change| wanted(&self.from, &change.from) && wanted(&self.to, &change.to)) {
             return Ok(());
         }
-        let side = |side: &Option<Value>| side.as_ref().map_or_else(|| "any".to_owned(), Value::to_string);
-        let message = format!("{} changed otherwise than {} to {}", self.field, side(&self.from), side(&self.to));
-        Err(WhyNot::new("transition", message))
+        let sides = |change: &Transition| {
+            let side = |name: &str, side: &Option<Value>, was: &Value| {
+                let expected = side.as_ref().filter(|expected| *expected != was)?;
+                Some(format!("{name} {} expected, was {}", quoted(expected), quoted(was)))
+            };
+            let sides = [side("from", &self.from, &change.from), side("to", &self.to, &change.to)];
+            sides.into_iter().flatten().collect::<Vec<_>>().join("; ")
+        };
+        let found = activity.transitions.iter().find(|change| change.field == self.field).map(sides);
+        Err(WhyNot::new("transition", format!("{}: {}", self.field, found.unwrap_or_default())))
     }
 }

@@ -64,6 +64,12 @@ pub struct FlowStarted {
     pub root: ActivityId,
     /// The object's standing now.
     pub current: Option<Current>,
+    /// Who had it run again, where a person did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// A node, or one item of an `each`, was called to success.
@@ -323,6 +329,9 @@ pub struct FlowRetried {
     pub by: Option<String>,
     /// The object's standing now.
     pub current: Option<Current>,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// An effect went from one status to another.
@@ -353,4 +362,7 @@ pub struct EffectChanged {
     /// Who asked for it, where a person did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
+    /// Why that person did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }

@@ -105,9 +105,15 @@ pub fn cancelled(flow: FlowId, effect: &EffectState, by: Option<String>) -> Resu
 }
 
 /// An effect that someone wants tried again.
-pub fn redriven(flow: FlowId, effect: &EffectState, by: Option<String>) -> Result<Event, Illegal> {
+pub fn redriven(
+    flow: FlowId,
+    effect: &EffectState,
+    by: Option<String>,
+    reason: Option<String>,
+) -> Result<Event, Illegal> {
     change(flow, effect, EffectEvent::Redrive, |change| {
         change.by = by;
+        change.reason = reason;
         change.delay_ms = Some(0);
     })
 }
@@ -130,6 +136,7 @@ fn change(
         delay_ms: None,
         receipt: None,
         by: None,
+        reason: None,
     };
     fill(&mut changed);
     Ok(changed.into())

@@ -7,7 +7,7 @@ use crate::{
     behavior::{Installed, Standing, WhyNot},
     event::{ActivityMatched, Current, FlowStarted},
     ids::FlowId,
-    limits::FLOW_DEPTH,
+    limits::{FLOW_DEPTH, MATCH_REASONS},
 };
 
 /// What an activity starts.
@@ -23,10 +23,19 @@ pub struct Matched {
 pub fn matching(seq: u64, activity: &Activity, standing: &Standing, current: Option<&Current>) -> Matched {
     let mut flows = Vec::new();
     let mut not = BTreeMap::new();
+    let mut told = 0;
     for installed in standing.values() {
         match why_not(activity, installed) {
             None => flows.push(Arc::new(start(seq, activity, installed, 1, current.cloned()))),
-            Some(reasons) => {
+            Some(mut reasons) => {
+                // Very many triggers must not make an entry that nobody can hold; each behavior has one reason at least.
+                let room = MATCH_REASONS.saturating_sub(told).max(1);
+                if reasons.len() > room {
+                    let left = reasons.len() - room;
+                    reasons.truncate(room);
+                    reasons.push(WhyNot::new("more", format!("{left} more triggers did not match either")));
+                }
+                told += reasons.len();
                 not.insert(installed.name.clone(), reasons);
             }
         }
@@ -51,14 +60,13 @@ pub fn why_not(activity: &Activity, installed: &Installed) -> Option<Vec<WhyNot>
         let message = format!("{} flows led to this activity, one through the other", activity.depth);
         return Some(vec![WhyNot::new("depth", message)]);
     }
-    let mut reasons = Vec::new();
-    for trigger in &installed.behavior.triggers {
-        match trigger.matches(activity) {
-            Ok(()) => return None,
-            Err(reason) => reasons.push(reason),
-        }
-    }
-    Some(reasons)
+    let reasons = why_none(activity, installed);
+    (reasons.len() == installed.behavior.triggers.len()).then_some(reasons)
+}
+
+/// Why each trigger did not match, in order, up to the first that did.
+pub fn why_none(activity: &Activity, installed: &Installed) -> Vec<WhyNot> {
+    installed.behavior.triggers.iter().map_while(|trigger| trigger.matches(activity).err()).collect()
 }
 
 /// The start of a flow, pinned to what the behavior is bound to.
@@ -83,5 +91,7 @@ pub fn start(seq: u64, activity: &Activity, installed: &Installed, run: u32, cur
         depth: activity.depth,
         root: activity.root.clone(),
         current,
+        by: None,
+        reason: None,
     }
 }

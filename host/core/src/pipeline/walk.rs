@@ -1,12 +1,15 @@
 //! A flow walks its DAG: what a step means as events, given what the guest answered.
 
-use std::{borrow::Cow, collections::BTreeSet};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use serde_json::{Value, json};
 
 use crate::{
     activity::Activity,
-    behavior::{Grant, NodeIndex, NodeWork, Wait},
+    behavior::{Asked, Denial, Grant, NodeIndex, NodeWork, Wait},
     call::{self, Call, Outcome, RequestedEffect},
     effect::{Effect, check_payload, is_carried_out_by_recording},
     event::{
@@ -15,7 +18,7 @@ use crate::{
     },
     flow::{Calls, FlowState},
     guest::{GuestFailure, GuestReport, Surroundings},
-    ids::EffectId,
+    ids::{ActorName, EffectId},
     json,
     limits::{
         CALL_EFFECTS, CAUTIOUS_ATTEMPTS, EACH_ITEMS, FLOW_EFFECTS, FLOW_WEIGHT, GUEST_INPUT_BYTES, GUEST_MESSAGE_BYTES,
@@ -33,13 +36,35 @@ pub struct Allowed<'a> {
     pub pinned: &'a Grant,
     /// What the operator grants now, where the behavior still stands.
     pub now: Option<&'a Grant>,
+    /// The actor as whom the flow runs.
+    pub owner: &'a ActorName,
+    /// The origin of ids, without a slash at its end.
+    pub base_url: &'a str,
+    /// How many effects of a kind the behavior recorded in the hour before, of the kinds that are counted. Before an
+    /// attempt it is empty: what is recorded was counted then.
+    pub recorded: &'a BTreeMap<String, u64>,
 }
 
+/// What [`Allowed::recorded`] is where nothing is to be counted.
+pub static NOTHING_COUNTED: BTreeMap<String, u64> = BTreeMap::new();
+
 impl Allowed<'_> {
+    /// The kinds of which either grant allows only so many in an hour.
+    pub fn counted_kinds(&self) -> impl Iterator<Item = &str> {
+        self.pinned.counted_kinds().chain(self.now.into_iter().flat_map(Grant::counted_kinds))
+    }
+
     /// Whether an effect may be carried out; else the rule that denies it. The narrower grant wins.
-    pub fn permits(&self, kind: &str, payload: &Value) -> Result<(), String> {
-        self.pinned.permits(self.declared, kind, payload)?;
-        self.now.map_or(Ok(()), |grant| grant.permits(self.declared, kind, payload))
+    pub fn permits(&self, kind: &str, payload: &Value) -> Result<(), Denial> {
+        self.permits_after(kind, payload, 0)
+    }
+
+    /// The same after `more` effects of the kind that are about to be recorded.
+    fn permits_after(&self, kind: &str, payload: &Value, more: u64) -> Result<(), Denial> {
+        let asked = Asked { kind, payload, owner: self.owner, base_url: self.base_url };
+        let recorded = self.recorded.get(kind).map(|recorded| recorded + more);
+        self.pinned.permits(self.declared, asked, recorded)?;
+        self.now.map_or(Ok(()), |grant| grant.permits(self.declared, asked, recorded))
     }
 }
 
@@ -245,7 +270,7 @@ fn accept(
         check_payload(&requested.kind, &requested.payload)
             .map_err(|error| refuse("effect-payload", format!("effects/{ordinal}/{error}")))?;
         let RequestedEffect { kind, payload } = requested;
-        let (status, receipt) = verdict(&kind, &payload, allowed, now);
+        let (status, receipt) = verdict(&kind, &payload, allowed, recorded_among(&effects, &kind, allowed), now);
         let id = EffectId::derive(flow.id(), &node.id, attempt.item, ordinal);
         let (node, item) = (node.id.clone(), attempt.item);
         effects.push(Effect { id, node, item, ordinal, kind, payload, status, receipt });
@@ -253,10 +278,26 @@ fn accept(
     Ok((outcome, effects))
 }
 
-/// How an effect is recorded: denied where manifest or grant forbid it, carried out where recording does that.
-fn verdict(kind: &str, payload: &Value, allowed: Allowed<'_>, now: Timestamp) -> (EffectStatus, Option<Value>) {
-    match allowed.permits(kind, payload) {
-        Err(rule) => (EffectStatus::Denied, Some(json!({ "rule": rule }))),
+/// Effects of a kind that this call is about to record, where the kind is counted.
+fn recorded_among(effects: &[Effect], kind: &str, allowed: Allowed<'_>) -> u64 {
+    if !allowed.recorded.contains_key(kind) {
+        return 0;
+    }
+    let counts = |effect: &&Effect| effect.kind == kind && effect.status != EffectStatus::Denied;
+    effects.iter().filter(counts).count() as u64
+}
+
+/// How an effect is recorded: denied where manifest or grant forbid it, carried out where recording does that. `more` are
+/// the effects of its kind that the same call records before it.
+fn verdict(
+    kind: &str,
+    payload: &Value,
+    allowed: Allowed<'_>,
+    more: u64,
+    now: Timestamp,
+) -> (EffectStatus, Option<Value>) {
+    match allowed.permits_after(kind, payload, more) {
+        Err(denial) => (EffectStatus::Denied, Some(json!({ "rule": denial.to_string() }))),
         Ok(()) if is_carried_out_by_recording(kind) => (EffectStatus::Dispatched, Some(json!({ "at": now }))),
         Ok(()) => (EffectStatus::Recorded, None),
     }

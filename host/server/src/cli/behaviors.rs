@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 use super::{
     Context, DataDir,
     exit::Failure,
-    grants::{GrantChange, MemoryChange, policy, policy_text, regrant, say_what_is_missing},
+    grants::{GrantChange, MemoryChange, Narrowing, policy_text, regrant, say_what_is_missing},
     output::{Table, bold, plain, print, print_json, say},
     wire::{self, Behavior, Candidate, Installation},
 };
@@ -72,6 +72,8 @@ Examples:
 Examples:
   rosehip behaviors grant publish email
   rosehip behaviors grant publish notify=log,team     only to these channels
+  rosehip behaviors grant hooks webhook --host '*.example.org' --per-hour 100
+  rosehip behaviors grant replies activity --actor site --audience followers
   rosehip behaviors grant thumbnails --memory 256")]
     Grant {
         /// The behavior.
@@ -79,6 +81,8 @@ Examples:
         /// Kinds of effect, each perhaps narrowed to channels.
         #[arg(required_unless_present = "memory", value_name = "KIND[=CHANNEL,…]")]
         kinds: Vec<String>,
+        #[command(flatten)]
+        narrowing: Narrowing,
         /// Memory of a call, from 64 MiB, which every behavior has, to 256.
         #[arg(long, value_name = "MIB")]
         memory: Option<u32>,
@@ -187,8 +191,8 @@ impl Prepared {
             Behaviors::Config(Config { name, action: Some(ConfigAction::Set { file }) }) => {
                 Self::SetConfig { name, config: object(&file, &read(&file)?)? }
             }
-            Behaviors::Grant { name, kinds, memory } => {
-                let given = kinds.iter().map(|kind| policy(kind)).collect::<Result<_, _>>()?;
+            Behaviors::Grant { name, kinds, narrowing, memory } => {
+                let given = narrowing.of(&kinds)?;
                 let memory = memory.map_or(MemoryChange::Kept, MemoryChange::Given);
                 Self::Regrant { name, change: GrantChange { given, taken: BTreeSet::new(), memory } }
             }

@@ -72,6 +72,11 @@ fn line_of(error: &anyhow::Error) -> String {
     line.lines().map(str::trim).collect::<Vec<_>>().join(" ")
 }
 
+/// Whether a host answered that what was named is not there.
+pub(super) fn is_not_found(error: &ClientError) -> bool {
+    matches!(error, ClientError::Refused { status: StatusCode::NOT_FOUND, .. })
+}
+
 fn exit_of(error: &anyhow::Error) -> Exit {
     if let Some(failure) = error.downcast_ref::<Failure>() {
         return failure.exit;

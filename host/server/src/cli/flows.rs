@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::{
     Context, DataDir,
+    bulk::{Meant, Which, act_on_all},
     exit::Failure,
     output::{Table, bold, cut, plain, print, print_json, say},
     tree,
@@ -21,6 +22,18 @@ const SHORT: usize = 12;
 
 /// How long a tail waits before it comes back to a host that went away.
 const BEFORE_COMING_BACK: Duration = Duration::from_secs(1);
+
+const RETRY_EXAMPLES: &str = "\
+Examples:
+  rosehip flows retry k3v7wqzj
+  rosehip flows retry --behavior publish --dry-run     counts the failed ones
+  rosehip flows retry --behavior publish --reason 'the mail server is back'";
+
+const CANCEL_EXAMPLES: &str = "\
+Examples:
+  rosehip flows cancel k3v7wqzj --reason 'not wanted any more'
+  rosehip flows cancel --status suspended --older-than P7D
+  rosehip flows cancel --all --dry-run";
 
 /// List, show and act on flows.
 #[derive(Debug, Subcommand)]
@@ -38,23 +51,13 @@ pub(super) enum Flows {
         flow: Option<String>,
     },
     /// Call the failed nodes of a failed flow again, with the module and config it is pinned to.
-    Retry {
-        /// The flow's id, or the beginning of it.
-        flow: String,
-    },
+    #[command(after_help = RETRY_EXAMPLES)]
+    Retry(Which),
     /// Run the flow's activity again, with the behavior as it stands now.
-    Rerun {
-        /// The flow's id, or the beginning of it.
-        flow: String,
-    },
+    Rerun(Which),
     /// End a flow and call off what it has not done yet.
-    Cancel {
-        /// The flow's id, or the beginning of it.
-        flow: String,
-        /// Why, for those who read the flow later.
-        #[arg(long)]
-        reason: Option<String>,
-    },
+    #[command(after_help = CANCEL_EXAMPLES)]
+    Cancel(Which),
     /// Send a flow the signal that one of its nodes waits for.
     #[command(after_help = "\
 Examples:
@@ -105,6 +108,9 @@ pub(super) struct Ls {
 impl Flows {
     pub(super) async fn run(self, context: &Context) -> anyhow::Result<()> {
         let payload = if let Self::Signal { payload, .. } = &self { parse_payload(payload)? } else { Value::Null };
+        if let Self::Retry(which) | Self::Rerun(which) | Self::Cancel(which) = &self {
+            which.meant()?;
+        }
         let client = context.client(DataDir::MustExist).await?;
         let result = self.ask(&client, payload, context.json).await;
         client.close().await;
@@ -119,9 +125,9 @@ impl Flows {
                 if as_json { print_json(&answer) } else { show(&answer) }
             }
             Self::Tail { flow } => tail(client, flow.as_deref(), as_json).await,
-            Self::Retry { flow } => act(client, &flow, "retry", json!({}), as_json).await,
-            Self::Rerun { flow } => act(client, &flow, "rerun", json!({}), as_json).await,
-            Self::Cancel { flow, reason } => act(client, &flow, "cancel", json!({"reason": reason}), as_json).await,
+            Self::Retry(which) => act_on(client, &which, "retry", as_json).await,
+            Self::Rerun(which) => act_on(client, &which, "rerun", as_json).await,
+            Self::Cancel(which) => act_on(client, &which, "cancel", as_json).await,
             Self::Signal { flow, name, .. } => {
                 act(client, &flow, "signal", json!({"name": name, "payload": payload}), as_json).await
             }
@@ -172,6 +178,17 @@ fn show(answer: &Value) -> anyhow::Result<()> {
     let flow: Flow = wire::read(answer)?;
     let ended = flow.finished_at.as_deref().map(|at| format!(", finished {at}")).unwrap_or_default();
     print(&format!("{}\nstarted {}{ended}\n", tree::draw(&flow), flow.started_at))
+}
+
+/// Acts on the flow that is named, or on all that filters find.
+async fn act_on(client: &Client, which: &Which, action: &str, as_json: bool) -> anyhow::Result<()> {
+    match which.meant()? {
+        Meant::One(flow) => act(client, &flow, action, json!({"reason": which.manner.reason}), as_json).await,
+        Meant::Filter(filter) => {
+            let body = json!({"action": action, "filter": filter});
+            act_on_all(client, &["flows", "bulk"], body, &which.manner, "flows", as_json).await
+        }
+    }
 }
 
 /// Acts on a flow and says what became of it. A rerun's new flow is its result.

@@ -1,7 +1,8 @@
 //! What `rosehip behaviors grant` and `revoke` change, and how grants are written.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fmt::Display, str::FromStr};
 
+use clap::Args;
 use rosehip_core::behavior::{Grant, Policy};
 use serde_json::json;
 
@@ -21,7 +22,56 @@ pub(super) fn policy(text: &str) -> Result<Policy, Failure> {
     if kind.is_empty() || channels.as_ref().is_some_and(|channels| channels.contains("")) {
         return Err(Failure::usage(format!("{text:?} is neither KIND nor KIND=CHANNEL,…")));
     }
-    Ok(Policy { kind: kind.to_owned(), channels })
+    Ok(Policy { channels, ..Policy::of(kind) })
+}
+
+/// What narrows the one kind that is granted.
+#[derive(Debug, Args)]
+pub(super) struct Narrowing {
+    /// A channel that a notify may name; give it once for each.
+    #[arg(long = "channel", value_name = "CHANNEL")]
+    channels: Vec<String>,
+    /// A host that a webhook may call, or a domain that an email may go to: HOST, *.HOST, or either with :PORT.
+    #[arg(long = "host", value_name = "HOST")]
+    hosts: Vec<String>,
+    /// An actor of this host as whom the behavior may act.
+    #[arg(long = "actor", value_name = "NAME")]
+    actors: Vec<String>,
+    /// Whom an activity may address: public, followers, an actor's URL, or a host as above.
+    #[arg(long = "audience", value_name = "AUDIENCE")]
+    audiences: Vec<String>,
+    /// How many effects of the kind may be recorded in any one hour.
+    #[arg(long, value_name = "N")]
+    per_hour: Option<u64>,
+}
+
+impl Narrowing {
+    /// The kinds that are given, narrowed; only one kind can be.
+    pub(super) fn of(self, kinds: &[String]) -> Result<Vec<Policy>, Failure> {
+        let mut given: Vec<_> = kinds.iter().map(|kind| policy(kind)).collect::<Result<_, _>>()?;
+        let lists = [&self.channels, &self.hosts, &self.actors, &self.audiences];
+        if lists.iter().all(|list| list.is_empty()) && self.per_hour.is_none() {
+            return Ok(given);
+        }
+        let [only] = given.as_mut_slice() else {
+            return Err(Failure::usage("what narrows a grant is given with exactly one kind"));
+        };
+        if !self.channels.is_empty() {
+            only.channels.get_or_insert_default().extend(self.channels);
+        }
+        only.hosts = parsed("--host", &self.hosts)?;
+        only.actors = parsed("--actor", &self.actors)?;
+        only.audiences = parsed("--audience", &self.audiences)?;
+        only.per_hour = self.per_hour;
+        Ok(given)
+    }
+}
+
+/// The values of an option; none where it was not given.
+fn parsed<T: FromStr<Err: Display> + Ord>(option: &str, texts: &[String]) -> Result<Option<BTreeSet<T>>, Failure> {
+    let read = |text: &String| text.parse().map_err(|error| Failure::usage(format!("{option}: {error}")));
+    let values = texts.iter().map(read).collect::<Result<BTreeSet<T>, _>>()?;
+    Ok(Some(values).filter(|values| !values.is_empty()))
 }
 
 /// What becomes of the memory that is granted.
@@ -80,12 +130,26 @@ pub(super) async fn regrant(client: &Client, name: &str, change: GrantChange, as
 
 /// As it is given on the command line.
 pub(super) fn policy_text(policy: &Policy) -> String {
-    match &policy.channels {
-        None => policy.kind.clone(),
-        Some(channels) => {
-            format!("{}={}", policy.kind, channels.iter().map(String::as_str).collect::<Vec<_>>().join(","))
-        }
+    let mut text = policy.kind.clone();
+    if let Some(channels) = &policy.channels {
+        text.push('=');
+        text.push_str(&channels.iter().map(String::as_str).collect::<Vec<_>>().join(","));
     }
+    text.push_str(&options("--host", policy.hosts.as_ref()));
+    text.push_str(&options("--actor", policy.actors.as_ref()));
+    text.push_str(&options("--audience", policy.audiences.as_ref()));
+    if let Some(most) = policy.per_hour {
+        text = format!("{text} --per-hour {most}");
+    }
+    text
+}
+
+fn options<T: Display>(option: &str, values: Option<&BTreeSet<T>>) -> String {
+    // No option says that nothing is granted.
+    if values.is_some_and(BTreeSet::is_empty) {
+        return format!(" {option} (none)");
+    }
+    values.into_iter().flatten().map(|value| format!(" {option} {value}")).collect::<Vec<_>>().concat()
 }
 
 fn memory_text(grant: &Grant) -> String {
@@ -115,6 +179,24 @@ mod tests {
         for bad in ["", "=log", "notify=", "notify=log,,team"] {
             assert!(policy(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_kind_is_narrowed_by_options() {
+        let narrowing = |host: &str| Narrowing {
+            channels: Vec::new(),
+            hosts: vec![host.to_owned(), "b.example:8443".to_owned()],
+            actors: vec!["site".to_owned()],
+            audiences: Vec::new(),
+            per_hour: Some(5),
+        };
+        let given = narrowing("*.a.example").of(&["webhook".to_owned()]).expect("a policy");
+        assert_eq!(
+            policy_text(&given[0]),
+            "webhook --host *.a.example --host b.example:8443 --actor site --per-hour 5"
+        );
+        assert!(narrowing("https://a").of(&["webhook".to_owned()]).is_err());
+        assert!(narrowing("a").of(&["webhook".to_owned(), "email".to_owned()]).is_err());
     }
 
     #[test]

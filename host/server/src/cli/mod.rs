@@ -3,6 +3,7 @@
 //! stderr.
 
 mod behaviors;
+mod bulk;
 pub mod compile;
 mod completion;
 mod config;

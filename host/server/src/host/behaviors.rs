@@ -115,7 +115,9 @@ impl Host {
     ) -> Result<Arc<Installed>, BehaviorError> {
         let _turn = self.installing.lock().await;
         self.installed(name)?;
-        grant.check().map_err(|error| BehaviorError::Invalid { field: error.field, message: error.message })?;
+        if let Some(breach) = grant.check().err().and_then(|breaches| breaches.into_iter().next()) {
+            return Err(BehaviorError::Invalid { field: breach.field, message: breach.message });
+        }
         self.record_behavior(vec![BehaviorGranted { name: name.clone(), grant, by }.into()]).await?;
         self.installed(name)
     }

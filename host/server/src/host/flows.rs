@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use rosehip_adapters::{
     engine::{Engine, EngineActions, EngineError, runners},
-    views::FlowFilter,
+    views::{ChildFlow, FlowFilter},
 };
 use rosehip_core::{
     activity::Activity,
@@ -12,10 +12,11 @@ use rosehip_core::{
     event::{ActivityMatched, Event, Record, flow_stream},
     flow::{FlowState, FlowSummary},
     ids::{ActorName, BehaviorName, EffectId, FlowId},
-    limits::PAGE_MAX,
+    limits::{FLOW_CHILDREN, PAGE_MAX},
     log::StoredEntry,
     ports::LogReader,
     state::FlowStatus,
+    time::Timestamp,
 };
 use serde_json::{Value, value::RawValue};
 
@@ -38,6 +39,10 @@ pub struct FlowQuery {
     pub actor: Option<ActorName>,
     /// Only of this activity: its id, its token or its Cid.
     pub activity: Option<String>,
+    /// Only those that started before this moment.
+    pub older_than: Option<Timestamp>,
+    /// Only those that started at or after this moment.
+    pub newer_than: Option<Timestamp>,
 }
 
 /// A page of flows, newest first.
@@ -63,6 +68,10 @@ pub struct FlowDetail {
     pub needs: Vec<Capability>,
     /// The runner it got.
     pub runner: &'static str,
+    /// Flows that its effects caused, oldest first.
+    pub children: Vec<ChildFlow>,
+    /// Whether there are more of them.
+    pub more_children: bool,
 }
 
 /// Why an action on a flow or effect was not taken.
@@ -85,24 +94,32 @@ pub enum ActionError {
 impl Host {
     /// A page of flows.
     pub async fn flows(&self, query: FlowQuery) -> Result<FlowPage, ReadError> {
+        let limit = query.limit.clamp(1, PAGE_MAX);
+        let filter = self.flow_filter(query).await?;
+        let mut rows = self.read_views(|views| views.flows(&filter, limit + 1)).await?;
+        let has_more = rows.len() > limit;
+        rows.truncate(limit);
+        let next = rows.last().filter(|_| has_more).map(|(seq, _)| *seq);
+        Ok(FlowPage { flows: rows.into_iter().map(|(_, flow)| flow).collect(), next })
+    }
+
+    /// What the views are asked.
+    pub(super) async fn flow_filter(&self, query: FlowQuery) -> Result<FlowFilter, ReadError> {
         let activity = match &query.activity {
             Some(name) => Some(self.activity_id(name).await?),
             None => None,
         };
-        let filter = FlowFilter {
+        Ok(FlowFilter {
             before: query.cursor,
             status: query.status.map(|status| status.as_str().to_owned()),
             behavior: query.behavior.map(|name| name.to_string()),
             object: query.object,
             owner: query.actor.map(|name| name.to_string()),
             activity,
-        };
-        let limit = query.limit.clamp(1, PAGE_MAX);
-        let mut rows = self.read_views(|views| views.flows(&filter, limit + 1)).await?;
-        let has_more = rows.len() > limit;
-        rows.truncate(limit);
-        let next = rows.last().filter(|_| has_more).map(|(seq, _)| *seq);
-        Ok(FlowPage { flows: rows.into_iter().map(|(_, flow)| flow).collect(), next })
+            statuses: Vec::new(),
+            from: query.newer_than.map(Timestamp::as_millis),
+            until: query.older_than.map(Timestamp::as_millis),
+        })
     }
 
     /// The id of the activity that goes by this id, token or Cid; the name itself where none does.
@@ -136,17 +153,31 @@ impl Host {
         let needs = module.map(|module| module.needs.clone()).unwrap_or_default();
         let runner = runner_name(&needs);
         let activity = Activity::clone(&appended.activity);
-        Ok(Some(FlowDetail { state, activity, records, needs: needs.into_iter().collect(), runner }))
+        let mut children = self.read_views(|views| views.children(&summary.id.to_string(), FLOW_CHILDREN + 1)).await?;
+        let more_children = children.len() > FLOW_CHILDREN;
+        children.truncate(FLOW_CHILDREN);
+        let needs = needs.into_iter().collect();
+        Ok(Some(FlowDetail { state, activity, records, needs, runner, children, more_children }))
     }
 
     /// Calls a failed flow's failed nodes again. Returns its list item.
-    pub async fn retry(&self, flow: FlowId, by: Option<String>) -> Result<FlowSummary, ActionError> {
+    pub async fn retry(
+        &self,
+        flow: FlowId,
+        by: Option<String>,
+        reason: Option<String>,
+    ) -> Result<FlowSummary, ActionError> {
         let engine = self.actions();
-        Ok(engine.retry(flow, by).await?)
+        Ok(engine.retry(flow, by, reason).await?)
     }
 
     /// Runs the flow's activity through the behavior again, as it stands now. Returns the new flow.
-    pub async fn rerun(self: &Arc<Self>, flow: FlowId, by: Option<String>) -> Result<FlowSummary, ActionError> {
+    pub async fn rerun(
+        self: &Arc<Self>,
+        flow: FlowId,
+        by: Option<String>,
+        reason: Option<String>,
+    ) -> Result<FlowSummary, ActionError> {
         tracing::info!(%flow, by, "rerun");
         let found = self.read_views(|views| views.flow(&flow.to_string())).await?;
         let (_, summary) = found.ok_or(ActionError::NotFound("flow"))?;
@@ -163,7 +194,7 @@ impl Host {
             // What the new flow names is needed only once it is recorded; the collector waits for its turn, which is kept
             // even if whoever asked goes away.
             let _turn = host.installing.lock().await;
-            host.actions().rerun(flow, last + 1).await
+            host.actions().rerun(flow, last + 1, by, reason).await
         });
         Ok(rerun.await.map_err(|error| ReadError(error.to_string()))??)
     }
@@ -190,11 +221,16 @@ impl Host {
     }
 
     /// Has a dead or unhandled effect tried again. Returns its flow.
-    pub async fn redrive(&self, effect: EffectId, by: Option<String>) -> Result<FlowId, ActionError> {
+    pub async fn redrive(
+        &self,
+        effect: EffectId,
+        by: Option<String>,
+        reason: Option<String>,
+    ) -> Result<FlowId, ActionError> {
         let id = effect.to_string();
         let flow = self.read_views(|views| views.flow_of_effect(&id)).await?;
         let flow = flow.ok_or(ActionError::NotFound("effect"))?;
-        self.actions().redrive(flow, effect, by).await?;
+        self.actions().redrive(flow, effect, by, reason).await?;
         Ok(flow)
     }
 
@@ -218,7 +254,7 @@ impl Host {
         Ok(Some((Activity::clone(&appended.activity), matched)))
     }
 
-    fn actions(&self) -> EngineActions {
+    pub(super) fn actions(&self) -> EngineActions {
         self.with_engine(Engine::actions)
     }
 }

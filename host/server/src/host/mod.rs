@@ -2,11 +2,13 @@
 
 mod admit;
 mod behaviors;
+mod bulk;
 mod collect;
 mod flows;
 mod installs;
 mod objects;
 mod refusals;
+mod why;
 
 use std::{
     path::PathBuf,
@@ -42,10 +44,12 @@ use rosehip_wasm::{CacheOptions, CacheSecret, Compiler, EngineOptions, WasmEngin
 use crate::config::Reach;
 
 pub use behaviors::BehaviorError;
+pub use bulk::{Bulk, FlowAction};
 pub use flows::{ActionError, FlowDetail, FlowPage, FlowQuery};
 pub use installs::{Bound, InstallError, InstallRequest, Outcome};
 pub use objects::{Base, ObjectWrite, ReadError, Resolved, WriteError, Written};
 pub use refusals::Refusal;
+pub use why::{Consideration, Considered, DeniedEffect};
 
 /// Objects that are written to at the same time and do not get into one another's way, about.
 const TURNS: usize = 64;
@@ -121,6 +125,7 @@ impl Host {
             concurrency,
             runtime: tokio::runtime::Handle::current(),
             dispatch: DispatchLimits::default(),
+            base_url: options.base_url.clone(),
         })?;
         let (commits, projector) = projector.start().context("the thread of the views cannot be started")?;
         let writer_options = WriterOptions {

@@ -3,12 +3,13 @@
 use askama::Template;
 use axum::{
     extract::{Path, State},
-    http::HeaderMap,
+    http::{HeaderMap, Uri},
     response::Response,
 };
 use rosehip_core::{
     activity::{Activity, PUBLIC},
     event::ActivityMatched,
+    flow::FlowSummary,
     object::Object,
 };
 use serde_json::{Value, json};
@@ -19,12 +20,13 @@ use super::{
     article_pages::document,
     fault::Fault,
     flow_pages::{ActivityView, FlowRow},
+    input,
     negotiate::{self, Form, choose},
     objects::pretty,
     page::{self, Frame},
     visitor::Visitor,
 };
-use crate::host::{FlowQuery, Host};
+use crate::host::{Consideration, Considered, DeniedEffect, FlowQuery, Host};
 
 /// Flows of one activity that its page shows.
 const FLOWS_SHOWN: usize = 50;
@@ -36,8 +38,11 @@ struct ActivityPage {
     activity: ActivityView,
     is_matched: bool,
     flows: Vec<FlowRow>,
-    /// Behaviors that did not start, each with its reasons: rule and message.
-    not: Vec<(String, Vec<(String, String)>)>,
+    /// The flow and the effect that caused it.
+    cause: Option<(String, String)>,
+    considered: Vec<Considered>,
+    more_considered: bool,
+    denied: Vec<DeniedEffect>,
     is_insider: bool,
     json: String,
 }
@@ -57,7 +62,10 @@ pub(super) async fn show(
     let form = choose(&headers, negotiate::PUBLIC_PAGE);
     Ok(match form {
         Form::Html => page(&app.host, &visitor, &activity, matched.as_ref()).await?,
-        Form::Json if is_insider => document(form, &detail(&activity, matched.as_ref())),
+        Form::Json if is_insider => {
+            let why = Why::of(&app.host, &activity, matched.as_ref()).await?;
+            document(form, &detail(&activity, matched.as_ref(), &why))
+        }
         Form::Json | Form::Activity | Form::LinkedData => document(form, &Value::Object(activity.document)),
     })
 }
@@ -81,7 +89,35 @@ async fn is_for_everybody(host: &Host, activity: &Activity) -> Result<bool, Faul
     Ok(object.is_some_and(|object| object.status() == Some("published")))
 }
 
-fn detail(activity: &Activity, matched: Option<&ActivityMatched>) -> Value {
+/// What it started, and why nothing else.
+#[derive(Default)]
+struct Why {
+    flows: Vec<FlowSummary>,
+    consideration: Consideration,
+    denied: Vec<DeniedEffect>,
+}
+
+impl Why {
+    async fn of(host: &Host, activity: &Activity, matched: Option<&ActivityMatched>) -> Result<Self, Fault> {
+        let Some(matched) = matched else { return Ok(Self::default()) };
+        let id = Some(activity.id.to_string());
+        let flows = host.flows(FlowQuery { limit: FLOWS_SHOWN, activity: id, ..FlowQuery::default() }).await?.flows;
+        let denied = host.denied_effects(&flows)?;
+        Ok(Self { flows, consideration: host.considered(activity, matched), denied })
+    }
+}
+
+/// `GET /activities?object=`: the last change of an object, and the activity that it made or why it made none.
+pub(super) async fn of_object(State(app): State<App>, uri: Uri) -> Result<Response, Fault> {
+    let name = input::fields(uri.query().unwrap_or_default().as_bytes()).remove("object").unwrap_or_default();
+    if name.trim().is_empty() {
+        return Err(Fault::invalid("object", "required", "name a slug, an id or Type/id"));
+    }
+    let change = app.host.last_change(name.trim()).await?.ok_or_else(|| Fault::not_found("object"))?;
+    Ok(document(Form::Json, &json!(change)))
+}
+
+fn detail(activity: &Activity, matched: Option<&ActivityMatched>, why: &Why) -> Value {
     let mut document = activity.document.clone();
     document.insert("cid".to_owned(), json!(activity.cid));
     document.insert("transitions".to_owned(), json!(activity.transitions));
@@ -97,6 +133,9 @@ fn detail(activity: &Activity, matched: Option<&ActivityMatched>) -> Value {
         "matched": matched.is_some(),
         "flows": matched.map(|matched| &matched.flows),
         "not": matched.map(|matched| &matched.not),
+        "considered": why.consideration.considered,
+        "more_considered": why.consideration.more,
+        "denied": why.denied,
     })
 }
 
@@ -108,23 +147,17 @@ async fn page(
 ) -> Result<Response, Fault> {
     let is_insider = visitor.has(Need::Login);
     let matched = matched.filter(|_| is_insider);
-    let flows = match matched {
-        Some(_) => {
-            let activity = Some(activity.id.to_string());
-            host.flows(FlowQuery { limit: FLOWS_SHOWN, activity, ..FlowQuery::default() }).await?.flows
-        }
-        None => Vec::new(),
-    };
-    let not = matched.into_iter().flat_map(|matched| &matched.not).map(|(name, reasons)| {
-        let reasons = reasons.iter().map(|reason| (reason.rule.clone(), reason.message.clone()));
-        (name.to_string(), reasons.collect())
-    });
+    let why = Why::of(host, activity, matched).await?;
+    let cause = activity.cause.as_ref().filter(|_| is_insider);
     Ok(page::html(&ActivityPage {
         frame: Frame::new(format!("{} {}", activity.kind, activity.object_type), visitor),
         activity: if is_insider { ActivityView::of(activity) } else { ActivityView::of(activity).for_everybody() },
         is_matched: matched.is_some(),
-        flows: flows.iter().map(FlowRow::of).collect(),
-        not: not.collect(),
+        flows: why.flows.iter().map(FlowRow::of).collect(),
+        cause: cause.map(|cause| (cause.flow.to_string(), cause.effect.to_string())),
+        considered: why.consideration.considered,
+        more_considered: why.consideration.more,
+        denied: why.denied,
         is_insider,
         json: pretty(&Value::Object(activity.document.clone())),
     }))

@@ -2,7 +2,7 @@
 
 use askama::Template;
 use rosehip_core::behavior::{Binding, Bindings, Candidate, Installed, NodeWork, Wait};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{
     access::Need,
@@ -84,26 +84,7 @@ fn badge(installed: &Installed) -> Badge {
 
 /// What starts a behavior, a sentence for each trigger.
 fn triggers(installed: &Installed) -> Vec<String> {
-    let sentence = |trigger: &Value| {
-        let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        let change = trigger.get("transition").map(|change| {
-            let field = text(&change["field"]);
-            match (change.get("from"), change.get("to")) {
-                (None, None) => format!("when {field} changes"),
-                (None, Some(to)) => format!("when {field} becomes {}", text(to)),
-                (Some(from), None) => format!("when {field} is no longer {}", text(from)),
-                (Some(from), Some(to)) => format!("when {field} goes from {} to {}", text(from), text(to)),
-            }
-        });
-        let parts = [
-            Some(format!("{} of {}", text(&trigger["on"]), text(&trigger["object"]))),
-            change,
-            trigger.get("box").map(|name| format!("in the {}", text(name))),
-            trigger.get("filter").map(|filter| format!("where {}", text(filter))),
-        ];
-        parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
-    };
-    installed.behavior.manifest.triggers.iter().map(|trigger| sentence(&json!(trigger))).collect()
+    installed.behavior.manifest.triggers.iter().map(ToString::to_string).collect()
 }
 
 struct NodeRow {

@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 use rosehip_core::{
-    behavior::{Bindings, Grant, Installed},
+    behavior::{Bindings, Grant, Installed, InvalidGrant},
     ids::BehaviorName,
     json,
     limits::COMPONENT_BYTES,
@@ -22,7 +22,7 @@ use super::{
     article_pages::document,
     behavior_json,
     behavior_pages::{BehaviorPage, BehaviorsPage, Refused},
-    fault::Fault,
+    fault::{Fault, FieldError},
     input::{self, Document, Input},
     negotiate::{self, Form, choose, wants_redirect},
     page,
@@ -319,7 +319,10 @@ pub(super) async fn set_policy_by_form(
 }
 
 fn grant(policy: Map<String, Value>) -> Result<Grant, Fault> {
-    Grant::read(policy).map_err(|error| Fault::invalid(&error.field, "schema", error.message))
+    Grant::read(policy).map_err(|breaches| {
+        let field = |breach: InvalidGrant| FieldError::new(breach.field, breach.rule, breach.message);
+        Fault::invalid_fields(breaches.into_iter().map(field).collect())
+    })
 }
 
 fn field(input: Input, name: &str) -> Result<String, Fault> {

@@ -1,5 +1,6 @@
 //! Effects as people read them, by kind.
 
+use rosehip_adapters::views::ChildFlow;
 use rosehip_core::{
     effect::EffectState,
     state::{EffectEvent, EffectStatus},
@@ -22,6 +23,8 @@ pub(super) struct EffectView {
     pub(super) last_error: Option<String>,
     pub(super) receipt: Option<String>,
     pub(super) may_redrive: bool,
+    /// Flows that it caused: id and short form.
+    pub(super) caused: Vec<(String, String)>,
 }
 
 /// A payload as people read it, by kind; JSON for kinds that this host does not know.
@@ -42,7 +45,8 @@ pub(super) struct Finding {
 
 impl EffectView {
     /// The view of an effect; `operates` is whether the visitor may have it tried again.
-    pub(super) fn of(state: &EffectState, operates: bool) -> Self {
+    pub(super) fn of(state: &EffectState, operates: bool, children: &[ChildFlow]) -> Self {
+        let caused = children.iter().filter(|child| child.effect == Some(state.effect.id));
         let receipt = state.receipt.as_ref().filter(|receipt| !receipt.is_null());
         Self {
             id: state.effect.id.to_string(),
@@ -51,11 +55,18 @@ impl EffectView {
             payload: Payload::of(&state.effect.kind, &state.effect.payload),
             attempts: state.attempts,
             next_retry: state.next_retry_at.filter(|_| state.status == EffectStatus::Retrying).map(Moment),
-            last_error: state.last_error.clone(),
+            last_error: state.last_error.clone().or_else(|| denied(state)),
             receipt: receipt.map(pretty),
             may_redrive: operates && state.status.on(EffectEvent::Redrive).is_ok(),
+            caused: caused.map(|child| (child.summary.id.to_string(), child.summary.id.short())).collect(),
         }
     }
+}
+
+/// The rule that denied an effect when it was recorded.
+fn denied(state: &EffectState) -> Option<String> {
+    let rule = state.receipt.as_ref().filter(|_| state.status == EffectStatus::Denied)?.get("rule")?;
+    rule.as_str().map(str::to_owned)
 }
 
 impl Payload {

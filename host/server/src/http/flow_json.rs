@@ -1,6 +1,7 @@
 //! Flows as JSON (DESIGN §7). Written out member by member, and never held as a tree: that would take many times as much
 //! memory as the text.
 
+use rosehip_adapters::views::ChildFlow;
 use rosehip_core::{
     activity::{Activity, Cause},
     behavior::{Capability, Node, NodeWork},
@@ -39,6 +40,8 @@ pub(super) struct FlowJson<'a> {
     nodes: Vec<NodeJson<'a>>,
     edges: Vec<EdgeJson<'a>>,
     effects: Vec<EffectJson<'a>>,
+    children: Vec<ChildJson<'a>>,
+    more_children: bool,
     events: Vec<EntryJson<'a>>,
 }
 
@@ -87,6 +90,16 @@ struct EffectJson<'a> {
     next_retry_at: Option<Timestamp>,
     last_error: &'a Option<String>,
     receipt: &'a Option<Value>,
+    /// Flows that it caused.
+    children: Vec<FlowId>,
+}
+
+/// A flow that this one caused: its list item, and the effect that did.
+#[derive(Serialize)]
+struct ChildJson<'a> {
+    #[serde(flatten)]
+    flow: &'a FlowSummary,
+    effect: Option<EffectId>,
 }
 
 #[derive(Serialize)]
@@ -123,7 +136,13 @@ impl<'a> FlowJson<'a> {
             runner: flow.runner,
             nodes: nodes(state),
             edges: edges.collect(),
-            effects: state.effects.iter().map(EffectJson::of).collect(),
+            effects: state.effects.iter().map(|effect| EffectJson::of(effect, &flow.children)).collect(),
+            children: flow
+                .children
+                .iter()
+                .map(|child| ChildJson { flow: &child.summary, effect: child.effect })
+                .collect(),
+            more_children: flow.more_children,
             events: flow.records.iter().map(entry).collect(),
         }
     }
@@ -183,7 +202,8 @@ pub(super) fn kind(work: &NodeWork) -> &'static str {
 }
 
 impl<'a> EffectJson<'a> {
-    fn of(state: &'a EffectState) -> Self {
+    fn of(state: &'a EffectState, children: &[ChildFlow]) -> Self {
+        let caused = children.iter().filter(|child| child.effect == Some(state.effect.id));
         let Effect { id, node, item, ordinal, kind, payload, .. } = &state.effect;
         Self {
             id: *id,
@@ -197,6 +217,7 @@ impl<'a> EffectJson<'a> {
             next_retry_at: state.next_retry_at,
             last_error: &state.last_error,
             receipt: &state.receipt,
+            children: caused.map(|child| child.summary.id).collect(),
         }
     }
 }

@@ -4,10 +4,10 @@ use askama::Template;
 use rosehip_adapters::clock::SystemClock;
 use rosehip_core::{
     behavior::{Dag, NodeIndex, NodeWork, Wait},
-    event::{Event, Timer},
+    event::{Event, Record, Timer},
     flow::{FlowState, FlowSummary, NodeState, Waiting},
     guest::{GuestLogLevel, GuestLogLine},
-    state::{FlowEvent, FlowStatus, NodeStatus},
+    state::{EffectStatus, FlowEvent, FlowStatus, NodeStatus},
 };
 use serde_json::{Value, value::RawValue};
 
@@ -113,7 +113,11 @@ pub(super) struct FlowDetailPage {
     digest: String,
     activity: ActivityView,
     depth: u32,
-    cause: Option<String>,
+    /// The flow and the effect that caused it.
+    cause: Option<(String, String)>,
+    /// Flows that it caused, and whether there are more than these.
+    children: (Vec<FlowRow>, bool),
+    deeds: Vec<Deed>,
     error: Option<String>,
     runner: &'static str,
     needs: String,
@@ -236,6 +240,7 @@ impl FlowDetailPage {
         let operates = visitor.has(Need::Operate);
         let may = |event: FlowEvent| operates && status.on(event).is_ok();
         let order = reading_order(&state.dag);
+        let children = detail.children.iter().map(|child| FlowRow::of(&child.summary));
         let needs: Vec<_> = detail.needs.iter().map(ToString::to_string).collect();
         let signals = order.iter().filter(|&&index| state.node(index).status == NodeStatus::Suspended);
         let signals = signals.filter_map(|&index| state.waits_for_signal(index)).map(str::to_owned);
@@ -244,7 +249,9 @@ impl FlowDetailPage {
             digest: state.summary.digest.to_string(),
             activity: ActivityView::of(&detail.activity),
             depth: state.started.depth,
-            cause: state.started.cause.as_ref().map(|cause| cause.flow.to_string()),
+            cause: state.started.cause.as_ref().map(|cause| (cause.flow.to_string(), cause.effect.to_string())),
+            children: (children.collect(), detail.more_children),
+            deeds: detail.records.iter().filter_map(|(record, _)| Deed::of(record)).collect(),
             error: failure(detail),
             runner: detail.runner,
             needs: needs.join(", "),
@@ -266,6 +273,34 @@ impl FlowDetailPage {
             signals: if visitor.has(Need::Signal) { signals.collect() } else { Vec::new() },
             flow,
         }
+    }
+}
+
+/// What somebody did to the flow.
+struct Deed {
+    at: Moment,
+    what: String,
+    by: String,
+    reason: Option<String>,
+}
+
+impl Deed {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "five of some thirty events are somebody's doing")]
+    fn of(record: &Record) -> Option<Self> {
+        let (what, by, reason) = match record.event.as_deref()? {
+            Event::FlowStarted(body) if body.by.is_some() || body.reason.is_some() => {
+                ("ran it again".to_owned(), &body.by, &body.reason)
+            }
+            Event::FlowRetried(body) => ("had the failed steps retried".to_owned(), &body.by, &body.reason),
+            Event::FlowCancelled(body) => ("cancelled it".to_owned(), &body.by, &body.reason),
+            Event::SignalReceived(body) => (format!("sent the signal {}", body.name), &body.by, &None),
+            Event::EffectChanged(body) if body.to == EffectStatus::Retrying && body.failure.is_none() => {
+                (format!("had effect {} tried again", body.effect.short()), &body.by, &body.reason)
+            }
+            _ => return None,
+        };
+        let by = by.clone().unwrap_or_else(|| "somebody".to_owned());
+        Some(Self { at: Moment(record.time), what, by, reason: reason.clone() })
     }
 }
 
@@ -322,7 +357,11 @@ impl StepView {
             waiting: WaitView::of(state, &node.work, now),
             retry_at: now.retry_at().map(Moment),
             error: now.error.as_ref().map(|error| (error.rule.clone(), error.message.clone())),
-            effects: now.effects.iter().map(|place| EffectView::of(&state.effects[*place], operates)).collect(),
+            effects: now
+                .effects
+                .iter()
+                .map(|place| EffectView::of(&state.effects[*place], operates, &detail.children))
+                .collect(),
             log: log_of(detail, node.id.as_str()),
         }
     }

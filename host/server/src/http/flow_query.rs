@@ -1,8 +1,10 @@
 //! What `GET /flows` is asked for.
 
+use rosehip_adapters::clock::SystemClock;
 use rosehip_core::{
     limits::{PAGE_DEFAULT, PAGE_MAX},
     state::FlowStatus,
+    time::{Timestamp, parse_duration},
 };
 
 use super::{
@@ -23,7 +25,11 @@ pub(super) struct Filters {
 impl Filters {
     /// Reads the query of an address; 422 names each value that is none. A field left empty is no filter.
     pub(super) fn read(query: Option<&str>) -> Result<Self, Fault> {
-        let mut typed = input::fields(query.unwrap_or_default().as_bytes());
+        Self::of(input::fields(query.unwrap_or_default().as_bytes()))
+    }
+
+    /// Reads fields; those that are no filters are passed over.
+    pub(super) fn of(mut typed: Fields) -> Result<Self, Fault> {
         typed.retain(|name, value| !value.trim().is_empty() && NAMES.contains(&name.as_str()));
         let mut errors = Vec::new();
         let query = FlowQuery {
@@ -39,6 +45,8 @@ impl Filters {
             object: typed.get("object").map(|text| text.trim().to_owned()),
             actor: read(&typed, "actor", |text| text.parse().map_err(|_| NAME), &mut errors),
             activity: typed.get("activity").map(|text| text.trim().to_owned()),
+            older_than: read(&typed, "older_than", moment, &mut errors),
+            newer_than: read(&typed, "newer_than", moment, &mut errors),
         };
         if errors.is_empty() { Ok(Self { query, typed }) } else { Err(Fault::invalid_fields(errors)) }
     }
@@ -61,7 +69,8 @@ impl Filters {
     }
 }
 
-const NAMES: [&str; 7] = ["limit", "cursor", "status", "behavior", "object", "actor", "activity"];
+pub(super) const NAMES: [&str; 9] =
+    ["limit", "cursor", "status", "behavior", "object", "actor", "activity", "older_than", "newer_than"];
 const NAME: &str = "must be a name, [a-z][a-z0-9-]{0,62}";
 
 fn read<T>(
@@ -82,6 +91,15 @@ fn read<T>(
 fn limit(text: &str) -> Result<usize, &'static str> {
     let limit = text.parse().ok().filter(|limit| (1..=PAGE_MAX).contains(limit));
     limit.ok_or("must be 1 to 200")
+}
+
+/// A moment, or how long ago it was.
+fn moment(text: &str) -> Result<Timestamp, &'static str> {
+    if let Ok(moment) = text.parse() {
+        return Ok(moment);
+    }
+    let ago = parse_duration(text).map_err(|_| "must be an RFC 3339 time, or how long ago as an ISO 8601 duration")?;
+    Ok(Timestamp::from_millis(SystemClock::now().as_millis().saturating_sub(i64::try_from(ago).unwrap_or(i64::MAX))))
 }
 
 fn status(text: &str) -> Result<FlowStatus, &'static str> {

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use super::{
     App,
     article_pages::document,
+    bulk::reason_of,
     fault::Fault,
     flow_json::FlowJson,
     flow_pages::{FlowDetailPage, FlowsPage},
@@ -95,8 +96,10 @@ pub(super) async fn retry(
     Path(id): Path<String>,
     visitor: Visitor,
     parts: Parts,
+    input: Input,
 ) -> Result<Response, Fault> {
-    let flow = app.host.retry(named(&app.host, &id).await?, visitor.by()).await?;
+    let reason = reason_of(input)?;
+    let flow = app.host.retry(named(&app.host, &id).await?, visitor.by(), reason).await?;
     Ok(done(&parts, &flow))
 }
 
@@ -106,8 +109,10 @@ pub(super) async fn rerun(
     Path(id): Path<String>,
     visitor: Visitor,
     parts: Parts,
+    input: Input,
 ) -> Result<Response, Fault> {
-    let flow = app.host.rerun(named(&app.host, &id).await?, visitor.by()).await?;
+    let reason = reason_of(input)?;
+    let flow = app.host.rerun(named(&app.host, &id).await?, visitor.by(), reason).await?;
     Ok(done(&parts, &flow))
 }
 
@@ -119,12 +124,7 @@ pub(super) async fn cancel(
     parts: Parts,
     input: Input,
 ) -> Result<Response, Fault> {
-    let reason = match input {
-        Input::Form(mut fields) => fields.remove("reason"),
-        Input::Json(members) => members.get("reason").and_then(Value::as_str).map(str::to_owned),
-    };
-    let reason =
-        reason.map(|reason| reason.trim().chars().take(500).collect()).filter(|reason: &String| !reason.is_empty());
+    let reason = reason_of(input)?;
     let flow = app.host.cancel(named(&app.host, &id).await?, visitor.by(), reason).await?;
     Ok(done(&parts, &flow))
 }
@@ -187,9 +187,11 @@ pub(super) async fn redrive(
     Path(id): Path<String>,
     visitor: Visitor,
     parts: Parts,
+    input: Input,
 ) -> Result<Response, Fault> {
+    let reason = reason_of(input)?;
     let effect: EffectId = id.parse().map_err(|_| Fault::not_found("effect"))?;
-    let flow = app.host.redrive(effect, visitor.by()).await?;
+    let flow = app.host.redrive(effect, visitor.by(), reason).await?;
     let summary = detail(&app.host, &flow.to_string()).await?.state.summary;
     Ok(done(&parts, &summary))
 }

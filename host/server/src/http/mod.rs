@@ -14,6 +14,7 @@ mod assets;
 mod behavior_json;
 mod behavior_pages;
 mod behaviors;
+mod bulk;
 mod csrf;
 mod doors;
 mod effect_view;

@@ -16,7 +16,7 @@ use super::{
     App,
     access::Need::{self, Login, Nothing, Operate, Signal, Upload, Write},
     account_admin as accounts, activities, article_form_page as forms, article_pages as pages,
-    article_writes as writes, assets, behaviors,
+    article_writes as writes, assets, behaviors, bulk,
     fault::Fault,
     flows, health, live, login, objects,
     visitor::Visitor,
@@ -67,14 +67,17 @@ fn table() -> Vec<Row> {
         row("PUT", "/objects/{type}/{id}", Write, objects::put),
         row("DELETE", "/objects/{type}/{id}", Write, objects::delete),
         // What happened. Strangers may read public activities, and no more of them than their document.
+        row("GET", "/activities", Login, activities::of_object),
         row("GET", "/activities/{name}", Nothing, activities::show),
         row("GET", "/flows", Login, flows::list),
         row("GET", "/flows/events", Login, live::events),
+        row("POST", "/flows/bulk", Operate, bulk::flows),
         row("GET", "/flows/{id}", Login, flows::show),
         row("POST", "/flows/{id}/retry", Operate, flows::retry),
         row("POST", "/flows/{id}/rerun", Operate, flows::rerun),
         row("POST", "/flows/{id}/cancel", Operate, flows::cancel),
         row("POST", "/flows/{id}/signal", Signal, flows::signal),
+        row("POST", "/effects/redrive", Operate, bulk::effects),
         row("POST", "/effects/{id}/redrive", Operate, flows::redrive),
         // Behaviors.
         row("GET", "/behaviors", Login, behaviors::list),
@@ -172,14 +175,17 @@ mod tests {
         sAEPO GET /objects/{type}/{id}
         --EPO PUT /objects/{type}/{id}
         --EPO DELETE /objects/{type}/{id}
+        -AEPO GET /activities
         sAEPO GET /activities/{name}
         -AEPO GET /flows
         -AEPO GET /flows/events
+        ----O POST /flows/bulk
         -AEPO GET /flows/{id}
         ----O POST /flows/{id}/retry
         ----O POST /flows/{id}/rerun
         ----O POST /flows/{id}/cancel
         ---PO POST /flows/{id}/signal
+        ----O POST /effects/redrive
         ----O POST /effects/{id}/redrive
         -AEPO GET /behaviors
         -A--O POST /behaviors

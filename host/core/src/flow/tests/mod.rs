@@ -137,7 +137,15 @@ impl<'a> World<'a> {
         self.calls.push(name.clone());
         let result = (self.script)(&name, attempt.attempt).map(|outcome| outcome.to_string());
         let grant = Grant::default();
-        let allowed = Allowed { declared: &self.behavior.effects, pinned: &grant, now: None };
+        let owner = self.flow.started.owner.clone();
+        let allowed = Allowed {
+            declared: &self.behavior.effects,
+            pinned: &grant,
+            now: None,
+            owner: &owner,
+            base_url: "https://h.example",
+            recorded: &walk::NOTHING_COUNTED,
+        };
         walk::conclude(&self.flow, attempt, GuestReport { result, fuel: 1, log: Vec::new() }, allowed, self.now)
     }
 
@@ -282,7 +290,7 @@ fn a_call_found_open_at_its_fifth_start_fails_as_host_died_and_may_be_retried() 
     world.run();
     assert_eq!((world.flow.status(), world.calls.len()), (FlowStatus::Failed, 0));
     let flow = world.flow.id();
-    world.take(FlowRetried { flow, by: None, current: None }.into());
+    world.take(FlowRetried { flow, by: None, current: None, reason: None }.into());
     assert_eq!(announced(&world).kind(), "node.attempted", "it counts anew");
     world.run();
     assert_eq!(world.flow.status(), FlowStatus::Completed);
@@ -301,7 +309,7 @@ fn a_retried_flow_calls_only_what_is_not_done() {
     world.run();
     assert_eq!(world.flow.status(), FlowStatus::Failed);
     let flow = world.flow.id();
-    world.take(FlowRetried { flow, by: None, current: None }.into());
+    world.take(FlowRetried { flow, by: None, current: None, reason: None }.into());
     world.run();
     assert_eq!(world.calls, ["a", "b", "b", "c"]);
     assert_eq!(world.flow.status(), FlowStatus::Completed);
@@ -490,4 +498,40 @@ fn ids_of_flows_do_not_depend_on_when_they_are_derived() {
     let started = &world.flow.started;
     let again = FlowId::derive(&started.activity, &started.owner, started.r#box, &started.behavior, 1);
     assert_eq!(again, world.flow.id());
+}
+
+#[test]
+fn an_hour_fills_up_within_one_call_and_denied_effects_take_no_place() {
+    let answer = |_: &str, _: u32| Ok(json!({"v": 1}));
+    let world = World::new(&manifest(json!([{"id": "act", "kind": "step"}]), json!([])), &answer);
+    let log = json!({"kind": "log", "payload": {"message": "x"}});
+    let undeclared = json!({"kind": "email", "payload": {"to": ["a@b.example"], "subject": "s", "text": "t"}});
+    let outcome = json!({"v": 1, "effects": [log, undeclared, log, log, log]});
+    let grant = |per_hour: u64| -> Grant {
+        serde_json::from_value(json!({"effects": [{"kind": "log", "per_hour": per_hour}]})).expect("a grant")
+    };
+    let (pinned, now, wide) = (grant(5), grant(3), Grant::default());
+    let owner = world.flow.started.owner.clone();
+    let statuses = |pinned, now, recorded: Option<u64>| {
+        let recorded: BTreeMap<_, _> = recorded.map(|count| ("log".to_owned(), count)).into_iter().collect();
+        let allowed = Allowed {
+            declared: &world.behavior.effects,
+            pinned,
+            now,
+            owner: &owner,
+            base_url: "https://h.example",
+            recorded: &recorded,
+        };
+        let attempt = Attempt { node: NodeIndex::new(0), attempt: 1, started_at: world.now };
+        let report = GuestReport { result: Ok(outcome.to_string()), fuel: 1, log: Vec::new() };
+        let event = walk::conclude(&world.flow, attempt, report, allowed, world.now);
+        let Event::NodeDone(done) = event else { panic!("the call failed: {}", event.kind()) };
+        done.effects.into_iter().map(|effect| effect.status).collect::<Vec<_>>()
+    };
+    let (yes, no) = (EffectStatus::Dispatched, EffectStatus::Denied);
+    assert_eq!(statuses(&pinned, None, Some(2)), [yes, no, yes, yes, no]);
+    assert_eq!(statuses(&pinned, Some(&now), Some(2)), [yes, no, no, no, no], "the narrower wins");
+    assert_eq!(statuses(&now, Some(&pinned), Some(2)), [yes, no, no, no, no], "whichever it is");
+    assert_eq!(statuses(&pinned, Some(&wide), Some(9)), [no; 5], "an hour that is overfull stays closed");
+    assert_eq!(statuses(&pinned, Some(&now), None), [yes, no, yes, yes, yes], "what is recorded was counted then");
 }
