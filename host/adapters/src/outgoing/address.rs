@@ -17,7 +17,7 @@ pub fn refusal(address: IpAddr) -> Option<&'static str> {
 
 /// Networks of IPv4 that are not public, as address and length of the prefix.
 const V4: &[(Ipv4Addr, u32, &str)] = &[
-    (Ipv4Addr::new(0, 0, 0, 0), 8, "unspecified"),
+    (Ipv4Addr::UNSPECIFIED, 8, "unspecified"),
     (Ipv4Addr::new(10, 0, 0, 0), 8, "private"),
     (Ipv4Addr::new(100, 64, 0, 0), 10, "shared with a carrier's customers"),
     (Ipv4Addr::new(127, 0, 0, 0), 8, "loopback"),

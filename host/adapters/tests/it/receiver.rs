@@ -120,14 +120,19 @@ pub(crate) struct ScriptedRelay {
 }
 
 /// What a relay that takes everything replies.
-pub(crate) fn takes_all(command: &str) -> Option<&'static str> {
-    Some(match command.split(' ').next().unwrap_or_default() {
+pub(crate) fn takes_all(command: &str) -> &'static str {
+    match command.split(' ').next().unwrap_or_default() {
         "CONNECT" => "220 relay.example",
         "EHLO" => "250-relay.example\r\n250 8BITMIME",
         "DATA" => "354 go on",
         "QUIT" => "221 bye",
         _ => "250 ok",
-    })
+    }
+}
+
+/// A relay's replies where it takes everything.
+pub(crate) fn taking_all() -> Replies {
+    Arc::new(|command| Some(takes_all(command)))
 }
 
 impl ScriptedRelay {
@@ -165,7 +170,7 @@ async fn relayed(stream: TcpStream, replies: Replies, seen: UnboundedSender<Stri
                 }
             }
             let _ = seen.send(message);
-            command = ".".to_owned();
+            ".".clone_into(&mut command);
             continue;
         }
         let mut line = String::new();

@@ -42,7 +42,7 @@ mod tests {
     #[test]
     fn it_asks_for_what_the_object_lists() {
         let object = json!({"type": "Wish", "effects": [{"kind": "log", "payload": {"message": "a"}}]});
-        let walk = Harness::new::<Ask>().object(object).run();
+        let walk = Harness::new::<Ask>().on(json!({"type": "Create"}), &object).run();
 
         assert_eq!(walk.effects().first().map(|effect| effect.payload["message"].clone()), Some(json!("a")));
     }

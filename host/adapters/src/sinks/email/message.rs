@@ -79,14 +79,12 @@ impl Post {
         if let [only] = self.parts.as_slice() {
             return only.text.clone();
         }
-        let mut text = String::new();
-        for part in &self.parts {
-            text.push_str(&format!("* {}\n", part.subject));
-        }
-        for part in &self.parts {
-            text.push_str(&format!("\n--------\n\n{}\n\n{}\n", part.subject, part.text.trim_end()));
-        }
-        text
+        let list = self.parts.iter().map(|part| format!("* {}\n", part.subject));
+        let texts = self.parts.iter().map(|part| {
+            let (subject, text) = (&part.subject, part.text.trim_end());
+            format!("\n--------\n\n{subject}\n\n{text}\n")
+        });
+        list.chain(texts).collect()
     }
 }
 
