@@ -85,8 +85,10 @@ async fn what_is_no_list_fails_its_node_and_says_so() {
 async fn a_call_that_outlasts_its_nodes_timeout_is_tried_again_by_the_nodes_policy() {
     let (_host, client) = host().await;
     // The longer its Call, the more fuel a call has: enough to be still at it when its time is up.
-    let long = "x".repeat(400_000);
-    let flow = party(&client, "loud", &["dj", &long]).await;
+    let party = json!({"guests": [{"name": "dj"}], "note": "x".repeat(400_000)});
+    let saved = client.put("/objects/Party/loud", &party).await.expect(201);
+    let activity = saved["activity"].as_str().expect("it is told");
+    let flow = client.first_flow(&format!("activity={activity}")).await;
     let id = flow["id"].as_str().expect("an id");
     let flow = client.flow_until(id, |flow| flow["status"] == "failed").await;
     let dance = node(&flow, "dance");
