@@ -5,6 +5,7 @@ pub mod clock;
 pub mod data_dir;
 mod durable;
 pub mod engine;
+pub mod erasure;
 pub mod head;
 pub mod keys;
 pub mod lock;

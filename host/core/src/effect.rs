@@ -101,7 +101,15 @@ impl EffectState {
     /// An effect of which nothing is known but that it was recorded.
     pub fn new(effect: Effect) -> Self {
         let (status, receipt) = (effect.status, effect.receipt.clone());
-        Self { effect, status, attempts: 0, next_retry_at: None, failures: Failures::default(), last_error: None, receipt }
+        Self {
+            effect,
+            status,
+            attempts: 0,
+            next_retry_at: None,
+            failures: Failures::default(),
+            last_error: None,
+            receipt,
+        }
     }
 }
 

@@ -8,6 +8,7 @@ pub mod behavior;
 pub mod call;
 pub mod canonical;
 pub mod effect;
+pub mod erasure;
 pub mod event;
 pub mod flow;
 pub mod guest;

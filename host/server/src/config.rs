@@ -15,6 +15,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tracing_subscriber::EnvFilter;
 
+use crate::host::Retention;
+
 /// The configuration file's name.
 pub const FILE_NAME: &str = "rosehip.toml";
 
@@ -29,6 +31,8 @@ pub struct Config {
     pub server: ServerConfig,
     /// Where behaviors come from.
     pub behaviors: BehaviorsConfig,
+    /// What of the log is kept.
+    pub retention: RetentionConfig,
     /// What it writes to stderr.
     pub log: LogConfig,
 }
@@ -60,6 +64,24 @@ pub struct BehaviorsConfig {
     /// directory.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub watch: Option<PathBuf>,
+}
+
+/// Section `retention`. What is left out is kept.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RetentionConfig {
+    /// Days that flows are kept after they ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub flows_days: Option<u32>,
+    /// Bytes that the bodies of the log may take before flows go, the oldest first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_bytes: Option<u64>,
+}
+
+impl std::convert::From<RetentionConfig> for Retention {
+    fn from(config: RetentionConfig) -> Self {
+        Self { flows_days: config.flows_days, max_bytes: config.max_bytes }
+    }
 }
 
 /// Section `log`.
@@ -151,8 +173,16 @@ pub enum ConfigError {
 }
 
 /// Every key, for messages and for the check that nothing else is there.
-const KEYS: &[&str] =
-    &["server.listen", "server.base_url", "server.trusted_proxies", "behaviors.watch", "log.level", "log.format"];
+const KEYS: &[&str] = &[
+    "server.listen",
+    "server.base_url",
+    "server.trusted_proxies",
+    "behaviors.watch",
+    "retention.flows_days",
+    "retention.max_bytes",
+    "log.level",
+    "log.format",
+];
 
 struct From<'a>(&'a Option<PathBuf>);
 
@@ -337,6 +367,16 @@ mod tests {
     }
 
     #[test]
+    fn everything_is_kept_unless_it_is_said_how_much() {
+        assert_eq!(Retention::from(merged("", &[], None).expect("defaults").retention), Retention::default());
+        let file = "[retention]\nflows_days = 90\n";
+        let config = merged(file, &[("ROSEHIP__RETENTION__MAX_BYTES", "1000000")], None).expect("a configuration");
+        let retention = Retention { flows_days: Some(90), max_bytes: Some(1_000_000) };
+        assert_eq!(Retention::from(config.retention), retention);
+        assert!(merged("[retention]\nflows_days = -1\n", &[], None).is_err());
+    }
+
+    #[test]
     fn the_environment_gives_lists_and_leaves_other_variables_alone() {
         let environment = [
             ("ROSEHIP__SERVER__TRUSTED_PROXIES", "10.0.0.1,::1"),
@@ -382,10 +422,10 @@ mod tests {
         ];
         let errors: Vec<_> = errors.into_iter().map(|result| result.expect_err("refused")).collect();
         insta::assert_snapshot!(errors.join("\n"), @r#"
-        server.listen_on is not a key of the configuration, in rosehip.toml or the environment (there are server.listen, server.base_url, server.trusted_proxies, behaviors.watch, log.level, log.format)
-        colour is not a key of the configuration, in rosehip.toml or the environment (there are server.listen, server.base_url, server.trusted_proxies, behaviors.watch, log.level, log.format)
-        server is not a key of the configuration, in rosehip.toml or the environment (there are server.listen, server.base_url, server.trusted_proxies, behaviors.watch, log.level, log.format)
-        server.listn is not a key of the configuration, in rosehip.toml or the environment (there are server.listen, server.base_url, server.trusted_proxies, behaviors.watch, log.level, log.format)
+        server.listen_on is not a key of the configuration, in rosehip.toml or the environment (there are server.listen, server.base_url, server.trusted_proxies, behaviors.watch, retention.flows_days, retention.max_bytes, log.level, log.format)
+        colour is not a key of the configuration, in rosehip.toml or the environment (there are server.listen, server.base_url, server.trusted_proxies, behaviors.watch, retention.flows_days, retention.max_bytes, log.level, log.format)
+        server is not a key of the configuration, in rosehip.toml or the environment (there are server.listen, server.base_url, server.trusted_proxies, behaviors.watch, retention.flows_days, retention.max_bytes, log.level, log.format)
+        server.listn is not a key of the configuration, in rosehip.toml or the environment (there are server.listen, server.base_url, server.trusted_proxies, behaviors.watch, retention.flows_days, retention.max_bytes, log.level, log.format)
         "xml" is none of auto, json, text for key `log.format`, in rosehip.toml or the environment
         log.level: "rosehip=loud": error parsing level filter: expected one of "off", "error", "warn", "info", "debug", "trace", or a number 0-5, in rosehip.toml or the environment
         invalid IP address syntax for key `server.trusted_proxies[0]`, in rosehip.toml or the environment

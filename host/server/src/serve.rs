@@ -23,7 +23,7 @@ use tokio::{
 };
 
 use crate::{
-    host::{Host, HostOptions},
+    host::{Host, HostOptions, Retention},
     http::{self, Access, HttpOptions},
     socket::SocketPath,
     watch::Watch,
@@ -50,6 +50,8 @@ pub struct ServeOptions {
     pub accept_truncation: bool,
     /// A directory whose modules are installed.
     pub watch: Option<PathBuf>,
+    /// What of the log is kept.
+    pub retention: Retention,
 }
 
 /// Why a data directory is not served.
@@ -118,6 +120,7 @@ impl Server {
             base_url: options.base_url,
             runs_flows: true,
             accept_truncation: options.accept_truncation,
+            retention: options.retention,
         };
         let host = open_once_free(&host_options, &socket).await.map_err(ServeError::Open)?;
         let begun = listen_on(&socket).map_err(|source| {

@@ -7,6 +7,7 @@ mod commands;
 mod compiling;
 mod crashes;
 mod editing;
+mod erasure;
 mod guard;
 mod hostile;
 mod hot_load;

@@ -10,6 +10,7 @@
 
 mod actions;
 mod driver;
+mod erasing;
 mod jobs;
 mod matcher;
 mod recent;
@@ -35,6 +36,7 @@ use rosehip_core::{
 };
 
 pub use actions::{ActionError, EngineActions};
+pub use erasing::HeldFlows;
 pub use shared::{EngineError, EngineParts};
 pub use threads::stand_back;
 pub use waiters::Waiting;

@@ -7,8 +7,10 @@ mod append;
 mod chain;
 mod entry;
 mod frame;
+mod seqs;
 
 pub use append::{Append, Draft, Expected};
 pub use chain::{ChainError, ChainVerifier, Head};
 pub use entry::{Entry, EntryHash, EntryHeader, FORMAT_VERSION, SALT_BYTES, StoredEntry, Stream};
 pub use frame::Frame;
+pub use seqs::{InvertedRange, SeqSet};

@@ -26,7 +26,7 @@ use super::{
 use crate::{
     client::{Client, Request},
     config::{Config, DEFAULT_LISTEN},
-    host::Host,
+    host::{Host, Retention},
     serve::{self, ServeError, ServeOptions, Server, Signals},
 };
 
@@ -98,6 +98,7 @@ impl Demo {
             trusted_proxies: Vec::new(),
             accept_truncation: false,
             watch: None,
+            retention: Retention::default(),
         };
         let mut signals = Signals::listen()?;
         let server = Server::start(options, listener).await?;

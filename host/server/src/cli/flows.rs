@@ -55,6 +55,14 @@ pub(super) enum Flows {
         #[arg(long)]
         reason: Option<String>,
     },
+    /// Keep a flow, whatever retention would have go.
+    Pin {
+        /// The flow's id, or the beginning of it.
+        flow: String,
+        /// Let it go again.
+        #[arg(long)]
+        remove: bool,
+    },
     /// Send a flow the signal that one of its nodes waits for.
     #[command(after_help = "\
 Examples:
@@ -122,6 +130,9 @@ impl Flows {
             Self::Retry { flow } => act(client, &flow, "retry", json!({}), as_json).await,
             Self::Rerun { flow } => act(client, &flow, "rerun", json!({}), as_json).await,
             Self::Cancel { flow, reason } => act(client, &flow, "cancel", json!({"reason": reason}), as_json).await,
+            Self::Pin { flow, remove } => {
+                act(client, &flow, if remove { "unpin" } else { "pin" }, json!({}), as_json).await
+            }
             Self::Signal { flow, name, .. } => {
                 act(client, &flow, "signal", json!({"name": name, "payload": payload}), as_json).await
             }

@@ -8,6 +8,7 @@ mod completion;
 mod config;
 mod demo;
 mod effects;
+mod erase;
 mod exit;
 mod flows;
 mod grants;
@@ -83,6 +84,8 @@ enum Command {
     #[command(subcommand)]
     Behaviors(behaviors::Behaviors),
     Verify(verify::Verify),
+    #[command(subcommand)]
+    Erase(erase::Erase),
     #[command(subcommand)]
     Config(config::Config),
     Completion(completion::Completion),
@@ -164,6 +167,7 @@ async fn dispatch(command: Command, context: &Context) -> anyhow::Result<()> {
         Command::Why(why) => why.run(context).await,
         Command::Behaviors(behaviors) => behaviors.run(context).await,
         Command::Verify(verify::Verify) => verify::Verify::run(context),
+        Command::Erase(erase) => erase.run(context).await,
         Command::Config(config) => config.run(context),
         Command::Completion(completion) => completion.run::<Args>(),
     }

@@ -25,7 +25,7 @@ use tower::ServiceExt as _;
 pub use self::request::{Answer, Problem, Request};
 use crate::{
     config::{self, ConfigError, Flags},
-    host::{Host, HostOptions},
+    host::{Host, HostOptions, Retention},
     http::{self, Access, HttpOptions},
     serve,
     socket::{ShortPath, SocketPath},
@@ -171,8 +171,14 @@ impl Client {
             secure_cookies: base_url.starts_with("https:"),
             trusted_proxies: config.server.trusted_proxies,
         };
-        let options =
-            HostOptions { data_dir: data_dir.to_owned(), base_url, runs_flows: false, accept_truncation: false };
+        let options = HostOptions {
+            data_dir: data_dir.to_owned(),
+            base_url,
+            runs_flows: false,
+            accept_truncation: false,
+            // Only a host that serves lets anything go by itself.
+            retention: Retention::default(),
+        };
         let host = serve::open(options).await.map_err(|error| not_opened(error, data_dir))?;
         let router = http::router(Arc::clone(&host), &http_options, Access::Operator);
         Ok(Self(Way::InProcess { router, host }))

@@ -178,6 +178,11 @@ impl Host {
         Ok(self.actions().cancel(flow, by, reason).await?)
     }
 
+    /// Pins a flow, so that retention leaves it alone, or lets it go.
+    pub async fn pin(&self, flow: FlowId, pinned: bool, by: Option<String>) -> Result<FlowSummary, ActionError> {
+        Ok(self.actions().pin(flow, pinned, by).await?)
+    }
+
     /// Sends a flow a signal; `false` where it is ignored because one of that name came before or the flow has ended.
     pub async fn signal(
         &self,
@@ -218,7 +223,7 @@ impl Host {
         Ok(Some((Activity::clone(&appended.activity), matched)))
     }
 
-    fn actions(&self) -> EngineActions {
+    pub(super) fn actions(&self) -> EngineActions {
         self.with_engine(Engine::actions)
     }
 }

@@ -3,10 +3,13 @@
 mod admit;
 mod behaviors;
 mod collect;
+mod erasing;
 mod flows;
+mod gone;
 mod installs;
 mod objects;
 mod refusals;
+mod retention;
 
 use std::{
     path::PathBuf,
@@ -39,10 +42,12 @@ use rosehip_core::{
 use rosehip_wasm::{CacheOptions, CacheSecret, Compiler, EngineOptions, WasmEngine};
 
 pub use behaviors::BehaviorError;
+pub use erasing::{Erasable, Erasure, ErasureError, ErasureRequest};
 pub use flows::{ActionError, FlowDetail, FlowPage, FlowQuery};
 pub use installs::{Bound, InstallError, InstallRequest, Outcome};
 pub use objects::{Base, ObjectWrite, ReadError, Resolved, WriteError, Written};
 pub use refusals::Refusal;
+pub use retention::Retention;
 
 /// Objects that are written to at the same time and do not get into one another's way, about.
 const TURNS: usize = 64;
@@ -60,6 +65,8 @@ pub struct HostOptions {
     pub runs_flows: bool,
     /// Accept a log that is shorter than its signed head.
     pub accept_truncation: bool,
+    /// What of the log is kept.
+    pub retention: Retention,
 }
 
 /// An open data directory with its writer, engine and views. Its parts are dropped in the order in which they
@@ -76,6 +83,8 @@ pub struct Host {
     /// Changes to what is bound to names, and the removal of modules, are decided one after the other.
     installing: tokio::sync::Mutex<()>,
     collector: Arc<collect::Collector>,
+    /// Erasures are made one after the other, so that only the last can be cut short.
+    erasing: tokio::sync::Mutex<()>,
     refusals: refusals::Refusals,
     /// Writes that lost a race wait here for their turn; see [`Host::write`].
     turns: [tokio::sync::Mutex<()>; TURNS],
@@ -139,6 +148,7 @@ impl Host {
             accounts: dir.accounts,
             installing: tokio::sync::Mutex::default(),
             collector: Arc::default(),
+            erasing: tokio::sync::Mutex::default(),
             refusals: refusals::Refusals::default(),
             turns: [const { tokio::sync::Mutex::const_new(()) }; TURNS],
             options,
@@ -147,6 +157,7 @@ impl Host {
         host.begin(&dir.keys)?;
         if host.options.runs_flows {
             tokio::spawn(Arc::clone(&host.collector).run(Arc::downgrade(&host)));
+            tokio::spawn(retention::run(Arc::downgrade(&host)));
         }
         Ok(host)
     }

@@ -16,7 +16,7 @@ use rosehip_core::{behavior::NoSuchModule, json::InvalidJson};
 use serde::Serialize;
 use serde_json::{Map, json};
 
-use crate::host::{ActionError, BehaviorError, InstallError, ReadError, WriteError};
+use crate::host::{ActionError, BehaviorError, ErasureError, InstallError, ReadError, WriteError};
 
 /// Seconds after which a module may be sent again that this host could not judge.
 const COMPILE_RETRY_SECONDS: u64 = 5;
@@ -50,6 +50,8 @@ pub(super) struct Fault {
     pub(super) detail: String,
     /// The fields that break rules.
     pub(super) errors: Vec<FieldError>,
+    /// What else the document tells, by name.
+    pub(super) more: Map<String, serde_json::Value>,
     /// Seconds after which to try again.
     pub(super) retry_after: Option<u64>,
     /// What happened here, for the log and for nobody else.
@@ -59,7 +61,8 @@ pub(super) struct Fault {
 impl Fault {
     /// A fault of any status.
     pub(super) fn new(status: StatusCode, rule: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self { status, rule: rule.into(), detail: detail.into(), errors: Vec::new(), retry_after: None, cause: None }
+        let (errors, more) = (Vec::new(), Map::new());
+        Self { status, rule: rule.into(), detail: detail.into(), errors, more, retry_after: None, cause: None }
     }
 
     /// 400: what was sent cannot be read.
@@ -80,6 +83,11 @@ impl Fault {
     /// 404, naming what there is none of.
     pub(super) fn not_found(what: &str) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not-found", format!("there is no such {what}"))
+    }
+
+    /// 410: it was there, and was erased.
+    pub(super) fn gone(what: &str) -> Self {
+        Self::new(StatusCode::GONE, "erased", format!("{what} was erased"))
     }
 
     /// 409.
@@ -127,6 +135,7 @@ impl Fault {
         if !self.errors.is_empty() {
             problem.insert("errors".into(), json!(self.errors));
         }
+        problem.extend(self.more.clone());
         let body = serde_json::Value::Object(problem).to_string();
         (self.status, [(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"))], body).into_response()
     }
@@ -189,6 +198,7 @@ impl From<WriteError> for Fault {
                 ..Self::conflict("taken", message)
             },
             WriteError::NotFound => Self::not_found("object"),
+            WriteError::Erased(_) => Self::new(StatusCode::GONE, "erased", message),
             WriteError::Busy { retry_after } => Self::later("busy", message, retry_after),
             WriteError::Stopping => Self::later("stopping", message, 5),
             WriteError::DiskFull => Self::new(StatusCode::INSUFFICIENT_STORAGE, "disk-full", message),
@@ -204,6 +214,23 @@ impl From<ActionError> for Fault {
             ActionError::Illegal(message) => Self::conflict("state", message),
             ActionError::Write(error) => error.into(),
             ActionError::Read(error) => error.into(),
+        }
+    }
+}
+
+impl From<ErasureError> for Fault {
+    fn from(error: ErasureError) -> Self {
+        let message = error.to_string();
+        match error {
+            ErasureError::NotFound(_) => Self::new(StatusCode::NOT_FOUND, "not-found", message),
+            ErasureError::Gone(_) => Self::new(StatusCode::GONE, "erased", message),
+            ErasureError::Open(flows) => {
+                let more = Map::from_iter([("flows".to_owned(), json!(flows))]);
+                Self { more, ..Self::conflict("open-flows", message) }
+            }
+            ErasureError::Busy(_) => Self::later("busy", message, 1),
+            ErasureError::Action(error) => error.into(),
+            ErasureError::Write(error) => error.into(),
         }
     }
 }

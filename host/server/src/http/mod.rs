@@ -17,6 +17,7 @@ mod behaviors;
 mod csrf;
 mod doors;
 mod effect_view;
+mod erasures;
 mod fault;
 mod flow_json;
 mod flow_pages;

@@ -16,7 +16,7 @@ use super::{
     App,
     access::Need::{self, Login, Nothing, Operate, Signal, Upload, Write},
     account_admin as accounts, activities, article_form_page as forms, article_pages as pages,
-    article_writes as writes, assets, behaviors,
+    article_writes as writes, assets, behaviors, erasures,
     fault::Fault,
     flows, health, live, login, objects,
     visitor::Visitor,
@@ -75,7 +75,10 @@ fn table() -> Vec<Row> {
         row("POST", "/flows/{id}/rerun", Operate, flows::rerun),
         row("POST", "/flows/{id}/cancel", Operate, flows::cancel),
         row("POST", "/flows/{id}/signal", Signal, flows::signal),
+        row("POST", "/flows/{id}/pin", Operate, flows::pin),
+        row("POST", "/flows/{id}/unpin", Operate, flows::unpin),
         row("POST", "/effects/{id}/redrive", Operate, flows::redrive),
+        row("POST", "/erasures", Operate, erasures::erase),
         // Behaviors.
         row("GET", "/behaviors", Login, behaviors::list),
         row("POST", "/behaviors", Upload, behaviors::install_by_its_name),
@@ -180,7 +183,10 @@ mod tests {
         ----O POST /flows/{id}/rerun
         ----O POST /flows/{id}/cancel
         ---PO POST /flows/{id}/signal
+        ----O POST /flows/{id}/pin
+        ----O POST /flows/{id}/unpin
         ----O POST /effects/{id}/redrive
+        ----O POST /erasures
         -AEPO GET /behaviors
         -A--O POST /behaviors
         -AEPO GET /behaviors/{name}
