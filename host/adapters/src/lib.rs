@@ -1,6 +1,7 @@
 //! I/O behind the ports of rosehip-core: the SQLite log, sinks, clock and keys.
 
 pub mod accounts;
+pub mod backup;
 pub mod clock;
 pub mod data_dir;
 mod durable;

@@ -4,14 +4,14 @@ use std::path::Path;
 
 use rosehip_core::{
     ids::DedupKey,
-    log::{Entry, Frame, Head, StoredEntry, Stream},
+    log::{Entry, EntryHash, EntryHeader, Frame, Head, SALT_BYTES, StoredEntry, Stream},
     ports::{Compacted, Compaction, LogReader, LogStore, StoreError},
 };
-use rusqlite::Connection;
+use rusqlite::{Connection, Statement};
 
 use super::{
     MIGRATIONS, SchemaError,
-    queries::{self, signed, unreadable, write_error},
+    queries::{self, Stored, signed, unreadable, write_error},
 };
 use crate::sqlite;
 
@@ -24,7 +24,9 @@ const PRAGMAS: &str = "PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 1
 /// Bytes are overwritten where they lie before they are let go: what shrinks is moved about within its page.
 const OVERWRITE: &str = "UPDATE entries SET salt = zeroblob(length(salt)), body = zeroblob(length(body))
     WHERE seq = ?1 AND body IS NOT NULL";
-const ERASE: &str = "UPDATE entries SET salt = NULL, body = NULL WHERE seq = ?1 AND body IS NOT NULL";
+/// The rows are then taken out and put back without their bodies, because SQLite joins pages that have become empty
+/// where a row is deleted, and not where one shrinks.
+const DELETE: &str = "DELETE FROM entries WHERE seq = ?1";
 /// `PRAGMA auto_vacuum` of a file that gives free pages back when it is asked to.
 const INCREMENTAL: u32 = 2;
 
@@ -70,21 +72,7 @@ impl SqliteLog {
             let key = (stream != Some(&entry.header.stream)).then(|| entry.header.stream.key());
             stream = Some(&entry.header.stream);
             let Entry { header, salt, body, hash, .. } = entry;
-            insert
-                .execute((
-                    signed(header.seq),
-                    header.version,
-                    header.time.as_millis(),
-                    key,
-                    &*header.stream.0,
-                    &*header.kind,
-                    header.dedup.as_ref().map(|key| &key.as_bytes()[..]),
-                    &header.body_hash[..],
-                    &hash.0[..],
-                    &salt[..],
-                    &**body,
-                ))
-                .map_err(write_error)?;
+            insert_row(&mut insert, header, key.as_ref(), *hash, Some((salt, body)))?;
         }
         self.run("COMMIT")
     }
@@ -108,10 +96,22 @@ impl SqliteLog {
         self.connection.execute_batch("PRAGMA secure_delete = ON").map_err(write_error)?;
         self.run("BEGIN IMMEDIATE")?;
         let mut overwrite = self.connection.prepare_cached(OVERWRITE).map_err(write_error)?;
-        let mut erase = self.connection.prepare_cached(ERASE).map_err(write_error)?;
+        let mut delete = self.connection.prepare_cached(DELETE).map_err(write_error)?;
+        let mut insert = self.connection.prepare_cached(INSERT).map_err(write_error)?;
+        let mut rows = Vec::with_capacity(seqs.len());
         for seq in seqs {
+            let row = queries::read(&self.connection, *seq, 1)?.pop();
+            let there = row.filter(|row| row.entry.header.seq == *seq && row.entry.body.is_some());
+            let Some(Stored { stream_key, entry }) = there else { continue };
             overwrite.execute([signed(*seq)]).map_err(write_error)?;
-            erase.execute([signed(*seq)]).map_err(write_error)?;
+            rows.push((stream_key, entry.header, entry.hash));
+        }
+        for (_, header, _) in &rows {
+            delete.execute([signed(header.seq)]).map_err(write_error)?;
+        }
+        for (stream_key, header, hash) in &rows {
+            let key = stream_key.as_ref();
+            insert_row(&mut insert, header, key, *hash, None)?;
         }
         self.run("COMMIT")?;
         self.connection.execute_batch("PRAGMA secure_delete = OFF").map_err(unreadable)
@@ -150,6 +150,33 @@ impl SqliteLog {
             }
         }
     }
+}
+
+/// Puts an entry in its place.
+fn insert_row(
+    insert: &mut Statement<'_>,
+    header: &EntryHeader,
+    stream_key: Option<&i64>,
+    hash: EntryHash,
+    body: Option<(&[u8; SALT_BYTES], &[u8])>,
+) -> Result<(), StoreError> {
+    let (salt, body) = body.unzip();
+    insert
+        .execute((
+            signed(header.seq),
+            header.version,
+            header.time.as_millis(),
+            stream_key,
+            &*header.stream.0,
+            &*header.kind,
+            header.dedup.as_ref().map(|key| &key.as_bytes()[..]),
+            &header.body_hash[..],
+            &hash.0[..],
+            salt.map(|salt| &salt[..]),
+            body,
+        ))
+        .map_err(write_error)?;
+    Ok(())
 }
 
 impl LogStore for SqliteLog {

@@ -2,6 +2,7 @@
 //! data directory through its socket, or of one in this process while none runs. Data goes to stdout, all else to
 //! stderr.
 
+mod backup;
 mod behaviors;
 pub mod compile;
 mod completion;
@@ -12,6 +13,7 @@ mod erase;
 mod exit;
 mod flows;
 mod grants;
+mod imported;
 mod output;
 mod password;
 mod serve;
@@ -86,6 +88,8 @@ enum Command {
     Verify(verify::Verify),
     #[command(subcommand)]
     Erase(erase::Erase),
+    Backup(backup::Backup),
+    Restore(backup::Restore),
     #[command(subcommand)]
     Config(config::Config),
     Completion(completion::Completion),
@@ -168,6 +172,8 @@ async fn dispatch(command: Command, context: &Context) -> anyhow::Result<()> {
         Command::Behaviors(behaviors) => behaviors.run(context).await,
         Command::Verify(verify::Verify) => verify::Verify::run(context),
         Command::Erase(erase) => erase.run(context).await,
+        Command::Backup(backup) => backup.run(context).await,
+        Command::Restore(restore) => restore.run(context).await,
         Command::Config(config) => config.run(context),
         Command::Completion(completion) => completion.run::<Args>(),
     }

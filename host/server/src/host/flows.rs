@@ -229,7 +229,7 @@ impl Host {
 }
 
 /// An entry with its body as JSON, as the page of a flow shows it.
-fn with_body(entry: &StoredEntry) -> Result<(Record, Box<RawValue>), ReadError> {
+pub fn with_body(entry: &StoredEntry) -> Result<(Record, Box<RawValue>), ReadError> {
     let unreadable = |error: &dyn std::fmt::Display| ReadError(format!("entry {}: {error}", entry.header.seq));
     let record = Record::read(entry).map_err(|error| unreadable(&error))?;
     let body = match &entry.body {
@@ -240,7 +240,7 @@ fn with_body(entry: &StoredEntry) -> Result<(Record, Box<RawValue>), ReadError> 
 }
 
 /// The name of the runner that covers what a DAG needs.
-pub(super) fn runner_name(needs: &BTreeSet<Capability>) -> &'static str {
+pub fn runner_name(needs: &BTreeSet<Capability>) -> &'static str {
     let runners = runners();
     bind(needs, &runners).map_or("none", |runner| runner.name)
 }

@@ -4,6 +4,7 @@ mod admit;
 mod behaviors;
 mod collect;
 mod erasing;
+mod export;
 mod flows;
 mod gone;
 mod installs;
@@ -43,7 +44,7 @@ use rosehip_wasm::{CacheOptions, CacheSecret, Compiler, EngineOptions, WasmEngin
 
 pub use behaviors::BehaviorError;
 pub use erasing::{Erasable, Erasure, ErasureError, ErasureRequest};
-pub use flows::{ActionError, FlowDetail, FlowPage, FlowQuery};
+pub use flows::{ActionError, FlowDetail, FlowPage, FlowQuery, runner_name, with_body};
 pub use installs::{Bound, InstallError, InstallRequest, Outcome};
 pub use objects::{Base, ObjectWrite, ReadError, Resolved, WriteError, Written};
 pub use refusals::Refusal;

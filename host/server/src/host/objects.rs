@@ -311,6 +311,7 @@ impl Host {
         let owner = self.views.with(|views| views.slug(slug)).map_err(read_error)?;
         let is_anothers = owner.is_some_and(|owner| owner.key != write.key.to_string());
         if is_anothers || self.entry_is_erased(claimed)? || self.entry_is_erased(born)? {
+            self.refuse_erased(write, before)?;
             return Err(WriteError::SlugTaken(slug.to_owned()));
         }
         if slug == write.key.id.as_str() {

@@ -2,7 +2,11 @@
 
 use axum::{
     extract::{Path, State},
-    http::{HeaderMap, Uri, header::LINK, request::Parts},
+    http::{
+        HeaderMap, Uri,
+        header::{CONTENT_TYPE, LINK},
+        request::Parts,
+    },
     response::{IntoResponse, Redirect, Response},
 };
 use rosehip_core::{
@@ -119,6 +123,17 @@ fn done(parts: &Parts, flow: &FlowSummary) -> Response {
         true => Redirect::to(&format!("/flows/{}", flow.id)).into_response(),
         false => document(Form::Json, &json!(flow)),
     }
+}
+
+/// `GET /flows/{id}/export`: its entries with headers and bodies, one a line, and those of its activity and its module.
+pub(super) async fn export(State(app): State<App>, Path(id): Path<String>) -> Result<Response, Fault> {
+    let flow = detail(&app.host, &id).await?;
+    let mut lines = String::new();
+    for entry in app.host.export(&flow.state).await? {
+        lines.push_str(&json!(entry).to_string());
+        lines.push('\n');
+    }
+    Ok(([(CONTENT_TYPE, "application/x-ndjson")], lines).into_response())
 }
 
 /// `POST /flows/{id}/retry`

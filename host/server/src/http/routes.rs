@@ -71,6 +71,7 @@ fn table() -> Vec<Row> {
         row("GET", "/flows", Login, flows::list),
         row("GET", "/flows/events", Login, live::events),
         row("GET", "/flows/{id}", Login, flows::show),
+        row("GET", "/flows/{id}/export", Operate, flows::export),
         row("POST", "/flows/{id}/retry", Operate, flows::retry),
         row("POST", "/flows/{id}/rerun", Operate, flows::rerun),
         row("POST", "/flows/{id}/cancel", Operate, flows::cancel),
@@ -179,6 +180,7 @@ mod tests {
         -AEPO GET /flows
         -AEPO GET /flows/events
         -AEPO GET /flows/{id}
+        ----O GET /flows/{id}/export
         ----O POST /flows/{id}/retry
         ----O POST /flows/{id}/rerun
         ----O POST /flows/{id}/cancel
