@@ -71,7 +71,9 @@ pub(crate) fn complete<L: LogStore + LogReader>(log: &mut L) -> Result<u64, Stor
     for (first, last) in named.ranges() {
         let mut next = *first;
         while next <= *last {
-            let batch = log.read(next, BATCH)?;
+            // Ranges may be many and short.
+            let length = usize::try_from(*last - next + 1).unwrap_or(BATCH);
+            let batch = log.read(next, length.min(BATCH))?;
             let Some(end) = batch.last().map(|entry| entry.header.seq) else { break };
             let is_left = |entry: &&StoredEntry| entry.header.seq <= *last && entry.body.is_some();
             batch.iter().filter(is_left).for_each(|entry| left.insert(entry.header.seq));
