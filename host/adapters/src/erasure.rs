@@ -116,8 +116,8 @@ pub fn erased_at(log: &impl LogReader, seq: u64) -> Result<Option<Erased>, Store
     let entry = log.read(seq, 1)?.into_iter().next().filter(|entry| entry.header.seq == seq);
     let Some(entry) = entry.filter(|entry| &*entry.header.kind == "erased") else { return Ok(None) };
     let record = Record::read(&entry).map_err(|error| StoreError::Unreadable(error.to_string()))?;
-    Ok(record.event.and_then(|event| match &*event {
-        Event::Erased(erased) => Some(erased.clone()),
-        _ => None,
-    }))
+    Ok(match record.event.as_deref() {
+        Some(Event::Erased(erased)) => Some(erased.clone()),
+        Some(_) | None => None,
+    })
 }

@@ -60,13 +60,15 @@ mod tests {
 
     #[test]
     fn a_large_erasure_is_several_entries_that_count_down() {
-        let seqs: SeqSet = (0..2 * ERASED_RANGES as u64 + 1).map(|n| 2 * n + 1).collect();
+        let seqs: SeqSet = (0..=2 * ERASED_RANGES as u64).map(|n| 2 * n + 1).collect();
         let grounds = Grounds { reason: "asked for".into(), about: "actor ada".into(), by: None };
         let parts = erasures(&seqs, &["Note/1".parse().expect("a key")], &grounds);
         assert_eq!(parts.iter().map(|part| part.rest).collect::<Vec<_>>(), [2, 1, 0]);
         assert_eq!(parts.iter().map(|part| part.objects.len()).collect::<Vec<_>>(), [1, 0, 0]);
         let mut all = SeqSet::default();
-        parts.iter().for_each(|part| all.extend(&part.all()));
+        for part in &parts {
+            all.extend(&part.all());
+        }
         assert_eq!(all, seqs);
         assert_eq!(erasures(&SeqSet::default(), &[], &grounds), []);
     }

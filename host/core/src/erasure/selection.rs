@@ -274,7 +274,9 @@ mod tests {
 
         fn select(&self, subject: Subject) -> Selection {
             let mut selector = Selector::new(subject);
-            self.entries.iter().for_each(|entry| selector.take(entry).expect("read"));
+            for entry in &self.entries {
+                selector.take(entry).expect("read");
+            }
             selector.finish()
         }
 

@@ -39,7 +39,9 @@ impl Erased {
     /// Every entry that it names.
     pub fn all(&self) -> SeqSet {
         let mut all = self.ranges.clone();
-        self.seqs.iter().for_each(|seq| all.insert(*seq));
+        for seq in &self.seqs {
+            all.insert(*seq);
+        }
         all
     }
 }

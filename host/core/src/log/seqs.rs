@@ -37,11 +37,13 @@ impl SeqSet {
 
     /// Adds all of another set.
     pub fn extend(&mut self, other: &Self) {
-        // Two sorted runs, which this sort merges; one by one, ranges in between would each move those after them.
+        // One by one, ranges in between would each move those after them.
         let mut all = std::mem::take(&mut self.ranges);
         all.extend_from_slice(&other.ranges);
-        all.sort();
-        all.into_iter().for_each(|(first, last)| self.insert_range(first, last));
+        all.sort_unstable();
+        for (first, last) in all {
+            self.insert_range(first, last);
+        }
     }
 
     /// Whether an entry is in it.
@@ -92,7 +94,9 @@ impl SeqSet {
 impl FromIterator<u64> for SeqSet {
     fn from_iter<I: IntoIterator<Item = u64>>(seqs: I) -> Self {
         let mut set = Self::default();
-        seqs.into_iter().for_each(|seq| set.insert(seq));
+        for seq in seqs {
+            set.insert(seq);
+        }
         set
     }
 }

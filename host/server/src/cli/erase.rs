@@ -107,7 +107,7 @@ fn sentence(answer: &Value) -> String {
         entry.unwrap_or_default(),
     );
     if !open.is_empty() {
-        text.push_str(&format!("not ended, --cancel ends them: {}\n", open.join(", ")));
+        text = format!("{text}not ended, --cancel ends them: {}\n", open.join(", "));
     }
     text
 }

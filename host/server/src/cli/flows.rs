@@ -168,7 +168,15 @@ impl Flows {
                 let flow = imported::show(&context.data, flow)?;
                 return if context.json { print_json(&flow) } else { show(&flow) };
             }
-            _ => {}
+            Self::Ls(_)
+            | Self::Show { .. }
+            | Self::Export(_)
+            | Self::Tail { .. }
+            | Self::Retry { .. }
+            | Self::Rerun { .. }
+            | Self::Cancel { .. }
+            | Self::Pin { .. }
+            | Self::Signal { .. } => {}
         }
         let payload = if let Self::Signal { payload, .. } = &self { parse_payload(payload)? } else { Value::Null };
         let client = context.client(DataDir::MustExist).await?;

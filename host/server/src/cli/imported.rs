@@ -43,13 +43,12 @@ pub(super) async fn export(client: &Client, flow: Option<String>, list: Request)
     let mut written = HashSet::new();
     let mut cursor: Option<String> = None;
     loop {
-        let (ids, next) = match &flow {
-            Some(flow) => (vec![flow.clone()], None),
-            None => {
-                let page: Value = client.json(list.clone().query("limit", Some(PAGE)).query("cursor", cursor)).await?;
-                let ids = wire::list(&page, "flows").iter().map(|flow| wire::text(flow, "id")).collect();
-                (ids, Some(wire::text(&page, "next")).filter(|next| !next.is_empty()))
-            }
+        let (ids, next) = if let Some(flow) = &flow {
+            (vec![flow.clone()], None)
+        } else {
+            let page: Value = client.json(list.clone().query("limit", Some(PAGE)).query("cursor", cursor)).await?;
+            let ids = wire::list(&page, "flows").iter().map(|flow| wire::text(flow, "id")).collect();
+            (ids, Some(wire::text(&page, "next")).filter(|next| !next.is_empty()))
         };
         for id in ids {
             let answer = client.send(Request::get(&["flows", &id, "export"])).await?;

@@ -1,5 +1,6 @@
 //! A flow's entries as they leave the host: with headers, bodies and salts, so that whoever has them can check them.
 
+use rosehip_adapters::views::ViewReader;
 use rosehip_core::{
     event::{Event, Record, flow_stream},
     flow::FlowState,
@@ -13,7 +14,7 @@ impl Host {
     /// The entry that bound the flow's module, that of its activity, and its own, in order.
     pub async fn export(&self, flow: &FlowState) -> Result<Vec<ExportedEntry>, ReadError> {
         let started = &flow.started;
-        let bindings = self.read_views(|views| views.behavior_entries()).await?;
+        let bindings = self.read_views(ViewReader::behavior_entries).await?;
         self.read_log(|log| {
             let mut entries = Vec::new();
             for seq in bindings.into_iter().rev() {

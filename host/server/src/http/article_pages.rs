@@ -265,9 +265,8 @@ pub(super) async fn show(
                 Some(Resolved::Article(_) | Resolved::Moved(_)) | None => Err(not_found()),
             };
         }
-        Some(Resolved::Article(_)) => return Err(not_found()),
         None if app.host.slug_was_erased(&slug)? => return Err(Fault::gone("the article")),
-        None => return Err(not_found()),
+        Some(Resolved::Article(_)) | None => return Err(not_found()),
     };
     let form = choose(&headers, negotiate::PUBLIC_PAGE);
     if form == Form::Html {

@@ -51,18 +51,18 @@ pub(super) struct Fault {
     /// The fields that break rules.
     pub(super) errors: Vec<FieldError>,
     /// What else the document tells, by name.
-    pub(super) more: Map<String, serde_json::Value>,
+    pub(super) more: Option<Box<Map<String, serde_json::Value>>>,
     /// Seconds after which to try again.
     pub(super) retry_after: Option<u64>,
     /// What happened here, for the log and for nobody else.
-    pub(super) cause: Option<String>,
+    pub(super) cause: Option<Box<str>>,
 }
 
 impl Fault {
     /// A fault of any status.
     pub(super) fn new(status: StatusCode, rule: impl Into<String>, detail: impl Into<String>) -> Self {
-        let (errors, more) = (Vec::new(), Map::new());
-        Self { status, rule: rule.into(), detail: detail.into(), errors, more, retry_after: None, cause: None }
+        let (rule, detail) = (rule.into(), detail.into());
+        Self { status, rule, detail, errors: Vec::new(), more: None, retry_after: None, cause: None }
     }
 
     /// 400: what was sent cannot be read.
@@ -110,7 +110,10 @@ impl Fault {
     /// 500: the fault is ours. The door logs its cause; the answer says no more than that.
     pub(super) fn ours(error: &dyn std::fmt::Display) -> Self {
         let detail = "something went wrong here; the log says what";
-        Self { cause: Some(error.to_string()), ..Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail) }
+        Self {
+            cause: Some(error.to_string().into()),
+            ..Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail)
+        }
     }
 
     /// 503: try again later.
@@ -135,7 +138,7 @@ impl Fault {
         if !self.errors.is_empty() {
             problem.insert("errors".into(), json!(self.errors));
         }
-        problem.extend(self.more.clone());
+        problem.extend(self.more.as_deref().cloned().unwrap_or_default());
         let body = serde_json::Value::Object(problem).to_string();
         (self.status, [(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"))], body).into_response()
     }
@@ -226,7 +229,7 @@ impl From<ErasureError> for Fault {
             ErasureError::Gone(_) => Self::new(StatusCode::GONE, "erased", message),
             ErasureError::Open(flows) => {
                 let more = Map::from_iter([("flows".to_owned(), json!(flows))]);
-                Self { more, ..Self::conflict("open-flows", message) }
+                Self { more: Some(Box::new(more)), ..Self::conflict("open-flows", message) }
             }
             ErasureError::Busy(_) => Self::later("busy", message, 1),
             ErasureError::Action(error) => error.into(),

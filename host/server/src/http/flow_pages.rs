@@ -124,7 +124,8 @@ pub(super) struct FlowDetailPage {
     finished: Option<Moment>,
     may_retry: bool,
     may_rerun: bool,
-    may_pin: bool,
+    /// What an operator may do about keeping it: `pin` or `unpin`.
+    pin: Option<&'static str>,
     may_cancel: bool,
     /// Signals that nodes wait for, where the visitor may send them.
     signals: Vec<String>,
@@ -263,7 +264,7 @@ impl FlowDetailPage {
             finished: state.summary.finished_at.map(Moment),
             may_retry: may(FlowEvent::Retry),
             may_rerun: operates && status.is_final(),
-            may_pin: operates,
+            pin: operates.then_some(if state.summary.pinned { "unpin" } else { "pin" }),
             may_cancel: may(FlowEvent::Cancel),
             signals: if visitor.has(Need::Signal) { signals.collect() } else { Vec::new() },
             flow,

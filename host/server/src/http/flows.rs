@@ -95,9 +95,8 @@ fn missing(host: &Host, id: &str) -> Result<Fault, Fault> {
         .collect();
     let mut fault = Fault::gone("the flow");
     fault.detail.push_str(&why.unwrap_or_default());
-    fault.more.insert("id".to_owned(), json!(flow.id));
-    fault.more.insert("erased".to_owned(), json!(by));
-    fault.more.insert("events".to_owned(), events.into());
+    let more = [("id", json!(flow.id)), ("erased", json!(by)), ("events", events.into())];
+    fault.more = Some(Box::new(more.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()));
     Ok(fault)
 }
 
