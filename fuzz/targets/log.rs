@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arbitrary::{Result, Unstructured};
 use rosehip_core::{
     event::{Event, Record},
-    log::{ChainVerifier, Draft, EntryHash, Frame, Head, SALT_BYTES, StoredEntry, Stream},
+    log::{ChainVerifier, Draft, EntryHash, Frame, Head, SALT_BYTES, SeqSet, StoredEntry, Stream},
     time::Timestamp,
 };
 
@@ -92,7 +92,7 @@ fn frame(kind: &str, body: &[u8]) -> Vec<StoredEntry> {
 
 fn verify(entries: &[StoredEntry]) -> Option<Head> {
     let mut verifier = ChainVerifier::default();
-    entries.iter().try_for_each(|entry| verifier.check(entry, &[])).ok()?;
+    entries.iter().try_for_each(|entry| verifier.check(entry, &SeqSet::default())).ok()?;
     verifier.finish().ok()
 }
 

@@ -24,7 +24,7 @@ use rosehip_core::{
 
 use crate::{
     accounts::{AccountError, Accounts},
-    durable,
+    durable, erasure,
     head::{self, HeadError, HeadFile, HeadSigner},
     keys::{self, KeyError, Keys},
     lock::{DirLock, LockError},
@@ -112,7 +112,8 @@ impl DataDir {
             HeadFile::of(path).must_be_absent()?;
         }
         let keys = Keys::open(path)?;
-        let log = SqliteLog::open(&log_path(path), &options.store)?;
+        let mut log = SqliteLog::open(&log_path(path), &options.store)?;
+        erasure::complete(&mut log)?;
         let head = log.head()?;
         let file = HeadFile::of(path);
         let last_signed = signed_head(&file, &keys, &log, head, options)?;

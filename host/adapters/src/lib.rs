@@ -1,10 +1,12 @@
 //! I/O behind the ports of rosehip-core: the SQLite log, sinks, clock and keys.
 
 pub mod accounts;
+pub mod backup;
 pub mod clock;
 pub mod data_dir;
 mod durable;
 pub mod engine;
+pub mod erasure;
 pub mod head;
 pub mod keys;
 pub mod lock;

@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use rosehip_core::{
-    log::{ChainError, ChainVerifier, EntryHash, Head, StoredEntry, Stream},
+    event::Erased,
+    log::{ChainError, ChainVerifier, EntryHash, Head, SeqSet, StoredEntry, Stream},
     ports::StoreError,
 };
-use serde::Deserialize;
 
 use crate::{
     data_dir::log_path,
@@ -30,6 +30,8 @@ pub struct VerifyReport {
     pub head: Head,
     /// Entries whose body is erased.
     pub erased: u64,
+    /// Entries whose body is there though an erasure names it: the host ended in between, and its next start goes on.
+    pub unfinished: u64,
     /// The head that the host had signed when the walk began, if it ever did.
     pub signed: Option<Head>,
 }
@@ -66,11 +68,6 @@ pub enum VerifyError {
     /// The log cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),
-}
-
-#[derive(Deserialize)]
-struct Erasure {
-    seqs: Vec<u64>,
 }
 
 /// Walks the log of a data directory from its first entry to its last, in batches, while a host may be running, and
@@ -113,9 +110,10 @@ pub fn verify_log(
             break;
         }
     }
+    let unfinished = verifier.unfinished();
     let head = verifier.finish()?;
     check_signed(signed, at_signed, head)?;
-    Ok(VerifyReport { entries: head.seq, head, erased, signed })
+    Ok(VerifyReport { entries: head.seq, head, erased, unfinished, signed })
 }
 
 fn check_signed(signed: Option<Head>, found: Option<EntryHash>, head: Head) -> Result<(), HeadError> {
@@ -129,11 +127,11 @@ fn check_signed(signed: Option<Head>, found: Option<EntryHash>, head: Head) -> R
 }
 
 /// The entries that this one erases. An erasure whose own body is erased names none.
-fn erased_by(entry: &StoredEntry) -> Result<Vec<u64>, VerifyError> {
+fn erased_by(entry: &StoredEntry) -> Result<SeqSet, VerifyError> {
     let Some((_, body)) = entry.body.as_ref().filter(|_| &*entry.header.kind == ERASED) else {
-        return Ok(Vec::new());
+        return Ok(SeqSet::default());
     };
-    let erasure: Erasure = serde_json::from_slice(body)
+    let erasure: Erased = serde_json::from_slice(body)
         .map_err(|error| VerifyError::Erasure { seq: entry.header.seq, reason: error.to_string() })?;
-    Ok(erasure.seqs)
+    Ok(erasure.all())
 }

@@ -179,6 +179,19 @@ derived_id!(
     "a dedup key (52 characters of a-z and 2-7)"
 );
 
+derived_id!(
+    /// A user whose account was erased, without the name: it tells the account when it comes back with a backup.
+    UserMark,
+    "a user's mark (52 characters of a-z and 2-7)"
+);
+
+impl UserMark {
+    /// `H("rosehip.user.v1", name)`.
+    pub fn of(name: &str) -> Self {
+        Self(Derived::of(&("rosehip.user.v1", name)))
+    }
+}
+
 impl FlowId {
     /// `H("rosehip.flow.v1", activity id, owner, box, behavior, run)`.
     pub fn derive(activity: &ActivityId, owner: &ActorName, r#box: BoxName, behavior: &BehaviorName, run: u32) -> Self {

@@ -9,6 +9,7 @@ pub mod call;
 pub mod canonical;
 pub mod destination;
 pub mod effect;
+pub mod erasure;
 pub mod event;
 pub mod flow;
 pub mod guest;

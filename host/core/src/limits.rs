@@ -165,6 +165,16 @@ pub const FRAME_HEADER_BYTES: usize = 512 << 10;
 pub const WRITER_QUEUE_APPENDS: usize = 10_000;
 /// Bytes waiting for the writer.
 pub const WRITER_QUEUE_BYTES: usize = 64 << 20;
+/// Ranges of entries that one `erased` entry names.
+pub const ERASED_RANGES: usize = 5_000;
+/// Objects that one `erased` entry names.
+pub const ERASED_OBJECTS: usize = 500;
+/// Bodies removed in one transaction, so that appends come in between.
+pub const ERASED_AT_ONCE: usize = 1_000;
+/// Flows that one step of retention erases.
+pub const RETENTION_FLOWS: usize = 200;
+/// Text of an erasure's reason, in characters.
+pub const ERASURE_REASON_CHARS: usize = 500;
 /// Activities without a `matched` entry; beyond, writes are refused before they are acknowledged.
 pub const UNMATCHED_ACTIVITIES: usize = 100_000;
 /// The signed head is written at least this often, in entries.
@@ -181,6 +191,8 @@ pub const JSON_DEPTH: usize = 64;
 pub const JSON_WEIGHT: u64 = 64_000;
 /// Time a request may take, in milliseconds.
 pub const REQUEST_MS: u64 = 30_000;
+/// Time an erasure may take beyond that, in milliseconds: it reads the whole log and writes it anew.
+pub const ERASURE_MS: u64 = 570_000;
 /// `Prefer: wait` at most, in seconds (RFC 7240 §4.3).
 pub const PREFER_WAIT_SECONDS: u64 = 30;
 /// Flows on one page of a list, and at most.

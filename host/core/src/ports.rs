@@ -53,6 +53,28 @@ pub trait LogStore: Send {
 
     /// Removes salt and body of entries; an `erased` entry that names them must already be committed.
     fn erase(&mut self, seqs: &[u64]) -> Result<(), StoreError>;
+
+    /// Gives back room that erasing left. Whatever happens meanwhile, the entries stay as they are.
+    fn compact(&mut self, how: Compaction) -> Result<Compacted, StoreError>;
+}
+
+/// How room is given back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compaction {
+    /// At most so many free bytes leave the file, which takes a moment.
+    Some(u64),
+    /// Everything is written anew, so that no copy of what was erased stays anywhere in the store. It takes as long as
+    /// copying the log, and as much room again meanwhile.
+    Rewrite,
+}
+
+/// What compacting left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Compacted {
+    /// Bytes that the store takes.
+    pub bytes: u64,
+    /// Bytes of it that hold nothing.
+    pub free: u64,
 }
 
 /// Reading a log while its writer goes on. Readers see committed frames only.

@@ -18,6 +18,7 @@ use serde_json::Value;
 use tracing_subscriber::EnvFilter;
 
 pub use self::outgoing::{ChannelConfig, EmailConfig, OutgoingConfig, Reach, WebhookConfig};
+use crate::host::Retention;
 
 /// The configuration file's name.
 pub const FILE_NAME: &str = "rosehip.toml";
@@ -33,6 +34,8 @@ pub struct Config {
     pub server: ServerConfig,
     /// Where behaviors come from.
     pub behaviors: BehaviorsConfig,
+    /// What of the log is kept.
+    pub retention: RetentionConfig,
     /// What it writes to stderr.
     pub log: LogConfig,
     /// Which hosts effects may reach.
@@ -74,6 +77,24 @@ pub struct BehaviorsConfig {
     /// directory.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub watch: Option<PathBuf>,
+}
+
+/// Section `retention`. What is left out is kept.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RetentionConfig {
+    /// Days that flows are kept after they ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub flows_days: Option<u32>,
+    /// Bytes that the bodies of the log may take before flows go, the oldest first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_bytes: Option<u64>,
+}
+
+impl std::convert::From<RetentionConfig> for Retention {
+    fn from(config: RetentionConfig) -> Self {
+        Self { flows_days: config.flows_days, max_bytes: config.max_bytes }
+    }
 }
 
 /// Section `log`.
@@ -170,6 +191,8 @@ const KEYS: &[&str] = &[
     "server.base_url",
     "server.trusted_proxies",
     "behaviors.watch",
+    "retention.flows_days",
+    "retention.max_bytes",
     "log.level",
     "log.format",
     "outgoing.allow",
@@ -377,6 +400,16 @@ mod tests {
         assert_eq!(config.log, LogConfig { level: "warn".to_owned(), format: LogFormat::Json });
         let config = merged(file, &environment, Some("flag:3")).expect("a configuration");
         assert_eq!(config.server.listen, "flag:3");
+    }
+
+    #[test]
+    fn everything_is_kept_unless_it_is_said_how_much() {
+        assert_eq!(Retention::from(merged("", &[], None).expect("defaults").retention), Retention::default());
+        let file = "[retention]\nflows_days = 90\n";
+        let config = merged(file, &[("ROSEHIP__RETENTION__MAX_BYTES", "1000000")], None).expect("a configuration");
+        let retention = Retention { flows_days: Some(90), max_bytes: Some(1_000_000) };
+        assert_eq!(Retention::from(config.retention), retention);
+        assert!(merged("[retention]\nflows_days = -1\n", &[], None).is_err());
     }
 
     #[test]

@@ -24,7 +24,7 @@ use tokio::{
 
 use crate::{
     config::Reach,
-    host::{Host, HostOptions},
+    host::{Host, HostOptions, Retention},
     http::{self, Access, HttpOptions},
     socket::SocketPath,
     watch::Watch,
@@ -53,6 +53,8 @@ pub struct ServeOptions {
     pub watch: Option<PathBuf>,
     /// What effects may reach.
     pub reach: Reach,
+    /// What of the log is kept.
+    pub retention: Retention,
 }
 
 /// Why a data directory is not served.
@@ -122,6 +124,7 @@ impl Server {
             runs_flows: true,
             accept_truncation: options.accept_truncation,
             reach: options.reach,
+            retention: options.retention,
         };
         let host = open_once_free(&host_options, &socket).await.map_err(ServeError::Open)?;
         let begun = listen_on(&socket).map_err(|source| {

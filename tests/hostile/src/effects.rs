@@ -141,8 +141,13 @@ fn firing_itself() -> Vec<Hostile> {
             again("activity", activity),
         )
         .map(|hostile| hostile.granted(&["activity"])),
-        both(("fires-itself-by-set", "changes the object that fires it"), Class::Effects, carried_out, again("set", set))
-            .map(|hostile| hostile.granted(&["set"])),
+        both(
+            ("fires-itself-by-set", "changes the object that fires it"),
+            Class::Effects,
+            carried_out,
+            again("set", set),
+        )
+        .map(|hostile| hostile.granted(&["set"])),
         fires(
             "fires-itself-undeclared",
             "creates an object that its manifest does not say it creates",

@@ -71,6 +71,16 @@ impl Accounts {
         self.refresh_identities(&connection)
     }
 
+    /// Removes a user as [`Accounts::remove_user`] does, and what the file kept of it: its bytes are overwritten.
+    pub fn erase_user(&self, name: &UserName) -> Result<(), AccountError> {
+        self.lock().execute_batch("PRAGMA secure_delete = ON")?;
+        self.remove_user(name)?;
+        let connection = self.lock();
+        // What was changed before may lie in the slack of a page; the file is small.
+        connection.execute_batch("VACUUM")?;
+        Ok(connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?)
+    }
+
     /// A user by name.
     pub fn user(&self, name: &UserName) -> Result<Option<User>, AccountError> {
         Ok(self.user_and_hash(name.as_str())?.map(|(user, _)| user))

@@ -51,7 +51,7 @@ const CANCELLED_AT_ONCE: usize = 1_000;
 /// Acts on flows; it may outlive a borrow of the engine.
 #[derive(Clone)]
 pub struct EngineActions {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
 }
 
 impl Engine {
@@ -166,7 +166,7 @@ impl EngineActions {
     }
 
     /// Decides on a flow's state, records what was decided and takes the flow on from there.
-    async fn act<D>(&self, flow: FlowId, decide: D) -> Result<FlowSummary, ActionError>
+    pub(super) async fn act<D>(&self, flow: FlowId, decide: D) -> Result<FlowSummary, ActionError>
     where
         D: FnMut(&FlowState, &CurrentOf<'_>) -> Result<Vec<Event>, ActionError> + Send + 'static,
     {

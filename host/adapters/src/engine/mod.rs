@@ -12,6 +12,7 @@ mod actions;
 mod batches;
 mod changes;
 mod driver;
+mod erasing;
 mod hours;
 mod jobs;
 mod lanes;
@@ -39,6 +40,7 @@ use rosehip_core::{
 };
 
 pub use actions::{ActionError, EngineActions};
+pub use erasing::HeldFlows;
 pub use lanes::DispatchLimits;
 pub use runners::runners;
 pub use shared::{EngineError, EngineParts, Sinks};

@@ -364,6 +364,10 @@ impl Shared {
             let entries = log.stream(&flow_stream(flow), 0)?;
             let mut records = entries.iter().map(Record::read);
             let Some(first) = records.next().transpose()? else { return Ok(None) };
+            // An erased flow is none any more.
+            if first.event.is_none() {
+                return Ok(None);
+            }
             let Some(Event::FlowStarted(started)) = first.event.as_deref() else {
                 return Err(EngineError::Missing { what: "start of a flow", seq: first.seq });
             };

@@ -4,14 +4,14 @@ use std::path::Path;
 
 use rosehip_core::{
     ids::DedupKey,
-    log::{Entry, Frame, Head, StoredEntry, Stream},
-    ports::{LogReader, LogStore, StoreError},
+    log::{Entry, EntryHash, EntryHeader, Frame, Head, SALT_BYTES, StoredEntry, Stream},
+    ports::{Compacted, Compaction, LogReader, LogStore, StoreError},
 };
-use rusqlite::Connection;
+use rusqlite::{Connection, Statement};
 
 use super::{
     MIGRATIONS, SchemaError,
-    queries::{self, signed, unreadable, write_error},
+    queries::{self, Stored, signed, unreadable, write_error},
 };
 use crate::sqlite;
 
@@ -21,7 +21,14 @@ const INSERT: &str =
 /// The writer's side reads back index pages all over the file (streams and keys are hashes), and a page that is
 /// changed often is worth folding into the file late: 64 MiB of cache, 64 MiB of write-ahead log.
 const PRAGMAS: &str = "PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 16384;";
-const ERASE: &str = "UPDATE entries SET salt = NULL, body = NULL WHERE seq = ?1";
+/// Bytes are overwritten where they lie before they are let go: what shrinks is moved about within its page.
+const OVERWRITE: &str = "UPDATE entries SET salt = zeroblob(length(salt)), body = zeroblob(length(body))
+    WHERE seq = ?1 AND body IS NOT NULL";
+/// The rows are then taken out and put back without their bodies, because SQLite joins pages that have become empty
+/// where a row is deleted, and not where one shrinks.
+const DELETE: &str = "DELETE FROM entries WHERE seq = ?1";
+/// `PRAGMA auto_vacuum` of a file that gives free pages back when it is asked to.
+const INCREMENTAL: u32 = 2;
 
 /// How the log's file is kept.
 #[derive(Debug, Clone, Default)]
@@ -65,21 +72,7 @@ impl SqliteLog {
             let key = (stream != Some(&entry.header.stream)).then(|| entry.header.stream.key());
             stream = Some(&entry.header.stream);
             let Entry { header, salt, body, hash, .. } = entry;
-            insert
-                .execute((
-                    signed(header.seq),
-                    header.version,
-                    header.time.as_millis(),
-                    key,
-                    &*header.stream.0,
-                    &*header.kind,
-                    header.dedup.as_ref().map(|key| &key.as_bytes()[..]),
-                    &header.body_hash[..],
-                    &hash.0[..],
-                    &salt[..],
-                    &**body,
-                ))
-                .map_err(write_error)?;
+            insert_row(&mut insert, header, key.as_ref(), *hash, Some((salt, body)))?;
         }
         self.run("COMMIT")
     }
@@ -102,13 +95,88 @@ impl SqliteLog {
         // Appending moves no bodies about, so that only here bytes are freed that must be overwritten.
         self.connection.execute_batch("PRAGMA secure_delete = ON").map_err(write_error)?;
         self.run("BEGIN IMMEDIATE")?;
-        let mut erase = self.connection.prepare_cached(ERASE).map_err(write_error)?;
+        let mut overwrite = self.connection.prepare_cached(OVERWRITE).map_err(write_error)?;
+        let mut delete = self.connection.prepare_cached(DELETE).map_err(write_error)?;
+        let mut insert = self.connection.prepare_cached(INSERT).map_err(write_error)?;
+        let mut rows = Vec::with_capacity(seqs.len());
         for seq in seqs {
-            erase.execute([signed(*seq)]).map_err(write_error)?;
+            let row = queries::read(&self.connection, *seq, 1)?.pop();
+            let there = row.filter(|row| row.entry.header.seq == *seq && row.entry.body.is_some());
+            let Some(Stored { stream_key, entry }) = there else { continue };
+            overwrite.execute([signed(*seq)]).map_err(write_error)?;
+            rows.push((stream_key, entry.header, entry.hash));
+        }
+        for (_, header, _) in &rows {
+            delete.execute([signed(header.seq)]).map_err(write_error)?;
+        }
+        for (stream_key, header, hash) in &rows {
+            let key = stream_key.as_ref();
+            insert_row(&mut insert, header, key, *hash, None)?;
         }
         self.run("COMMIT")?;
         self.connection.execute_batch("PRAGMA secure_delete = OFF").map_err(unreadable)
     }
+
+    /// Folds the write-ahead log in and cuts it.
+    fn checkpoint(&self) -> Result<(), StoreError> {
+        let busy: bool =
+            self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0)).map_err(write_error)?;
+        if busy {
+            tracing::warn!("readers hold the write-ahead log: erased bodies leave it with a later checkpoint");
+        }
+        Ok(())
+    }
+
+    fn number(&self, pragma: &str) -> Result<u64, StoreError> {
+        let read = |row: &rusqlite::Row<'_>| row.get::<_, u64>(0);
+        self.connection.query_row(&format!("PRAGMA {pragma}"), [], read).map_err(unreadable)
+    }
+
+    fn give_back(&self, how: Compaction) -> Result<(), StoreError> {
+        match how {
+            // Files of before this was set become such when they are written anew.
+            Compaction::Rewrite => self
+                .connection
+                .execute_batch(&format!("PRAGMA auto_vacuum = {INCREMENTAL}; VACUUM"))
+                .map_err(write_error),
+            Compaction::Some(bytes) => {
+                let pages = bytes / self.number("page_size")?.max(1);
+                let mut step =
+                    self.connection.prepare(&format!("PRAGMA incremental_vacuum({pages})")).map_err(write_error)?;
+                // Each row that is asked for frees one page.
+                let mut rows = step.query([]).map_err(write_error)?;
+                while rows.next().map_err(write_error)?.is_some() {}
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Puts an entry in its place.
+fn insert_row(
+    insert: &mut Statement<'_>,
+    header: &EntryHeader,
+    stream_key: Option<&i64>,
+    hash: EntryHash,
+    body: Option<(&[u8; SALT_BYTES], &[u8])>,
+) -> Result<(), StoreError> {
+    let (salt, body) = body.unzip();
+    insert
+        .execute((
+            signed(header.seq),
+            header.version,
+            header.time.as_millis(),
+            stream_key,
+            &*header.stream.0,
+            &*header.kind,
+            header.dedup.as_ref().map(|key| &key.as_bytes()[..]),
+            &header.body_hash[..],
+            &hash.0[..],
+            salt.map(|salt| &salt[..]),
+            body,
+        ))
+        .map_err(write_error)?;
+    Ok(())
 }
 
 impl LogStore for SqliteLog {
@@ -127,12 +195,16 @@ impl LogStore for SqliteLog {
     /// reader still needs it; then its old pages are overwritten by later commits.
     fn erase(&mut self, seqs: &[u64]) -> Result<(), StoreError> {
         self.erase_bodies(seqs).inspect_err(|_| self.roll_back())?;
-        let busy: bool =
-            self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0)).map_err(unreadable)?;
-        if busy {
-            tracing::warn!("readers hold the write-ahead log: erased bodies leave it with a later checkpoint");
-        }
-        Ok(())
+        self.checkpoint()
+    }
+
+    /// Erasing moves entries between pages, and SQLite leaves what it moved in the slack of a page; only a rewrite
+    /// (`VACUUM`) is sure to have no copy of what is erased later.
+    fn compact(&mut self, how: Compaction) -> Result<Compacted, StoreError> {
+        self.give_back(how)?;
+        self.checkpoint()?;
+        let page = self.number("page_size")?;
+        Ok(Compacted { bytes: page * self.number("page_count")?, free: page * self.number("freelist_count")? })
     }
 }
 

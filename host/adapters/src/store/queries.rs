@@ -18,6 +18,10 @@ const RUN: &str = "SELECT seq, version, time, stream, kind, dedup, body_hash, ha
     FROM entries WHERE seq >= ?1 ORDER BY seq";
 const RECORDED: &str = "SELECT seq FROM entries WHERE dedup = ?1";
 
+const BODY_BYTES: &str = "SELECT coalesce(sum(length(body)), 0) FROM entries WHERE seq BETWEEN ?1 AND ?2";
+/// Entries whose bodies are counted in one statement: a longer one would hold up checkpoints.
+const COUNTED: u64 = 100_000;
+
 /// A row of the table: the entry and, where it begins a run of its stream, the key it is indexed under.
 pub(super) struct Stored {
     pub(super) stream_key: Option<i64>,
@@ -84,6 +88,18 @@ pub(super) fn recorded(connection: &Connection, key: &DedupKey) -> Result<Option
     let mut statement = connection.prepare_cached(RECORDED).map_err(unreadable)?;
     let seq = statement.query_row([&key.as_bytes()[..]], |row| row.get(0)).optional().map_err(unreadable)?;
     Ok(seq.map(unsigned))
+}
+
+pub(super) fn body_bytes(connection: &Connection) -> Result<u64, StoreError> {
+    let end = head(connection)?.seq;
+    let (mut next, mut bytes) = (1, 0);
+    while next <= end {
+        let mut statement = connection.prepare_cached(BODY_BYTES).map_err(unreadable)?;
+        let range = (signed(next), signed(next + COUNTED - 1));
+        bytes += unsigned(statement.query_row(range, |row| row.get(0)).map_err(unreadable)?);
+        next += COUNTED;
+    }
+    Ok(bytes)
 }
 
 /// What an error of a writing transaction means for the frame.

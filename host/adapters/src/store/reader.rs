@@ -36,6 +36,11 @@ impl SqliteReader {
         sqlite::back_up(&self.connection, target)
     }
 
+    /// Bytes of all bodies. It reads all entries without their bodies, in steps that each end soon.
+    pub fn body_bytes(&self) -> Result<u64, StoreError> {
+        queries::body_bytes(&self.connection)
+    }
+
     /// At most `limit` entries from `seq` on, each with the key its stream is indexed under, if it is.
     pub(crate) fn read_with_keys(
         &self,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use rosehip_core::{
     activity::Cause,
-    event::{Event, ObjectRevised, Record},
+    event::{Erased, Event, ObjectRevised, Record},
     flow::FlowSummary,
     ids::{ActivityId, Digest, FlowId},
 };
@@ -35,6 +35,8 @@ pub(super) struct Batch<'a> {
     /// What made the activities of flows that began.
     causes: HashMap<FlowId, Cause>,
     minutes: effects::Minutes,
+    /// Whether something was erased, whose bytes must leave the file as well.
+    has_erased: bool,
 }
 
 impl<'a> Batch<'a> {
@@ -47,6 +49,7 @@ impl<'a> Batch<'a> {
             roots: HashMap::new(),
             causes: HashMap::new(),
             minutes: effects::Minutes::new(),
+            has_erased: false,
         }
     }
 
@@ -96,24 +99,26 @@ impl<'a> Batch<'a> {
             | Event::BehaviorGranted(_)
             | Event::BehaviorRemoved(_) => self.execute("INSERT INTO behavior_entries VALUES (?1)", [record.seq]),
             // The slug stands in the revision as well; a new actor is read from its stream.
-            Event::SlugAssigned(_)
-            | Event::ActorCreated(_)
-            | Event::HostStarted(_)
-            | Event::HostStopped(_)
-            | Event::Erased(_) => Ok(()),
+            Event::SlugAssigned(_) | Event::ActorCreated(_) | Event::HostStarted(_) | Event::HostStopped(_) => Ok(()),
+            Event::Erased(erased) => self.erase(erased),
             of_flow => self.flow(record, of_flow),
         }
     }
 
-    /// Writes what the batch changed.
-    pub(super) fn finish(self) -> Result<(), ViewError> {
-        for (seq, row) in &self.activities {
+    /// Writes what the batch changed. Returns whether something was erased.
+    pub(super) fn finish(mut self) -> Result<bool, ViewError> {
+        self.flush()?;
+        Ok(self.has_erased)
+    }
+
+    fn flush(&mut self) -> Result<(), ViewError> {
+        for (seq, row) in &std::mem::take(&mut self.activities) {
             self.execute(
                 "INSERT INTO activities VALUES (?1, ?2, ?3, ?4, ?5)",
                 params![seq, row.id, row.token, row.cid, row.matched_by],
             )?;
         }
-        for (digest, flows) in &self.modules {
+        for (digest, flows) in &std::mem::take(&mut self.modules) {
             self.execute(
                 "INSERT INTO modules VALUES (?1, ?2) ON CONFLICT (digest) DO UPDATE SET flows = flows + excluded.flows",
                 (digest.to_string(), flows),
@@ -126,7 +131,7 @@ impl<'a> Batch<'a> {
             )?;
         }
         effects::write_minutes(self.transaction, &self.minutes)?;
-        for (seq, flow, rests) in self.flows.values() {
+        for (seq, flow, rests) in std::mem::take(&mut self.flows).values() {
             let is_open = match !flow.status.is_final() || flow.effects.open() > 0 {
                 true if *rests && flow.effects.open() == 0 => RESTS,
                 true => OPEN,
@@ -180,6 +185,33 @@ impl<'a> Batch<'a> {
                 effects::count(&mut self.minutes, &flow.behavior, &done.effects, record.time);
             }
             *rests = matches!(event, Event::FlowSuspended(_));
+        }
+        Ok(())
+    }
+
+    /// Takes out what was made from entries that are erased, so that views which see them with their bodies end as
+    /// those do that never saw them. An effect's row may stay: without its flow it leads nowhere.
+    fn erase(&mut self, erased: &Erased) -> Result<(), ViewError> {
+        self.flush()?;
+        self.has_erased = true;
+        for (first, last) in erased.all().ranges() {
+            let digests = {
+                let mut rows = self.transaction.prepare_cached("SELECT row FROM flows WHERE seq BETWEEN ?1 AND ?2")?;
+                let texts = rows.query_map((first, last), |row| row.get::<_, String>(0))?;
+                texts
+                    .map(|text| Ok(serde_json::from_str::<FlowSummary>(&text?)?.digest))
+                    .collect::<Result<Vec<_>, ViewError>>()?
+            };
+            for digest in digests {
+                self.execute("UPDATE modules SET flows = flows - 1 WHERE digest = ?1", [digest.to_string()])?;
+            }
+            self.execute("DELETE FROM flows WHERE seq BETWEEN ?1 AND ?2", (first, last))?;
+            self.execute("DELETE FROM activities WHERE seq BETWEEN ?1 AND ?2", (first, last))?;
+        }
+        self.execute("DELETE FROM modules WHERE flows = 0", [])?;
+        for key in erased.objects.iter().map(ToString::to_string) {
+            self.execute("DELETE FROM objects WHERE key = ?1", [&key])?;
+            self.execute("DELETE FROM slugs WHERE key = ?1", [&key])?;
         }
         Ok(())
     }

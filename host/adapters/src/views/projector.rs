@@ -115,11 +115,15 @@ impl Projector {
         for record in records {
             batch.apply(record)?;
         }
-        batch.finish()?;
+        let has_erased = batch.finish()?;
         transaction
             .prepare_cached("UPDATE position SET seq = ?1, hash = ?2")?
             .execute((head.seq, head.hash.to_string()))?;
         transaction.commit()?;
+        if has_erased {
+            // What was let go is zeros in the pages by now; the write-ahead log still has it.
+            self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        }
         self.head = head;
         self.position.send_replace(head.seq);
         Ok(())

@@ -159,7 +159,9 @@ impl ViewReader {
 
     /// The flow an effect belongs to, unless the effect was carried out by recording it.
     pub fn flow_of_effect(&self, effect: &str) -> Result<Option<FlowId>, ViewError> {
-        let mut statement = self.connection.prepare_cached("SELECT flow FROM effects WHERE id = ?1")?;
+        let mut statement = self.connection.prepare_cached(
+            "SELECT flow FROM effects WHERE id = ?1 AND EXISTS (SELECT 1 FROM flows WHERE flows.id = effects.flow)",
+        )?;
         let flow: Option<String> = statement.query_row([effect], |row| row.get(0)).optional()?;
         Ok(flow.and_then(|flow| flow.parse().ok()))
     }
@@ -207,6 +209,12 @@ impl ViewReader {
         }
         flows.sort_unstable_by_key(|flow| flow.seq);
         Ok(flows)
+    }
+
+    /// At most `limit` flows that the host has nothing left to do for, by the order they began in, after entry `after`.
+    pub fn ended_flows(&self, after: u64, limit: usize) -> Result<Vec<(u64, FlowSummary)>, ViewError> {
+        let sql = "SELECT seq, row FROM flows WHERE seq > ?1 AND is_open = 0 ORDER BY seq LIMIT ?2";
+        self.rows(sql, params![after, limit])
     }
 
     /// Flows of a behavior that have not ended.

@@ -18,7 +18,7 @@ pub(super) const OPEN: u8 = 1;
 pub(super) const RESTS: u8 = 2;
 
 /// Raised whenever a table or a fold changes: older views are rebuilt, not migrated.
-const VERSION: u32 = 5;
+const VERSION: u32 = 6;
 
 pub(super) const TABLES: &str = "
 CREATE TABLE position(id INTEGER PRIMARY KEY CHECK (id = 1), seq INTEGER NOT NULL, hash TEXT NOT NULL) STRICT;
@@ -94,7 +94,7 @@ fn open_file(path: &Path) -> Result<Connection, rusqlite::Error> {
     // Pages of the indexes change again and again: a long write-ahead log folds each into the file once.
     connection.execute_batch(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -16000;
-         PRAGMA wal_autocheckpoint = 16384;",
+         PRAGMA wal_autocheckpoint = 16384; PRAGMA secure_delete = ON;",
     )?;
     Ok(connection)
 }

@@ -19,7 +19,7 @@ use rosehip_core::{
     ids::DedupKey,
     limits::{APPEND_ENTRIES, WRITER_QUEUE_APPENDS, WRITER_QUEUE_BYTES},
     log::{Append, Entry, Stream},
-    ports::{LogReader, LogStore, StoreError},
+    ports::{Compacted, Compaction, LogReader, LogStore, StoreError},
 };
 use tokio::sync::{oneshot, watch};
 
@@ -179,11 +179,22 @@ impl Writer {
     /// already be committed; after a crash between the two, erasing again completes it.
     pub fn erase(&self, seqs: Vec<u64>) -> impl Future<Output = Result<(), AppendError>> + Send + use<> {
         let (answer, answered) = oneshot::channel();
-        if let Err(Request::Erase { answer, .. }) = self.handle.queue.push_erase(seqs, answer) {
+        if let Err(Request::Erase { answer, .. }) = self.handle.queue.push_other(Request::Erase { seqs, answer }) {
             // The caller may have gone; then nobody is to be told.
             let _ = answer.send(Err(AppendError::Stopped));
         }
         async move { answered.await.unwrap_or(Err(AppendError::Stopped)) }
+    }
+
+    /// Gives back room that erasing left, after everything queued before. Appends wait meanwhile: a moment for some of
+    /// it, as long as copying the log takes for a rewrite.
+    pub fn compact(&self, how: Compaction) -> impl Future<Output = Result<Compacted, StoreError>> + Send + use<> {
+        let (answer, answered) = oneshot::channel();
+        if let Err(Request::Compact { answer, .. }) = self.handle.queue.push_other(Request::Compact { how, answer }) {
+            // As above.
+            let _ = answer.send(Err(stopped()));
+        }
+        async move { answered.await.unwrap_or_else(|_| Err(stopped())) }
     }
 
     /// `seq` of the last entry that is durable.
@@ -236,6 +247,11 @@ impl Drop for Handle {
     fn drop(&mut self) {
         self.stop();
     }
+}
+
+/// What is told of work that the writer did not get to.
+fn stopped() -> StoreError {
+    StoreError::Unknown(AppendError::Stopped.to_string())
 }
 
 /// How an append is answered.

@@ -9,6 +9,7 @@ use std::{
 use rosehip_core::{
     limits::FRAME_HEADER_BYTES,
     log::{Append, Draft},
+    ports::{Compacted, Compaction, StoreError},
 };
 use tokio::sync::oneshot;
 
@@ -47,6 +48,7 @@ fn header_bytes(draft: &Draft) -> usize {
 pub(super) enum Request {
     Append(Queued),
     Erase { seqs: Vec<u64>, answer: oneshot::Sender<Result<(), AppendError>> },
+    Compact { how: Compaction, answer: oneshot::Sender<Result<Compacted, StoreError>> },
 }
 
 /// What the writer does next.
@@ -55,6 +57,8 @@ pub(super) enum Work {
     Appends,
     /// Remove bodies.
     Erase { seqs: Vec<u64>, answer: oneshot::Sender<Result<(), AppendError>> },
+    /// Give room back.
+    Compact { how: Compaction, answer: oneshot::Sender<Result<Compacted, StoreError>> },
     /// The deadline has passed and nothing waits.
     Deadline,
     /// Nothing waits and nothing more will.
@@ -100,14 +104,9 @@ impl Queue {
         Ok(())
     }
 
-    /// Adds an erasure, or gives it back because the writer has stopped.
-    pub(super) fn push_erase(
-        &self,
-        seqs: Vec<u64>,
-        answer: oneshot::Sender<Result<(), AppendError>>,
-    ) -> Result<(), Request> {
+    /// Adds what is no append, or gives it back because the writer has stopped.
+    pub(super) fn push_other(&self, request: Request) -> Result<(), Request> {
         let mut waiting = self.lock();
-        let request = Request::Erase { seqs, answer };
         if waiting.stopped {
             return Err(request);
         }
@@ -189,6 +188,7 @@ fn take_frame(waiting: &mut Waiting, frame: &mut Vec<Queued>) -> Work {
     }
     match waiting.requests.pop_front() {
         Some(Request::Erase { seqs, answer }) => Work::Erase { seqs, answer },
+        Some(Request::Compact { how, answer }) => Work::Compact { how, answer },
         Some(Request::Append(_)) | None => unreachable!("appends were taken above, and something waits"),
     }
 }

@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc, time::Instant};
 use rosehip_core::{
     ids::DedupKey,
     log::{Append, Entry, Frame, Head, SALT_BYTES},
-    ports::{LogReader, LogStore, StoreError},
+    ports::{Compacted, Compaction, LogReader, LogStore, StoreError},
 };
 use tokio::sync::watch;
 
@@ -65,6 +65,7 @@ impl Drop for Ending {
             match request {
                 Request::Append(queued) => queued.ack.answer(Err(AppendError::Stopped)),
                 Request::Erase { answer, .. } => drop(answer.send(Err(AppendError::Stopped))),
+                Request::Compact { answer, .. } => drop(answer.send(Err(super::stopped()))),
             }
         }
     }
@@ -108,6 +109,7 @@ impl<S: LogStore + LogReader> WriterThread<S> {
             match queue.take(&mut appends, deadline) {
                 Work::Appends => self.write(&mut appends)?,
                 Work::Erase { seqs, answer } => drop(answer.send(self.erase(&seqs)?)),
+                Work::Compact { how, answer } => drop(answer.send(self.compact(how)?)),
                 Work::Deadline => {}
                 Work::Stopped => break,
             }
@@ -257,6 +259,14 @@ impl<S: LogStore + LogReader> WriterThread<S> {
             Err(error @ (StoreError::Conflict { .. } | StoreError::SyncFailed(_) | StoreError::Unreadable(_))) => {
                 Err(error.into())
             }
+        }
+    }
+
+    /// Room that was not given back is no harm to the log, so that only what casts doubt on it ends the writer.
+    fn compact(&mut self, how: Compaction) -> Result<Result<Compacted, StoreError>, Fatal> {
+        match self.store.compact(how) {
+            Err(error @ (StoreError::SyncFailed(_) | StoreError::Conflict { .. })) => Err(error.into()),
+            compacted => Ok(compacted),
         }
     }
 

@@ -6,7 +6,7 @@ use rosehip_adapters::store::{SqliteLog, SqliteOptions};
 use rosehip_core::{
     ids::DedupKey,
     log::{Frame, Head, StoredEntry, Stream},
-    ports::{LogReader, LogStore, StoreError},
+    ports::{Compacted, Compaction, LogReader, LogStore, StoreError},
 };
 
 /// How an append ends.
@@ -60,6 +60,10 @@ impl LogStore for Faulty {
 
     fn erase(&mut self, seqs: &[u64]) -> Result<(), StoreError> {
         self.inner.erase(seqs)
+    }
+
+    fn compact(&mut self, how: Compaction) -> Result<Compacted, StoreError> {
+        self.inner.compact(how)
     }
 }
 

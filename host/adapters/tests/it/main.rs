@@ -2,6 +2,7 @@
 
 mod contract;
 mod data_dir;
+mod erasure;
 mod faults;
 mod outgoing;
 mod receiver;

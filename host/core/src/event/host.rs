@@ -99,12 +99,3 @@ pub struct ActorCreated {
     /// Its ed25519 public key, base64.
     pub public_key: String,
 }
-
-/// Salt and body of entries were removed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Erased {
-    /// The entries.
-    pub seqs: Vec<u64>,
-    /// Why.
-    pub reason: String,
-}

@@ -1,8 +1,10 @@
 //! What entries say: one type for each kind of entry, its stream and its JSON body.
 
+mod erased;
 mod flow;
 mod host;
 mod object;
+mod pin;
 mod run;
 
 use std::sync::Arc;
@@ -15,6 +17,7 @@ use crate::{
     time::Timestamp,
 };
 
+pub use erased::Erased;
 pub use flow::{
     Current, EffectChanged, FiredBy, FlowCancelled, FlowCompleted, FlowFailed, FlowResumed, FlowRetried, FlowStarted,
     FlowSuspended, NodeAttempted, NodeDone, NodeError, NodeFailed, NodeFired, NodeRetrying, NodeSpread, NodeSuspended,
@@ -22,9 +25,10 @@ pub use flow::{
 };
 pub use host::{
     ActorCreated, BehaviorConfigured, BehaviorGranted, BehaviorInstalled, BehaviorOffered, BehaviorRemoved,
-    BehaviorRolledBack, BehaviorSwitched, Erased,
+    BehaviorRolledBack, BehaviorSwitched,
 };
 pub use object::{ActivityAppended, ActivityMatched, ObjectRevised, SlugAssigned};
+pub use pin::FlowPinned;
 pub use run::{HostStarted, HostStopped};
 
 /// Declares [`Event`]: a variant, the struct it holds and the kind that its entries carry.
@@ -81,6 +85,7 @@ events! {
     FlowFailed(FlowFailed) = "flow.failed",
     FlowCancelled(FlowCancelled) = "flow.cancelled",
     FlowRetried(FlowRetried) = "flow.retried",
+    FlowPinned(FlowPinned) = "flow.pinned",
     EffectChanged(EffectChanged) = "effect.changed",
     BehaviorInstalled(BehaviorInstalled) = "behavior.installed",
     BehaviorOffered(BehaviorOffered) = "behavior.offered",
@@ -197,6 +202,7 @@ impl Event {
             Self::FlowFailed(body) => flow_stream(body.flow),
             Self::FlowCancelled(body) => flow_stream(body.flow),
             Self::FlowRetried(body) => flow_stream(body.flow),
+            Self::FlowPinned(body) => flow_stream(body.flow),
             Self::EffectChanged(body) => flow_stream(body.flow),
             Self::BehaviorInstalled(body) => behavior_stream(&body.name),
             Self::BehaviorOffered(body) => behavior_stream(&body.name),
@@ -207,7 +213,7 @@ impl Event {
             Self::BehaviorRemoved(body) => behavior_stream(&body.name),
             Self::ActorCreated(body) => actor_stream(&body.name),
             Self::HostStarted(_) | Self::HostStopped(_) => run_stream(),
-            Self::Erased(_) => Stream("host".into()),
+            Self::Erased(_) => erasure_stream(),
         }
     }
 
@@ -229,6 +235,7 @@ impl Event {
             Self::FlowFailed(body) => Some(body.flow),
             Self::FlowCancelled(body) => Some(body.flow),
             Self::FlowRetried(body) => Some(body.flow),
+            Self::FlowPinned(body) => Some(body.flow),
             Self::EffectChanged(body) => Some(body.flow),
             Self::ObjectRevised(_)
             | Self::SlugAssigned(_)
@@ -277,6 +284,11 @@ pub fn run_stream() -> Stream {
 /// The stream of an actor.
 pub fn actor_stream(name: &ActorName) -> Stream {
     Stream(format!("actor:{name}").into())
+}
+
+/// The stream of erasures.
+pub fn erasure_stream() -> Stream {
+    Stream("host".into())
 }
 
 /// The stream of a behavior.

@@ -147,6 +147,7 @@ impl FlowState {
             Event::FlowRetried(retried) => self.retried(seq, time, retried.current.clone())?,
             Event::EffectChanged(change) => self.effect_changed(seq, time, change)?,
             Event::SignalReceived(_)
+            | Event::FlowPinned(_)
             | Event::FlowSuspended(_)
             | Event::FlowCompleted(_)
             | Event::FlowFailed(_)

@@ -90,6 +90,9 @@ pub struct FlowSummary {
     /// When the next wait of a suspended flow ends by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_due: Option<Timestamp>,
+    /// Whether retention leaves it alone.
+    #[serde(default)]
+    pub pinned: bool,
 }
 
 impl FlowSummary {
@@ -113,6 +116,7 @@ impl FlowSummary {
             finished_at: None,
             effects: EffectCounts::default(),
             next_due: None,
+            pinned: false,
         }
     }
 
@@ -138,6 +142,7 @@ impl FlowSummary {
                 let due = time.plus_millis(retrying.delay_ms);
                 self.next_due = Some(self.next_due.map_or(due, |known| known.min(due)));
             }
+            Event::FlowPinned(pin) => self.pinned = pin.pinned,
             Event::FlowSuspended(_) => self.status = FlowStatus::Suspended,
             Event::FlowResumed(_) => self.reopen(),
             Event::FlowRetried(_) => {

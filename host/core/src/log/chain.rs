@@ -1,10 +1,8 @@
 //! Checking the chain: every header hashes onto the one before, every body onto its header.
 
-use std::collections::BTreeSet;
-
 use serde::{Deserialize, Serialize};
 
-use super::{Entry, EntryHash, StoredEntry};
+use super::{Entry, EntryHash, SeqSet, StoredEntry};
 
 /// The end of a log: its last entry's `seq` and hash; 0 and zeros while it is empty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -52,13 +50,13 @@ pub enum ChainError {
 #[derive(Debug, Default)]
 pub struct ChainVerifier {
     head: Head,
-    missing: BTreeSet<u64>,
-    erased: BTreeSet<u64>,
+    missing: SeqSet,
+    erased: SeqSet,
 }
 
 impl ChainVerifier {
     /// Checks the next entry. `erased` are the `seq`s that it names, if it is an erasure.
-    pub fn check(&mut self, entry: &StoredEntry, erased: &[u64]) -> Result<(), ChainError> {
+    pub fn check(&mut self, entry: &StoredEntry, erased: &SeqSet) -> Result<(), ChainError> {
         let (seq, wanted) = (entry.header.seq, self.head.seq + 1);
         if seq != wanted {
             return Err(ChainError::Gap { wanted, found: seq });
@@ -75,9 +73,18 @@ impl ChainVerifier {
                 self.missing.insert(seq);
             }
         }
-        self.erased.extend(erased);
+        if !erased.is_empty() {
+            // What comes after an erasure was not there to be erased.
+            self.erased.extend(&erased.up_to(seq - 1));
+        }
         self.head = Head { seq, hash: entry.hash };
         Ok(())
+    }
+
+    /// How many entries are named by the erasures so far and have a body all the same, because the host ended in
+    /// between. Erasures name entries before themselves only.
+    pub fn unfinished(&self) -> u64 {
+        self.erased.len() - self.missing.iter().filter(|seq| self.erased.contains(*seq)).count() as u64
     }
 
     /// The head so far.
@@ -87,8 +94,8 @@ impl ChainVerifier {
 
     /// Ends the walk: every missing body must have been erased by name.
     pub fn finish(self) -> Result<Head, ChainError> {
-        match self.missing.difference(&self.erased).next() {
-            Some(&seq) => Err(ChainError::Missing { seq }),
+        match self.missing.first_outside(&self.erased) {
+            Some(seq) => Err(ChainError::Missing { seq }),
             None => Ok(self.head),
         }
     }
@@ -128,7 +135,10 @@ mod tests {
     fn verify(entries: &[StoredEntry], erased: &[u64]) -> Result<Head, ChainError> {
         let mut verifier = ChainVerifier::default();
         for entry in entries {
-            verifier.check(entry, if entry.header.seq == 3 { erased } else { &[] })?;
+            verifier.check(
+                entry,
+                &if entry.header.seq == 3 { erased.iter().copied().collect() } else { SeqSet::default() },
+            )?;
         }
         verifier.finish()
     }
@@ -157,6 +167,26 @@ mod tests {
         let mut changed = log(3);
         changed.remove(1);
         assert_eq!(verify(&changed, &[]), Err(ChainError::Gap { wanted: 2, found: 3 }));
+    }
+
+    #[test]
+    fn an_erasure_names_what_came_before_it_and_no_more() {
+        let mut later = log(4);
+        later[3].body = None;
+        assert_eq!(verify(&later, &[4]), Err(ChainError::Missing { seq: 4 }));
+    }
+
+    #[test]
+    fn a_body_that_was_to_go_and_is_there_is_counted() {
+        let mut verifier = ChainVerifier::default();
+        let mut entries = log(3);
+        entries[0].body = None;
+        for entry in &entries {
+            let erased = if entry.header.seq == 3 { SeqSet::from_iter([1, 2]) } else { SeqSet::default() };
+            verifier.check(entry, &erased).expect("as it was written");
+        }
+        assert_eq!(verifier.unfinished(), 1);
+        assert!(verifier.finish().is_ok());
     }
 
     #[test]

@@ -6,9 +6,13 @@
 mod append;
 mod chain;
 mod entry;
+mod export;
 mod frame;
+mod seqs;
 
 pub use append::{Append, Draft, Expected};
 pub use chain::{ChainError, ChainVerifier, Head};
 pub use entry::{Entry, EntryHash, EntryHeader, FORMAT_VERSION, SALT_BYTES, StoredEntry, Stream};
+pub use export::{ExportedEntry, NotAsWritten};
 pub use frame::Frame;
+pub use seqs::{InvertedRange, SeqSet};

@@ -26,7 +26,7 @@ use super::{
 use crate::{
     client::{Client, Request},
     config::{Config, DEFAULT_LISTEN, Reach},
-    host::Host,
+    host::{Host, Retention},
     serve::{self, ServeError, ServeOptions, Server, Signals},
 };
 
@@ -99,6 +99,7 @@ impl Demo {
             accept_truncation: false,
             watch: None,
             reach: Reach::default(),
+            retention: Retention::default(),
         };
         let mut signals = Signals::listen()?;
         let server = Server::start(options, listener).await?;

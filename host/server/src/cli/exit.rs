@@ -83,7 +83,7 @@ fn exit_of(error: &anyhow::Error) -> Exit {
     }
     match error.downcast_ref::<ClientError>() {
         Some(ClientError::Unreachable { .. } | ClientError::Silent { .. }) => Exit::Unreachable,
-        Some(ClientError::Refused { status: StatusCode::NOT_FOUND, .. }) => Exit::NotFound,
+        Some(ClientError::Refused { status: StatusCode::NOT_FOUND | StatusCode::GONE, .. }) => Exit::NotFound,
         Some(
             ClientError::Refused { .. }
             | ClientError::NoDataDir(_)

@@ -1,6 +1,6 @@
 //! `rosehip flows`: what happened, what waits, and what people do about it.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
@@ -11,6 +11,7 @@ use super::{
     Context, DataDir,
     bulk::{Meant, Which, act_on_all},
     exit::Failure,
+    imported,
     output::{Table, bold, cut, plain, print, print_json, say},
     tree,
     wire::{self, Flow, FlowItem, FlowPage},
@@ -43,6 +44,17 @@ pub(super) enum Flows {
     Show {
         /// The flow's id, or the beginning of it.
         flow: String,
+        /// One that was imported.
+        #[arg(long)]
+        imported: bool,
+    },
+    Export(Export),
+    /// Keep flows that another host exported, to look at: `flows ls --imported`, `flows show FLOW --imported`. They are
+    /// checked by their hashes and never run.
+    Import {
+        /// What `flows export` wrote; `-` for stdin.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
     },
     /// Follow what is recorded, as it happens; needs a running host.
     Tail {
@@ -58,6 +70,14 @@ pub(super) enum Flows {
     /// End a flow and call off what it has not done yet.
     #[command(after_help = CANCEL_EXAMPLES)]
     Cancel(Which),
+    /// Keep a flow, whatever retention would have go.
+    Pin {
+        /// The flow's id, or the beginning of it.
+        flow: String,
+        /// Let it go again.
+        #[arg(long)]
+        remove: bool,
+    },
     /// Send a flow the signal that one of its nodes waits for.
     #[command(after_help = "\
 Examples:
@@ -72,6 +92,32 @@ Examples:
         #[arg(default_value = "null")]
         payload: String,
     },
+}
+
+/// Write flows with all their entries to stdout, one entry a line, for `flows import` elsewhere.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  rosehip flows export k3v7wqzj > flow.ndjson
+  rosehip flows export --status failed > failed.ndjson")]
+pub(super) struct Export {
+    /// One flow: its id, or the beginning of it. Without it, all that the filters leave.
+    flow: Option<String>,
+    /// Only running, suspended, completed, failed or cancelled ones.
+    #[arg(long)]
+    status: Option<String>,
+    /// Only of this behavior.
+    #[arg(long, value_name = "NAME")]
+    behavior: Option<String>,
+    /// Only about this object: a slug, an id or Type/id.
+    #[arg(long)]
+    object: Option<String>,
+    /// Only as this actor.
+    #[arg(long, value_name = "NAME")]
+    actor: Option<String>,
+    /// Only for this activity: an id or a Cid.
+    #[arg(long)]
+    activity: Option<String>,
 }
 
 /// List flows, the newest first.
@@ -103,10 +149,38 @@ pub(super) struct Ls {
     /// Only for this activity: an id or a Cid.
     #[arg(long)]
     activity: Option<String>,
+    /// Those that were imported, and nothing else.
+    #[arg(long, conflicts_with_all = ["cursor", "status", "behavior", "object", "actor", "activity"])]
+    imported: bool,
 }
 
 impl Flows {
     pub(super) async fn run(self, context: &Context) -> anyhow::Result<()> {
+        // What was imported lies beside the log: no host is asked.
+        match &self {
+            Self::Import { file } => {
+                context.require_local("flows import")?;
+                return imported::import(&context.data, file);
+            }
+            Self::Ls(Ls { imported: true, .. }) => {
+                context.require_local("flows ls --imported")?;
+                return list(&imported::list(&context.data)?, context.json);
+            }
+            Self::Show { flow, imported: true } => {
+                context.require_local("flows show --imported")?;
+                let flow = imported::show(&context.data, flow)?;
+                return if context.json { print_json(&flow) } else { show(&flow) };
+            }
+            Self::Ls(_)
+            | Self::Show { .. }
+            | Self::Export(_)
+            | Self::Tail { .. }
+            | Self::Retry { .. }
+            | Self::Rerun { .. }
+            | Self::Cancel { .. }
+            | Self::Pin { .. }
+            | Self::Signal { .. } => {}
+        }
         let payload = if let Self::Signal { payload, .. } = &self { parse_payload(payload)? } else { Value::Null };
         if let Self::Retry(which) | Self::Rerun(which) | Self::Cancel(which) = &self {
             which.meant()?;
@@ -120,7 +194,17 @@ impl Flows {
     async fn ask(self, client: &Client, payload: Value, as_json: bool) -> anyhow::Result<()> {
         match self {
             Self::Ls(ls) => ls.run(client, as_json).await,
-            Self::Show { flow } => {
+            Self::Import { .. } => unreachable!("it was done without a host"),
+            Self::Export(export) => {
+                let list = Request::get(&["flows"])
+                    .query("status", export.status)
+                    .query("behavior", export.behavior)
+                    .query("object", export.object)
+                    .query("actor", export.actor)
+                    .query("activity", export.activity);
+                imported::export(client, export.flow, list).await
+            }
+            Self::Show { flow, .. } => {
                 let answer: Value = client.json(Request::get(&["flows", &flow])).await?;
                 if as_json { print_json(&answer) } else { show(&answer) }
             }
@@ -128,6 +212,9 @@ impl Flows {
             Self::Retry(which) => act_on(client, &which, "retry", as_json).await,
             Self::Rerun(which) => act_on(client, &which, "rerun", as_json).await,
             Self::Cancel(which) => act_on(client, &which, "cancel", as_json).await,
+            Self::Pin { flow, remove } => {
+                act(client, &flow, if remove { "unpin" } else { "pin" }, json!({}), as_json).await
+            }
             Self::Signal { flow, name, .. } => {
                 act(client, &flow, "signal", json!({"name": name, "payload": payload}), as_json).await
             }
@@ -149,21 +236,24 @@ impl Ls {
             .query("object", self.object)
             .query("actor", self.actor)
             .query("activity", self.activity);
-        let answer: Value = client.json(request).await?;
-        if as_json {
-            return print_json(&answer);
-        }
-        let page: FlowPage = wire::read(&answer)?;
-        let mut table = Table::new(&["flow", "status", "behavior", "object", "started", "effects"]);
-        for flow in &page.flows {
-            table.row(row(flow));
-        }
-        table.print()?;
-        if let Some(next) = page.next.filter(|next| !next.is_null()) {
-            say(&format!("there are more: --cursor {}", wire::words(&next)));
-        }
-        Ok(())
+        list(&client.json(request).await?, as_json)
     }
+}
+
+fn list(answer: &Value, as_json: bool) -> anyhow::Result<()> {
+    if as_json {
+        return print_json(answer);
+    }
+    let page: FlowPage = wire::read(answer)?;
+    let mut table = Table::new(&["flow", "status", "behavior", "object", "started", "effects"]);
+    for flow in &page.flows {
+        table.row(row(flow));
+    }
+    table.print()?;
+    if let Some(next) = page.next.filter(|next| !next.is_null()) {
+        say(&format!("there are more: --cursor {}", wire::words(&next)));
+    }
+    Ok(())
 }
 
 fn row(flow: &FlowItem) -> [String; 6] {

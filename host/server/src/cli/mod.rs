@@ -2,6 +2,7 @@
 //! data directory through its socket, or of one in this process while none runs. Data goes to stdout, all else to
 //! stderr.
 
+mod backup;
 mod behaviors;
 mod bulk;
 pub mod compile;
@@ -9,9 +10,11 @@ mod completion;
 mod config;
 mod demo;
 mod effects;
+mod erase;
 mod exit;
 mod flows;
 mod grants;
+mod imported;
 mod output;
 mod password;
 mod serve;
@@ -84,6 +87,10 @@ enum Command {
     #[command(subcommand)]
     Behaviors(behaviors::Behaviors),
     Verify(verify::Verify),
+    #[command(subcommand)]
+    Erase(erase::Erase),
+    Backup(backup::Backup),
+    Restore(backup::Restore),
     #[command(subcommand)]
     Config(config::Config),
     Completion(completion::Completion),
@@ -165,6 +172,9 @@ async fn dispatch(command: Command, context: &Context) -> anyhow::Result<()> {
         Command::Why(why) => why.run(context).await,
         Command::Behaviors(behaviors) => behaviors.run(context).await,
         Command::Verify(verify::Verify) => verify::Verify::run(context),
+        Command::Erase(erase) => erase.run(context).await,
+        Command::Backup(backup) => backup.run(context).await,
+        Command::Restore(restore) => restore.run(context).await,
         Command::Config(config) => config.run(context),
         Command::Completion(completion) => completion.run::<Args>(),
     }

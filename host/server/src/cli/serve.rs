@@ -52,6 +52,7 @@ impl Serve {
             trusted_proxies: config.server.trusted_proxies,
             accept_truncation: self.accept_truncation,
             watch: config.behaviors.watch,
+            retention: config.retention.into(),
         };
         let begun = Instant::now();
         let server = tokio::select! {

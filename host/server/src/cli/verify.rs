@@ -73,6 +73,7 @@ fn document(report: &VerifyReport) -> serde_json::Value {
         "entries": report.entries,
         "head": head(report.head),
         "erased": report.erased,
+        "unfinished": report.unfinished,
         "signed": report.signed.map(head),
     })
 }
@@ -81,5 +82,9 @@ fn sentence(report: &VerifyReport) -> String {
     let signed =
         report.signed.map_or_else(|| "never signed".to_owned(), |head| format!("signed up to entry {}", head.seq));
     let erased = if report.erased > 0 { format!(", {} of them erased", report.erased) } else { String::new() };
-    format!("ok: {} entries{erased}, {signed}, head {}\n", report.entries, report.head.hash)
+    let unfinished = match report.unfinished {
+        0 => String::new(),
+        count => format!(", {count} to be erased when the host starts"),
+    };
+    format!("ok: {} entries{erased}{unfinished}, {signed}, head {}\n", report.entries, report.head.hash)
 }

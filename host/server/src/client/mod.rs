@@ -25,7 +25,7 @@ use tower::ServiceExt as _;
 pub use self::request::{Answer, Problem, Request};
 use crate::{
     config::{self, ConfigError, Flags, Reach},
-    host::{Host, HostOptions},
+    host::{Host, HostOptions, Retention},
     http::{self, Access, HttpOptions},
     serve,
     socket::{ShortPath, SocketPath},
@@ -178,6 +178,8 @@ impl Client {
             accept_truncation: false,
             // Effects are left to a host that runs.
             reach: Reach::default(),
+            // Only a host that serves lets anything go by itself.
+            retention: Retention::default(),
         };
         let host = serve::open(options).await.map_err(|error| not_opened(error, data_dir))?;
         let router = http::router(Arc::clone(&host), &http_options, Access::Operator);

@@ -209,6 +209,11 @@ impl Host {
         Ok(self.actions().cancel(flow, by, reason).await?)
     }
 
+    /// Pins a flow, so that retention leaves it alone, or lets it go.
+    pub async fn pin(&self, flow: FlowId, pinned: bool, by: Option<String>) -> Result<FlowSummary, ActionError> {
+        Ok(self.actions().pin(flow, pinned, by).await?)
+    }
+
     /// Sends a flow a signal; `false` where it is ignored because one of that name came before or the flow has ended.
     pub async fn signal(
         &self,
@@ -260,7 +265,7 @@ impl Host {
 }
 
 /// An entry with its body as JSON, as the page of a flow shows it.
-fn with_body(entry: &StoredEntry) -> Result<(Record, Box<RawValue>), ReadError> {
+pub fn with_body(entry: &StoredEntry) -> Result<(Record, Box<RawValue>), ReadError> {
     let unreadable = |error: &dyn std::fmt::Display| ReadError(format!("entry {}: {error}", entry.header.seq));
     let record = Record::read(entry).map_err(|error| unreadable(&error))?;
     let body = match &entry.body {
@@ -271,7 +276,7 @@ fn with_body(entry: &StoredEntry) -> Result<(Record, Box<RawValue>), ReadError> 
 }
 
 /// The name of the runner that covers what a DAG needs.
-pub(super) fn runner_name(needs: &BTreeSet<Capability>) -> &'static str {
+pub fn runner_name(needs: &BTreeSet<Capability>) -> &'static str {
     let runners = runners();
     bind(needs, &runners).map_or("none", |runner| runner.name)
 }

@@ -4,10 +4,14 @@ mod admit;
 mod behaviors;
 mod bulk;
 mod collect;
+mod erasing;
+mod export;
 mod flows;
+mod gone;
 mod installs;
 mod objects;
 mod refusals;
+mod retention;
 mod why;
 
 use std::{
@@ -45,10 +49,12 @@ use crate::config::Reach;
 
 pub use behaviors::BehaviorError;
 pub use bulk::{Bulk, FlowAction};
-pub use flows::{ActionError, FlowDetail, FlowPage, FlowQuery};
+pub use erasing::{Erasable, Erasure, ErasureError, ErasureRequest};
+pub use flows::{ActionError, FlowDetail, FlowPage, FlowQuery, runner_name, with_body};
 pub use installs::{Bound, InstallError, InstallRequest, Outcome};
 pub use objects::{Base, ObjectWrite, ReadError, Resolved, WriteError, Written};
 pub use refusals::Refusal;
+pub use retention::Retention;
 pub use why::{Consideration, Considered, DeniedEffect};
 
 /// Objects that are written to at the same time and do not get into one another's way, about.
@@ -69,6 +75,8 @@ pub struct HostOptions {
     pub accept_truncation: bool,
     /// What effects may reach.
     pub reach: Reach,
+    /// What of the log is kept.
+    pub retention: Retention,
 }
 
 /// An open data directory with its writer, engine and views. Its parts are dropped in the order in which they
@@ -85,6 +93,8 @@ pub struct Host {
     /// Changes to what is bound to names, and the removal of modules, are decided one after the other.
     installing: tokio::sync::Mutex<()>,
     collector: Arc<collect::Collector>,
+    /// Erasures are made one after the other, so that only the last can be cut short.
+    erasing: tokio::sync::Mutex<()>,
     refusals: refusals::Refusals,
     /// Writes that lost a race wait here for their turn; see [`Host::write`].
     turns: [tokio::sync::Mutex<()>; TURNS],
@@ -163,6 +173,7 @@ impl Host {
             accounts: dir.accounts,
             installing: tokio::sync::Mutex::default(),
             collector: Arc::default(),
+            erasing: tokio::sync::Mutex::default(),
             refusals: refusals::Refusals::default(),
             turns: [const { tokio::sync::Mutex::const_new(()) }; TURNS],
             options,
@@ -171,6 +182,7 @@ impl Host {
         host.begin(&dir.keys)?;
         if host.options.runs_flows {
             tokio::spawn(Arc::clone(&host.collector).run(Arc::downgrade(&host)));
+            tokio::spawn(retention::run(Arc::downgrade(&host)));
         }
         Ok(host)
     }

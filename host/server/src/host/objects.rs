@@ -82,6 +82,9 @@ pub enum WriteError {
     /// There is no such object to delete.
     #[error("there is no such object")]
     NotFound,
+    /// The object was erased, and its name is not given again.
+    #[error("{0} was erased, and its name is not given again")]
+    Erased(ObjectKey),
     /// Queues are full: nothing was written, try again after so many seconds.
     #[error("the host is busy; try again in {retry_after} s")]
     Busy {
@@ -162,6 +165,9 @@ impl Host {
         if is_to_be_sure {
             before = self.object_at(self.read_views(|views| views.object(&key)).await?)?;
         }
+        if write.content.is_none() {
+            self.refuse_erased(write, before.as_ref())?;
+        }
         check_base(write, before.as_ref())?;
         let mut expected = Vec::new();
         let claim = self.check_slug(write, before.as_ref(), slug, &mut expected).await?;
@@ -217,6 +223,7 @@ impl Host {
             Err(AppendError::Stale { found, .. }) => {
                 self.give_up(activity.as_ref(), waiting);
                 self.projector.reached(found.unwrap_or(0)).await.map_err(read_error)?;
+                self.refuse_erased(write, before.as_ref())?;
                 return Ok(None);
             }
             // The same revision of the object was announced meanwhile.
@@ -238,6 +245,18 @@ impl Host {
             (None, _, _) => None,
         };
         Ok(Some(Written { object, created, former_slug, activity, flows }))
+    }
+
+    /// Refuses to write to an object that was erased. A new article has to find another slug, as for one that is taken.
+    fn refuse_erased(&self, write: &ObjectWrite, before: Option<&Object>) -> Result<(), WriteError> {
+        if before.is_some() || !self.object_was_erased(&write.key)? {
+            return Ok(());
+        }
+        let is_new_article = write.base == Base::Absent && write.key.kind == Self::article_type();
+        Err(match is_new_article {
+            true => WriteError::SlugTaken(write.key.id.to_string()),
+            false => WriteError::Erased(write.key.clone()),
+        })
     }
 
     /// Stops waiting for the flows of an activity that was not recorded.
@@ -290,7 +309,9 @@ impl Host {
         let last = claimed.max(born).unwrap_or(0);
         self.projector.reached(last).await.map_err(read_error)?;
         let owner = self.views.with(|views| views.slug(slug)).map_err(read_error)?;
-        if owner.is_some_and(|owner| owner.key != write.key.to_string()) {
+        let is_anothers = owner.is_some_and(|owner| owner.key != write.key.to_string());
+        if is_anothers || self.entry_is_erased(claimed)? || self.entry_is_erased(born)? {
+            self.refuse_erased(write, before)?;
             return Err(WriteError::SlugTaken(slug.to_owned()));
         }
         if slug == write.key.id.as_str() {
@@ -341,7 +362,8 @@ impl Host {
         // An article's id stays its own while it exists, under whatever slug.
         let key = format!("{}/{slug}", Self::article_type());
         let (owner, namesake) = self.read_views(|views| Ok((views.slug(slug)?, views.object(&key)?))).await?;
-        Ok(owner.is_none() && !self.object_at(namesake)?.is_some_and(|object| object.exists()))
+        let is_taken = owner.is_some() || self.object_at(namesake)?.is_some_and(|object| object.exists());
+        Ok(!is_taken && !self.slug_was_erased(slug)?)
     }
 
     /// Published articles, the newest publication first, each with the `seq` that a next page begins before.

@@ -54,7 +54,9 @@ pub(super) async fn show(
     headers: HeaderMap,
     visitor: Visitor,
 ) -> Result<Response, Fault> {
-    let (activity, matched) = app.host.activity(&name).await?.ok_or_else(not_found)?;
+    let Some((activity, matched)) = app.host.activity(&name).await? else {
+        return Err(if app.host.activity_was_erased(&name)? { Fault::gone("the activity") } else { not_found() });
+    };
     let is_insider = visitor.has(Need::Login);
     if !is_insider && !is_for_everybody(&app.host, &activity).await? {
         return Err(not_found());

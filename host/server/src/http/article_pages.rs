@@ -265,6 +265,7 @@ pub(super) async fn show(
                 Some(Resolved::Article(_) | Resolved::Moved(_)) | None => Err(not_found()),
             };
         }
+        None if app.host.slug_was_erased(&slug)? => return Err(Fault::gone("the article")),
         Some(Resolved::Article(_)) | None => return Err(not_found()),
     };
     let form = choose(&headers, negotiate::PUBLIC_PAGE);

@@ -26,7 +26,7 @@ use axum::{
 };
 use axum_login::AuthSession;
 use rosehip_adapters::accounts::{Identity, Role};
-use rosehip_core::limits::{COMPILE_CPU_SECONDS, COMPILE_CPU_SECONDS_PER_MIB, COMPONENT_BYTES, REQUEST_MS};
+use rosehip_core::limits::{COMPILE_CPU_SECONDS, COMPILE_CPU_SECONDS_PER_MIB, COMPONENT_BYTES, ERASURE_MS, REQUEST_MS};
 use tower::ServiceExt as _;
 use tower_sessions::Session;
 
@@ -164,6 +164,12 @@ fn compiling(request: &Request) -> Duration {
     }
 }
 
+/// What an erasure may take longer than other requests: the whole log is read, and written anew.
+fn erasing(request: &Request) -> Duration {
+    let is_erasure = request.uri().path() == "/erasures";
+    if is_erasure { Duration::from_millis(ERASURE_MS) } else { Duration::ZERO }
+}
+
 fn infallible(response: Result<Response, std::convert::Infallible>) -> Response {
     response.unwrap_or_else(|never| match never {})
 }
@@ -186,7 +192,7 @@ impl Asked {
             uri: request.uri().clone(),
             is_person: wants_page(request.method(), request.uri().path(), request.headers()),
             is_logged_in: visitor.identity.is_some(),
-            limit: Duration::from_millis(REQUEST_MS) + wait + compiling(request),
+            limit: Duration::from_millis(REQUEST_MS) + wait + compiling(request) + erasing(request),
         }
     }
 

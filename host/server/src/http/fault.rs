@@ -16,7 +16,7 @@ use rosehip_core::{behavior::NoSuchModule, json::InvalidJson};
 use serde::Serialize;
 use serde_json::{Map, json};
 
-use crate::host::{ActionError, BehaviorError, InstallError, ReadError, WriteError};
+use crate::host::{ActionError, BehaviorError, ErasureError, InstallError, ReadError, WriteError};
 
 /// Seconds after which a module may be sent again that this host could not judge.
 const COMPILE_RETRY_SECONDS: u64 = 5;
@@ -50,16 +50,19 @@ pub(super) struct Fault {
     pub(super) detail: String,
     /// The fields that break rules.
     pub(super) errors: Vec<FieldError>,
+    /// What else the document tells, by name.
+    pub(super) more: Option<Box<Map<String, serde_json::Value>>>,
     /// Seconds after which to try again.
     pub(super) retry_after: Option<u64>,
     /// What happened here, for the log and for nobody else.
-    pub(super) cause: Option<String>,
+    pub(super) cause: Option<Box<str>>,
 }
 
 impl Fault {
     /// A fault of any status.
     pub(super) fn new(status: StatusCode, rule: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self { status, rule: rule.into(), detail: detail.into(), errors: Vec::new(), retry_after: None, cause: None }
+        let (rule, detail) = (rule.into(), detail.into());
+        Self { status, rule, detail, errors: Vec::new(), more: None, retry_after: None, cause: None }
     }
 
     /// 400: what was sent cannot be read.
@@ -82,6 +85,11 @@ impl Fault {
         Self::new(StatusCode::NOT_FOUND, "not-found", format!("there is no such {what}"))
     }
 
+    /// 410: it was there, and was erased.
+    pub(super) fn gone(what: &str) -> Self {
+        Self::new(StatusCode::GONE, "erased", format!("{what} was erased"))
+    }
+
     /// 409.
     pub(super) fn conflict(rule: &str, detail: impl Into<String>) -> Self {
         Self::new(StatusCode::CONFLICT, rule, detail)
@@ -102,7 +110,10 @@ impl Fault {
     /// 500: the fault is ours. The door logs its cause; the answer says no more than that.
     pub(super) fn ours(error: &dyn std::fmt::Display) -> Self {
         let detail = "something went wrong here; the log says what";
-        Self { cause: Some(error.to_string()), ..Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail) }
+        Self {
+            cause: Some(error.to_string().into()),
+            ..Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail)
+        }
     }
 
     /// 503: try again later.
@@ -127,6 +138,7 @@ impl Fault {
         if !self.errors.is_empty() {
             problem.insert("errors".into(), json!(self.errors));
         }
+        problem.extend(self.more.as_deref().cloned().unwrap_or_default());
         let body = serde_json::Value::Object(problem).to_string();
         (self.status, [(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"))], body).into_response()
     }
@@ -189,6 +201,7 @@ impl From<WriteError> for Fault {
                 ..Self::conflict("taken", message)
             },
             WriteError::NotFound => Self::not_found("object"),
+            WriteError::Erased(_) => Self::new(StatusCode::GONE, "erased", message),
             WriteError::Busy { retry_after } => Self::later("busy", message, retry_after),
             WriteError::Stopping => Self::later("stopping", message, 5),
             WriteError::DiskFull => Self::new(StatusCode::INSUFFICIENT_STORAGE, "disk-full", message),
@@ -204,6 +217,23 @@ impl From<ActionError> for Fault {
             ActionError::Illegal(message) => Self::conflict("state", message),
             ActionError::Write(error) => error.into(),
             ActionError::Read(error) => error.into(),
+        }
+    }
+}
+
+impl From<ErasureError> for Fault {
+    fn from(error: ErasureError) -> Self {
+        let message = error.to_string();
+        match error {
+            ErasureError::NotFound(_) => Self::new(StatusCode::NOT_FOUND, "not-found", message),
+            ErasureError::Gone(_) => Self::new(StatusCode::GONE, "erased", message),
+            ErasureError::Open(flows) => {
+                let more = Map::from_iter([("flows".to_owned(), json!(flows))]);
+                Self { more: Some(Box::new(more)), ..Self::conflict("open-flows", message) }
+            }
+            ErasureError::Busy(_) => Self::later("busy", message, 1),
+            ErasureError::Action(error) => error.into(),
+            ErasureError::Write(error) => error.into(),
         }
     }
 }

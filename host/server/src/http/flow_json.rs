@@ -32,6 +32,7 @@ pub(super) struct FlowJson<'a> {
     finished_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     next_due: Option<Timestamp>,
+    pinned: bool,
     cause: &'a Option<Cause>,
     depth: u32,
     activity: Map<String, Value>,
@@ -129,6 +130,7 @@ impl<'a> FlowJson<'a> {
             started_at: state.summary.started_at,
             finished_at: state.summary.finished_at,
             next_due: state.summary.next_due,
+            pinned: state.summary.pinned,
             cause: &state.started.cause,
             depth: state.started.depth,
             activity: activity(&flow.activity),

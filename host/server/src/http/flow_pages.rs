@@ -47,6 +47,7 @@ pub(super) struct FlowRow {
     pub(super) effects: (u32, u32),
     /// Effects that need somebody.
     pub(super) stuck: u32,
+    pub(super) is_pinned: bool,
 }
 
 impl FlowRow {
@@ -72,6 +73,7 @@ impl FlowRow {
             due: flow.next_due.map(Moment),
             effects: (effects.total() - effects.open(), effects.total()),
             stuck: effects.dead + effects.denied + effects.unhandled,
+            is_pinned: flow.pinned,
         }
     }
 }
@@ -126,6 +128,8 @@ pub(super) struct FlowDetailPage {
     finished: Option<Moment>,
     may_retry: bool,
     may_rerun: bool,
+    /// What an operator may do about keeping it: `pin` or `unpin`.
+    pin: Option<&'static str>,
     may_cancel: bool,
     /// Signals that nodes wait for, where the visitor may send them.
     signals: Vec<String>,
@@ -269,6 +273,7 @@ impl FlowDetailPage {
             finished: state.summary.finished_at.map(Moment),
             may_retry: may(FlowEvent::Retry),
             may_rerun: operates && status.is_final(),
+            pin: operates.then_some(if state.summary.pinned { "unpin" } else { "pin" }),
             may_cancel: may(FlowEvent::Cancel),
             signals: if visitor.has(Need::Signal) { signals.collect() } else { Vec::new() },
             flow,

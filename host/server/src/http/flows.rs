@@ -2,7 +2,11 @@
 
 use axum::{
     extract::{Path, State},
-    http::{HeaderMap, Uri, header::LINK, request::Parts},
+    http::{
+        HeaderMap, Uri,
+        header::{CONTENT_TYPE, LINK},
+        request::Parts,
+    },
     response::{IntoResponse, Redirect, Response},
 };
 use rosehip_core::{
@@ -25,7 +29,7 @@ use super::{
     page,
     visitor::Visitor,
 };
-use crate::host::{FlowDetail, Host};
+use crate::host::{ActionError, FlowDetail, Host};
 
 /// Characters of an id that are enough to name a flow.
 const PREFIX_CHARS: usize = 6;
@@ -71,7 +75,38 @@ async fn detail(host: &Host, id: &str) -> Result<FlowDetail, Fault> {
     let is_prefix =
         id.len() >= PREFIX_CHARS && id.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
     let found = if is_prefix { host.flow(id).await? } else { None };
-    found.ok_or_else(|| Fault::not_found("flow"))
+    match found {
+        Some(flow) => Ok(flow),
+        None => Err(missing(host, id)?),
+    }
+}
+
+/// What is said of a flow that is not there: whether it was erased, and what its headers tell.
+fn missing(host: &Host, id: &str) -> Result<Fault, Fault> {
+    let erased = id.parse().ok().map(|id| host.erased_flow(id)).transpose()?.flatten();
+    let Some(flow) = erased else { return Ok(Fault::not_found("flow")) };
+    let by = flow.erased.as_ref().map(|(seq, at, erased)| {
+        json!({"entry": seq, "at": at, "reason": erased.reason, "about": erased.about, "by": erased.by})
+    });
+    let why = flow.erased.as_ref().map(|(seq, at, erased)| format!(" by entry {seq} at {at}: {}", erased.reason));
+    let events: Vec<_> = flow
+        .headers
+        .iter()
+        .map(|header| json!({"seq": header.seq, "time": header.time, "kind": header.kind, "body": null}))
+        .collect();
+    let mut fault = Fault::gone("the flow");
+    fault.detail.push_str(&why.unwrap_or_default());
+    let more = [("id", json!(flow.id)), ("erased", json!(by)), ("events", events.into())];
+    fault.more = Some(Box::new(more.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()));
+    Ok(fault)
+}
+
+/// What was done to a flow; of one that is not there, whether it was erased.
+fn acted<T>(host: &Host, flow: FlowId, done: Result<T, ActionError>) -> Result<T, Fault> {
+    match done {
+        Err(ActionError::NotFound("flow")) => Err(missing(host, &flow.to_string())?),
+        done => Ok(done?),
+    }
 }
 
 /// The flow that an id or the beginning of one names.
@@ -90,6 +125,17 @@ fn done(parts: &Parts, flow: &FlowSummary) -> Response {
     }
 }
 
+/// `GET /flows/{id}/export`: its entries with headers and bodies, one a line, and those of its activity and its module.
+pub(super) async fn export(State(app): State<App>, Path(id): Path<String>) -> Result<Response, Fault> {
+    let flow = detail(&app.host, &id).await?;
+    let mut lines = String::new();
+    for entry in app.host.export(&flow.state).await? {
+        lines.push_str(&json!(entry).to_string());
+        lines.push('\n');
+    }
+    Ok(([(CONTENT_TYPE, "application/x-ndjson")], lines).into_response())
+}
+
 /// `POST /flows/{id}/retry`
 pub(super) async fn retry(
     State(app): State<App>,
@@ -99,7 +145,8 @@ pub(super) async fn retry(
     input: Input,
 ) -> Result<Response, Fault> {
     let reason = reason_of(input)?;
-    let flow = app.host.retry(named(&app.host, &id).await?, visitor.by(), reason).await?;
+    let flow = named(&app.host, &id).await?;
+    let flow = acted(&app.host, flow, app.host.retry(flow, visitor.by(), reason).await)?;
     Ok(done(&parts, &flow))
 }
 
@@ -112,7 +159,8 @@ pub(super) async fn rerun(
     input: Input,
 ) -> Result<Response, Fault> {
     let reason = reason_of(input)?;
-    let flow = app.host.rerun(named(&app.host, &id).await?, visitor.by(), reason).await?;
+    let flow = named(&app.host, &id).await?;
+    let flow = acted(&app.host, flow, app.host.rerun(flow, visitor.by(), reason).await)?;
     Ok(done(&parts, &flow))
 }
 
@@ -125,7 +173,8 @@ pub(super) async fn cancel(
     input: Input,
 ) -> Result<Response, Fault> {
     let reason = reason_of(input)?;
-    let flow = app.host.cancel(named(&app.host, &id).await?, visitor.by(), reason).await?;
+    let flow = named(&app.host, &id).await?;
+    let flow = acted(&app.host, flow, app.host.cancel(flow, visitor.by(), reason).await)?;
     Ok(done(&parts, &flow))
 }
 
@@ -139,7 +188,7 @@ pub(super) async fn signal(
 ) -> Result<Response, Fault> {
     let (name, payload) = read_signal(input)?;
     let flow = named(&app.host, &id).await?;
-    let is_taken = app.host.signal(flow, &name, payload, visitor.by()).await?;
+    let is_taken = acted(&app.host, flow, app.host.signal(flow, &name, payload, visitor.by()).await)?;
     if wants_redirect(&parts) {
         return Ok(Redirect::to(&format!("/flows/{flow}")).into_response());
     }
@@ -147,6 +196,32 @@ pub(super) async fn signal(
     let mut value = json!(summary);
     value["ignored"] = (!is_taken).into();
     Ok(document(Form::Json, &value))
+}
+
+/// `POST /flows/{id}/pin`
+pub(super) async fn pin(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    visitor: Visitor,
+    parts: Parts,
+) -> Result<Response, Fault> {
+    set_pinned(&app.host, &id, true, &visitor, &parts).await
+}
+
+/// `POST /flows/{id}/unpin`
+pub(super) async fn unpin(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    visitor: Visitor,
+    parts: Parts,
+) -> Result<Response, Fault> {
+    set_pinned(&app.host, &id, false, &visitor, &parts).await
+}
+
+async fn set_pinned(host: &Host, id: &str, pinned: bool, visitor: &Visitor, parts: &Parts) -> Result<Response, Fault> {
+    let flow = named(host, id).await?;
+    let flow = acted(host, flow, host.pin(flow, pinned, visitor.by()).await)?;
+    Ok(done(parts, &flow))
 }
 
 /// A signal's name and what it carries; in a form the latter is JSON.

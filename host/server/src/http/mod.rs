@@ -18,6 +18,7 @@ mod bulk;
 mod csrf;
 mod doors;
 mod effect_view;
+mod erasures;
 mod fault;
 mod flow_json;
 mod flow_pages;
@@ -48,6 +49,11 @@ use crate::host::Host;
 
 /// Password hashes computed at a time; each takes a core and 19 MiB.
 const CONCURRENT_PASSWORDS: usize = 2;
+
+/// A flow as `GET /flows/{id}` tells it.
+pub fn flow_document(flow: &crate::host::FlowDetail) -> Result<serde_json::Value, serde_json::Error> {
+    serde_json::from_str(&serde_json::to_string(&flow_json::FlowJson::of(flow))?)
+}
 
 /// Who may come in, and as whom.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -176,7 +176,11 @@ pub(super) async fn get(
     if !is_article {
         visitor.must_have(Need::Write)?;
     }
-    let object = app.host.object(&key).await?.filter(Object::exists);
+    let object = app.host.object(&key).await?;
+    if object.is_none() && app.host.object_was_erased(&key)? {
+        return Err(Fault::gone("the object"));
+    }
+    let object = object.filter(Object::exists);
     let is_visible = |object: &Object| visitor.has(Need::Write) || object.status() == Some("published");
     let object = object.filter(is_visible).ok_or_else(|| Fault::not_found("object"))?;
     let value = with_context(app.host.base_url(), &object);

@@ -16,7 +16,7 @@ use super::{
     App,
     access::Need::{self, Login, Nothing, Operate, Signal, Upload, Write},
     account_admin as accounts, activities, article_form_page as forms, article_pages as pages,
-    article_writes as writes, assets, behaviors, bulk,
+    article_writes as writes, assets, behaviors, bulk, erasures,
     fault::Fault,
     flows, health, live, login, objects,
     visitor::Visitor,
@@ -73,12 +73,16 @@ fn table() -> Vec<Row> {
         row("GET", "/flows/events", Login, live::events),
         row("POST", "/flows/bulk", Operate, bulk::flows),
         row("GET", "/flows/{id}", Login, flows::show),
+        row("GET", "/flows/{id}/export", Operate, flows::export),
         row("POST", "/flows/{id}/retry", Operate, flows::retry),
         row("POST", "/flows/{id}/rerun", Operate, flows::rerun),
         row("POST", "/flows/{id}/cancel", Operate, flows::cancel),
         row("POST", "/flows/{id}/signal", Signal, flows::signal),
+        row("POST", "/flows/{id}/pin", Operate, flows::pin),
+        row("POST", "/flows/{id}/unpin", Operate, flows::unpin),
         row("POST", "/effects/redrive", Operate, bulk::effects),
         row("POST", "/effects/{id}/redrive", Operate, flows::redrive),
+        row("POST", "/erasures", Operate, erasures::erase),
         // Behaviors.
         row("GET", "/behaviors", Login, behaviors::list),
         row("POST", "/behaviors", Upload, behaviors::install_by_its_name),
@@ -181,12 +185,16 @@ mod tests {
         -AEPO GET /flows/events
         ----O POST /flows/bulk
         -AEPO GET /flows/{id}
+        ----O GET /flows/{id}/export
         ----O POST /flows/{id}/retry
         ----O POST /flows/{id}/rerun
         ----O POST /flows/{id}/cancel
         ---PO POST /flows/{id}/signal
+        ----O POST /flows/{id}/pin
+        ----O POST /flows/{id}/unpin
         ----O POST /effects/redrive
         ----O POST /effects/{id}/redrive
+        ----O POST /erasures
         -AEPO GET /behaviors
         -A--O POST /behaviors
         -AEPO GET /behaviors/{name}

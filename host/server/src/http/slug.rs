@@ -17,6 +17,7 @@ const RESERVED: &[&str] = &[
     "behaviors",
     "drafts",
     "effects",
+    "erasures",
     "feed",
     "flows",
     "inbox",

@@ -1,0 +1,192 @@
+//! Flows of other hosts, to be looked at: `rosehip flows export`, and what `rosehip flows import` keeps in
+//! `DIR/imported/`.
+//!
+//! What is imported is never part of the log, of the views or of anything that runs. It is read, checked and folded each
+//! time it is shown.
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    fs,
+    io::Read as _,
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context as _;
+use rosehip_core::{
+    activity::Activity,
+    behavior::Registry,
+    event::{Event, Record},
+    flow::FlowState,
+    ids::FlowId,
+    log::{ExportedEntry, StoredEntry},
+};
+use serde_json::{Value, json};
+
+use super::{
+    exit::Failure,
+    output::{print, say},
+    wire,
+};
+use crate::{
+    client::{Client, Request},
+    host::{FlowDetail, runner_name, with_body},
+    http::flow_document,
+};
+
+/// The folder within a data directory.
+const FOLDER: &str = "imported";
+/// Flows of a page that an export asks for.
+const PAGE: u32 = 200;
+
+/// Writes the entries of one flow, or of all that a list holds, to stdout: one a line, none twice.
+pub(super) async fn export(client: &Client, flow: Option<String>, list: Request) -> anyhow::Result<()> {
+    let mut written = HashSet::new();
+    let mut cursor: Option<String> = None;
+    loop {
+        let (ids, next) = if let Some(flow) = &flow {
+            (vec![flow.clone()], None)
+        } else {
+            let page: Value = client.json(list.clone().query("limit", Some(PAGE)).query("cursor", cursor)).await?;
+            let ids = wire::list(&page, "flows").iter().map(|flow| wire::text(flow, "id")).collect();
+            (ids, Some(wire::text(&page, "next")).filter(|next| !next.is_empty()))
+        };
+        for id in ids {
+            let answer = client.send(Request::get(&["flows", &id, "export"])).await?;
+            for line in answer.text().lines() {
+                let entry: ExportedEntry = serde_json::from_str(line).context("the host's answer cannot be read")?;
+                if written.insert(entry.seq) {
+                    print(&format!("{line}\n"))?;
+                }
+            }
+        }
+        cursor = next;
+        if cursor.is_none() {
+            return Ok(());
+        }
+    }
+}
+
+/// Checks a file, or stdin for `-`, and keeps it beside the log.
+pub(super) fn import(data: &Path, file: &Path) -> anyhow::Result<()> {
+    let mut text = String::new();
+    if file == Path::new("-") {
+        std::io::stdin().read_to_string(&mut text)?;
+    } else {
+        text = fs::read_to_string(file).with_context(|| file.display().to_string())?;
+    }
+    let flows = Imported::read(&text, &file.display().to_string())?.flows()?;
+    if flows.is_empty() {
+        return Err(Failure::mismatch(format!("{}: it holds no flow", file.display())).into());
+    }
+    let name = rosehip_core::ids::Digest::of(text.as_bytes()).short();
+    let folder = data.join(FOLDER);
+    fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
+    let path = folder.join(format!("{name}.ndjson"));
+    fs::write(&path, text).with_context(|| path.display().to_string())?;
+    say(&format!("{} flows, whose hashes fit: {}", flows.len(), path.display()));
+    Ok(())
+}
+
+/// The list items of all imported flows, as `GET /flows` tells them.
+pub(super) fn list(data: &Path) -> anyhow::Result<Value> {
+    let flows: Vec<_> = all(data)?.into_iter().map(|flow| flow.state.summary).collect();
+    Ok(json!({"flows": flows, "next": null}))
+}
+
+/// One imported flow, as `GET /flows/{id}` tells it.
+pub(super) fn show(data: &Path, id: &str) -> anyhow::Result<Value> {
+    let mut found = all(data)?.into_iter().filter(|flow| flow.state.id().to_string().starts_with(id));
+    let flow = found.next().filter(|_| id.len() >= 6);
+    let flow = flow.ok_or_else(|| Failure::not_found(format!("no imported flow {id}")))?;
+    let mut document = flow_document(&flow)?;
+    document["imported"] = true.into();
+    Ok(document)
+}
+
+fn all(data: &Path) -> anyhow::Result<Vec<FlowDetail>> {
+    let mut flows: BTreeMap<FlowId, FlowDetail> = BTreeMap::new();
+    for path in files(data)? {
+        let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+        for flow in Imported::read(&text, &path.display().to_string())?.flows()? {
+            flows.insert(flow.state.id(), flow);
+        }
+    }
+    let mut flows: Vec<_> = flows.into_values().collect();
+    flows.sort_by_key(|flow| std::cmp::Reverse(flow.state.summary.started_at));
+    Ok(flows)
+}
+
+fn files(data: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let folder = data.join(FOLDER);
+    if !folder.exists() {
+        return Ok(Vec::new());
+    }
+    let entries = fs::read_dir(&folder).with_context(|| folder.display().to_string())?;
+    let mut paths = entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>()?;
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "ndjson"));
+    paths.sort();
+    Ok(paths)
+}
+
+/// The entries of one file, by their place in the log they come from.
+struct Imported {
+    entries: BTreeMap<u64, StoredEntry>,
+    origin: String,
+}
+
+impl Imported {
+    /// Reads a file and checks every entry's hashes.
+    fn read(text: &str, origin: &str) -> anyhow::Result<Self> {
+        let mut entries = BTreeMap::new();
+        for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+            let wrong = |error: &dyn std::fmt::Display| Failure::mismatch(format!("{origin}:{}: {error}", number + 1));
+            let exported: ExportedEntry = serde_json::from_str(line).map_err(|error| wrong(&error))?;
+            let entry = exported.check().map_err(|error| wrong(&error))?;
+            entries.insert(entry.header.seq, entry);
+        }
+        Ok(Self { entries, origin: origin.to_owned() })
+    }
+
+    /// The flows that the entries make.
+    fn flows(&self) -> anyhow::Result<Vec<FlowDetail>> {
+        let mut registry = Registry::default();
+        for entry in self.entries.values().filter(|entry| entry.header.kind.starts_with("behavior.")) {
+            registry.apply(&Record::read(entry)?)?;
+        }
+        let mut flows = Vec::new();
+        for entry in self.entries.values().filter(|entry| &*entry.header.kind == "flow.started") {
+            flows.push(self.flow(entry, &registry)?);
+        }
+        Ok(flows)
+    }
+
+    fn flow(&self, first: &StoredEntry, registry: &Registry) -> anyhow::Result<FlowDetail> {
+        let lacks = |what: &str| Failure::mismatch(format!("{}: {what} is missing", self.origin));
+        let record = Record::read(first)?;
+        let Some(Event::FlowStarted(started)) = record.event.as_deref() else {
+            return Err(lacks(&format!("the body of entry {}", record.seq)).into());
+        };
+        let module = registry.module(started.digest).ok_or_else(|| lacks(&format!("module {}", started.digest)))?;
+        let activity = self.activity(started.activity_seq)?;
+        let mut state = FlowState::begin(record.seq, record.time, std::sync::Arc::clone(started), module.dag.clone());
+        let mut records = Vec::new();
+        for entry in self.entries.values().filter(|entry| entry.header.stream == first.header.stream) {
+            let (record, body) = with_body(entry)?;
+            if let Some(event) = record.event.as_deref().filter(|_| record.seq > first.header.seq) {
+                state.apply(record.seq, record.time, event)?;
+            }
+            records.push((record, body));
+        }
+        let needs = module.needs.clone();
+        let runner = runner_name(&needs);
+        Ok(FlowDetail { state, activity, records, needs: needs.into_iter().collect(), runner })
+    }
+
+    fn activity(&self, seq: u64) -> anyhow::Result<Activity> {
+        let record = self.entries.get(&seq).map(Record::read).transpose()?;
+        match record.and_then(|record| record.event).as_deref() {
+            Some(Event::ActivityAppended(appended)) => Ok(Activity::clone(&appended.activity)),
+            _ => Err(Failure::mismatch(format!("{}: activity {seq} is missing", self.origin)).into()),
+        }
+    }
+}
