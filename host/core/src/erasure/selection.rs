@@ -248,6 +248,8 @@ mod tests {
                 .into(),
             );
             let started = FlowStarted {
+                by: None,
+                reason: None,
                 flow,
                 behavior,
                 digest: Digest::of(b"wasm"),

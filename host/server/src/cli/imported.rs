@@ -179,7 +179,8 @@ impl Imported {
         }
         let needs = module.needs.clone();
         let runner = runner_name(&needs);
-        Ok(FlowDetail { state, activity, records, needs: needs.into_iter().collect(), runner })
+        let needs = needs.into_iter().collect();
+        Ok(FlowDetail { state, activity, records, children: Vec::new(), more_children: false, needs, runner })
     }
 
     fn activity(&self, seq: u64) -> anyhow::Result<Activity> {

@@ -64,7 +64,7 @@ fn an_item_that_failed_for_good_fails_the_flow_and_a_retry_calls_only_what_is_no
     assert_eq!(world.flow.status(), FlowStatus::Failed);
     assert_eq!(world.flow.effects.len(), 1, "what the other item asked for stands");
     let flow = world.flow.id();
-    world.take(FlowRetried { flow, by: None, current: None }.into());
+    world.take(FlowRetried { flow, by: None, current: None, reason: None }.into());
     world.run();
     assert_eq!(world.calls[4..], [r#"tell("ada")"#, r#"tell("ben")"#, "last"]);
     assert_eq!(world.flow.status(), FlowStatus::Completed);

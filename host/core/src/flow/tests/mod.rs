@@ -522,7 +522,7 @@ fn an_hour_fills_up_within_one_call_and_denied_effects_take_no_place() {
             base_url: "https://h.example",
             recorded: &recorded,
         };
-        let attempt = Attempt { node: NodeIndex::new(0), attempt: 1, started_at: world.now };
+        let attempt = Attempt { node: NodeIndex::new(0), item: None, attempt: 1, started_at: world.now };
         let report = GuestReport { result: Ok(outcome.to_string()), fuel: 1, log: Vec::new() };
         let event = walk::conclude(&world.flow, attempt, report, allowed, world.now);
         let Event::NodeDone(done) = event else { panic!("the call failed: {}", event.kind()) };
