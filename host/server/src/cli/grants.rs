@@ -193,7 +193,7 @@ mod tests {
         let given = narrowing("*.a.example").of(&["webhook".to_owned()]).expect("a policy");
         assert_eq!(
             policy_text(&given[0]),
-            "webhook --host *.a.example --host b.example:8443 --actor site --per-hour 5"
+            "webhook --host b.example:8443 --host *.a.example --actor site --per-hour 5"
         );
         assert!(narrowing("https://a").of(&["webhook".to_owned()]).is_err());
         assert!(narrowing("a").of(&["webhook".to_owned(), "email".to_owned()]).is_err());
