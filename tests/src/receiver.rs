@@ -1,5 +1,7 @@
 //! A receiver of webhooks: a program on loopback that answers as it is told and keeps what it was sent.
 
+use std::time::Duration;
+
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 use tokio::{
@@ -15,6 +17,10 @@ pub enum Respond {
     Status(&'static str, &'static str),
     /// Says nothing and keeps the connection.
     Hang,
+    /// Answers 204, so many milliseconds later.
+    Late(u64),
+    /// Answers 200 and then a byte a second of a body that never ends.
+    Drip,
 }
 
 /// A request that it was sent.
@@ -51,13 +57,18 @@ pub struct Receiver {
 impl Receiver {
     /// Answers the first requests as told, one after the other, and all others with 204.
     pub async fn start(responses: &'static [Respond]) -> Self {
+        Self::start_with(responses, Respond::Status("204 No Content", "x: y")).await
+    }
+
+    /// Answers the first requests as told, one after the other, and all others in one way.
+    pub async fn start_with(responses: &'static [Respond], others: Respond) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let port = listener.local_addr().expect("its address").port();
         let (seen, deliveries) = unbounded_channel();
         tokio::spawn(async move {
             for n in 0.. {
                 let Ok((stream, _)) = listener.accept().await else { return };
-                let respond = responses.get(n).copied().unwrap_or(Respond::Status("204 No Content", "x: y"));
+                let respond = responses.get(n).copied().unwrap_or(others);
                 let seen = seen.clone();
                 tokio::spawn(async move {
                     let mut stream = BufReader::new(stream);
@@ -72,6 +83,12 @@ impl Receiver {
                             let _ = stream.get_mut().write_all(answer.as_bytes()).await;
                         }
                         Respond::Hang => std::future::pending().await,
+                        Respond::Late(ms) => {
+                            tokio::time::sleep(Duration::from_millis(ms)).await;
+                            let answer = b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n";
+                            let _ = stream.get_mut().write_all(answer).await;
+                        }
+                        Respond::Drip => drip(stream.get_mut()).await,
                     }
                 });
             }
@@ -86,13 +103,21 @@ impl Receiver {
 
     /// Waits for the next request.
     pub async fn next(&mut self) -> Delivery {
-        let wait = tokio::time::timeout(std::time::Duration::from_mins(1), self.deliveries.recv());
+        let wait = tokio::time::timeout(Duration::from_mins(1), self.deliveries.recv());
         wait.await.expect("something is sent within a minute").expect("the receiver runs")
     }
 
     /// How many requests nobody has asked for yet.
     pub fn waiting(&self) -> usize {
         self.deliveries.len()
+    }
+}
+
+async fn drip(stream: &mut TcpStream) {
+    let mut answer: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n";
+    while stream.write_all(answer).await.is_ok() {
+        answer = b".";
+        tokio::time::sleep(Duration::from_secs(1)).await;
     }
 }
 

@@ -197,6 +197,8 @@ const KEYS: &[&str] = &[
     "log.format",
     "outgoing.allow",
     "outgoing.timeout_ms",
+    "outgoing.concurrency",
+    "outgoing.per_second",
     "webhook.secrets.*",
     "email.smtp",
     "email.from",
@@ -503,6 +505,8 @@ kind = "log"
 
         [behaviors]
 
+        [retention]
+
         [log]
         level = "info"
         format = "auto"
@@ -510,6 +514,8 @@ kind = "log"
         [outgoing]
         allow = ["localhost:9000", "hooks.internal"]
         timeout_ms = 15000
+        concurrency = 8
+        per_second = 100
 
         [webhook.secrets]
         "hooks.example.org" = "[redacted]"

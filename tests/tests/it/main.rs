@@ -9,6 +9,7 @@ mod collected;
 mod commands;
 mod compiling;
 mod crashes;
+mod dispatch;
 mod editing;
 mod email;
 mod erasure;

@@ -3,11 +3,13 @@
 use std::{
     collections::{BTreeMap, HashMap},
     fmt,
+    num::NonZeroU32,
     sync::Arc,
     time::Duration,
 };
 
 use rosehip_adapters::{
+    engine::DispatchLimits,
     outgoing::{self, HostName, OutgoingOptions},
     sinks::{
         Channel, EmailOptions, EmailSink, MailAddress, Mailer, NotifySink, Password, WebhookSecret, WebhookSecrets,
@@ -19,6 +21,9 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use super::Config;
 
+/// Attempts to one destination at a time, at most.
+const MOST_AT_A_TIME: usize = 1_000;
+
 /// Section `outgoing`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -27,11 +32,16 @@ pub struct OutgoingConfig {
     pub allow: Vec<String>,
     /// How long an attempt may take, in milliseconds.
     pub timeout_ms: u64,
+    /// Attempts to one destination that may be under way at a time.
+    pub concurrency: usize,
+    /// Attempts to one destination that may begin in a second.
+    pub per_second: NonZeroU32,
 }
 
 impl Default for OutgoingConfig {
     fn default() -> Self {
-        Self { allow: Vec::new(), timeout_ms: limits::OUTGOING_MS }
+        let DispatchLimits { concurrency, per_second } = DispatchLimits::default();
+        Self { allow: Vec::new(), timeout_ms: limits::OUTGOING_MS, concurrency, per_second }
     }
 }
 
@@ -168,6 +178,8 @@ pub(super) fn channels_with_recipients(environment: &HashMap<String, String>) ->
 /// What effects may reach, with everything in the configuration read and checked.
 #[derive(Debug, Clone, Default)]
 pub struct Reach {
+    /// What a destination is spared.
+    pub dispatch: DispatchLimits,
     outgoing: OutgoingOptions,
     secrets: Vec<(HostName, WebhookSecret)>,
     email: Option<EmailOptions>,
@@ -188,6 +200,10 @@ impl Config {
         let allow: Vec<HostName> =
             allow.collect::<Result<_, _>>().map_err(|error| format!("outgoing.allow: {error}"))?;
         let timeout = milliseconds("outgoing.timeout_ms", self.outgoing.timeout_ms)?;
+        let OutgoingConfig { concurrency, per_second, .. } = self.outgoing;
+        if !(1..=MOST_AT_A_TIME).contains(&concurrency) {
+            return Err(format!("outgoing.concurrency: must be a whole number from 1 to {MOST_AT_A_TIME}"));
+        }
         let secrets = self.webhook.secrets.iter().map(|(host, secret)| {
             let key = |error: &dyn fmt::Display| format!("webhook.secrets.{host:?}: {error}");
             let name: HostName = host.parse().map_err(|error| key(&error))?;
@@ -202,6 +218,7 @@ impl Config {
                 .map_err(|error| format!("channels.{name}{error}"))
         });
         Ok(Reach {
+            dispatch: DispatchLimits { concurrency, per_second },
             outgoing: OutgoingOptions { allow, timeout },
             secrets: secrets.collect::<Result<_, String>>()?,
             channels: channels.collect::<Result<_, String>>()?,

@@ -25,7 +25,7 @@ use rosehip_adapters::{
     accounts::Accounts,
     clock::SystemClock,
     data_dir::{DataDir, DataDirOptions, cache_path, log_path},
-    engine::{DispatchLimits, Engine, EngineParts, Sinks, stand_back},
+    engine::{Engine, EngineParts, Sinks, stand_back},
     lock::DirLock,
     modules::ModuleFiles,
     pool::Pool,
@@ -134,7 +134,7 @@ impl Host {
             modules: Arc::clone(&modules),
             concurrency,
             runtime: tokio::runtime::Handle::current(),
-            dispatch: DispatchLimits::default(),
+            dispatch: options.reach.dispatch,
             base_url: options.base_url.clone(),
         })?;
         let (commits, projector) = projector.start().context("the thread of the views cannot be started")?;
