@@ -75,7 +75,7 @@ fn walked(behavior: &Arc<Behavior>, answer: &str) {
             }
             Step::Wait { node } => walk::begin_wait(&flow, &activity, node, now),
             Step::Fire { node, at, by } => walk::fire(&flow, node, at, by),
-            Step::Suspend => FlowSuspended { flow: flow_id }.into(),
+            Step::Suspend => FlowSuspended { flow: flow_id, due: None }.into(),
             Step::Resume => FlowResumed { flow: flow_id, current: None }.into(),
             Step::Complete => FlowCompleted { flow: flow_id }.into(),
             Step::Fail { node, error } => {

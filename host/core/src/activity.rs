@@ -1,11 +1,14 @@
 //! Activities: records that something happened, in ActivityStreams 2.0 terms.
 
+use std::collections::HashSet;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::{
     canonical::Cid,
     ids::{ActivityId, ActorName, BoxName, EffectId, FlowId, ObjectKey, TypeName},
+    limits::ACTIVITY_RECIPIENTS,
     object::{Object, Transition},
     time::Timestamp,
 };
@@ -79,7 +82,7 @@ impl Activity {
         };
         let object_type: TypeName =
             object_type.parse().map_err(|_| format!("the type {object_type:?} of its object is no type's name"))?;
-        let mut recipients = Vec::new();
+        let (mut recipients, mut known) = (Vec::new(), HashSet::new());
         for member in ["to", "cc", "bto", "bcc"] {
             let addressed = match asked.get(member) {
                 None => continue,
@@ -88,14 +91,20 @@ impl Activity {
             };
             for recipient in addressed {
                 let recipient = recipient.as_str().ok_or_else(|| format!("{member} holds what is no URL"))?;
-                if !recipients.iter().any(|known| known == recipient) {
+                if known.insert(recipient) {
                     recipients.push(recipient.to_owned());
+                }
+                if recipients.len() > ACTIVITY_RECIPIENTS {
+                    return Err(format!("it is addressed to more than {ACTIVITY_RECIPIENTS}"));
                 }
             }
         }
         let id = ActivityId::of_effect(base_url, cause.effect);
         let mut document = asked.clone();
         document.retain(|member, _| !matches!(member.as_str(), "bto" | "bcc" | "proof" | "signature"));
+        if let Some(Value::Object(object)) = document.get_mut("object") {
+            object.retain(|member, _| !matches!(member.as_str(), "bto" | "bcc"));
+        }
         for (member, value) in [
             ("@context", json!("https://www.w3.org/ns/activitystreams")),
             ("id", json!(id)),

@@ -132,6 +132,15 @@ pub fn destination(kind: &str, payload: &Value) -> String {
     }
 }
 
+/// The batch that an effect names, with whose others it leaves as one message. What changes this host's own log leaves
+/// alone.
+pub fn batch<'a>(kind: &str, payload: &'a Value) -> Option<&'a str> {
+    match kind {
+        "set" | "activity" => None,
+        _ => payload.get("batch")?.as_str(),
+    }
+}
+
 /// The destination of what changes this host's own log.
 pub const LOCAL: &str = "local";
 

@@ -105,6 +105,8 @@ pub const FLOW_WEIGHT: u64 = 100_000;
 pub const FLOW_SIGNALS: usize = 100;
 /// Depth of a chain of flows that start one another.
 pub const FLOW_DEPTH: u32 = 8;
+/// Whom an activity that a behavior asks for may be addressed to.
+pub const ACTIVITY_RECIPIENTS: usize = 1_000;
 /// Flows that one activity may set off, through whatever other activities.
 pub const FLOWS_PER_ROOT: u64 = 1_000;
 /// Characters of a label, a description or another human text of a manifest.

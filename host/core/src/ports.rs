@@ -151,7 +151,8 @@ pub trait Driver: Send + Sync {
     /// An effect was recorded, and will be offered. Nothing that comes after it overtakes it.
     fn expect(&self, ticket: Ticket);
 
-    /// An effect may be attempted, now or once it is offered as due. One that is under way is left as it is.
+    /// An effect may be attempted, now or once it is offered as due. One that is under way is not taken twice: what is
+    /// offered as due meanwhile may be attempted again once it is released.
     fn offer(&self, ticket: Ticket, is_due: bool);
 
     /// The effects whose attempts begin now, and in how many milliseconds to ask again if there are more that only
@@ -161,8 +162,9 @@ pub trait Driver: Send + Sync {
     /// The attempt of an effect that was taken has ended.
     fn release(&self, effect: EffectId, next: Next);
 
-    /// Forgets the effects of a flow that are not among `open` any more; one that is under way stays until released.
-    fn retain(&self, flow: FlowId, open: &HashSet<EffectId>);
+    /// Forgets the effects of a flow that are not among `open` any more, and says which; one that is under way stays until
+    /// it is released.
+    fn retain(&self, flow: FlowId, open: &HashSet<EffectId>) -> Vec<EffectId>;
 }
 
 /// An effect on its way out.

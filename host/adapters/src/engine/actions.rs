@@ -276,8 +276,12 @@ impl Shared {
         let mut held = lock.blocking_lock();
         let mut attempted = None;
         loop {
-            let Some(slot) = filled(self, &mut held, flow)? else { return Ok(()) };
-            let head = slot.state.seq;
+            let Some(slot) = filled(self, &mut held, flow)? else {
+                // It was erased: what it left in the lanes must hold up nobody.
+                self.forget_effects_of(flow);
+                return Ok(());
+            };
+            let (head, effects) = (slot.state.seq, slot.state.effects.len());
             let mut budget = match care {
                 Care::Usual => Budget::new(),
                 Care::OneCallAtATime if self.jobs.is_stopped() => return Ok(()),
@@ -298,7 +302,7 @@ impl Shared {
                 let appended = self.runtime.block_on(self.writer().append(append));
                 self.unannounce(flow);
                 match appended {
-                    Ok(appended) => slot.state.seq = appended.last,
+                    Ok(appended) => slot.state.take_place(appended.last, effects),
                     Err(AppendError::Stale { .. }) => {
                         *held = None;
                         continue;
@@ -312,9 +316,18 @@ impl Shared {
             if goes_on {
                 // Only what is committed counts as announced.
                 attempted = budget.attempted();
+                if care == Care::Usual {
+                    // Whoever wants to cancel the flow gets its slot in between, and what it asked for leaves.
+                    self.offer(&slot.state, &lock);
+                    self.jobs.push(Job::Advance(flow));
+                    return Ok(());
+                }
                 continue;
             }
-            let retries = slot.state.open_effects().filter_map(|effect| effect.next_retry_at).min();
+            // What is due is the driver's; a timer for it would go off again and again until its turn comes.
+            let now = SystemClock::now();
+            let retries =
+                slot.state.open_effects().filter_map(|effect| effect.next_retry_at).filter(|at| *at > now).min();
             if let Some(due) = [wakes_at, retries].into_iter().flatten().min() {
                 self.timers.set(flow, due);
             }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use rosehip_core::{
-    effect::{EffectState, destination},
+    effect::{EffectState, batch, destination},
     flow::FlowState,
     ids::{EffectId, FlowId},
     pipeline::dispatch,
@@ -21,6 +21,7 @@ use super::{
     shared::{EngineError, Shared},
     slots::SlotLock,
 };
+use crate::{clock::SystemClock, writer::AppendError};
 
 /// How long a batch waits for flows that are still at work.
 const BATCH_PATIENCE: Duration = Duration::from_secs(5);
@@ -31,7 +32,7 @@ pub(super) type BatchKey = (String, String, String, String);
 /// The batch that an effect belongs to, if it does.
 pub(super) fn batch_of(state: &FlowState, effect: &EffectState) -> Option<BatchKey> {
     let (kind, payload) = (&effect.effect.kind, &effect.effect.payload);
-    let batch = payload.get("batch").and_then(serde_json::Value::as_str)?;
+    let batch = batch(kind, payload)?;
     let to = destination(kind, payload);
     Some((state.started.behavior.to_string(), kind.clone(), to, batch.to_owned()))
 }
@@ -97,6 +98,18 @@ impl Shared {
                     *member.slot.lock().await = None;
                     shared.try_later(&error, Job::Advance(member.flow));
                 }
+                return;
+            }
+            // What became due again while it was in flight was not taken in.
+            let due = SystemClock::now();
+            for member in &members {
+                let held = member.slot.lock().await;
+                let effect = held.as_ref().and_then(|slot| slot.state.effect(member.effect));
+                let is_due = effect
+                    .is_some_and(|effect| effect.status.is_open() && effect.next_retry_at.is_none_or(|at| at <= due));
+                if is_due {
+                    shared.jobs.push(Job::Advance(member.flow));
+                }
             }
         });
     }
@@ -105,8 +118,15 @@ impl Shared {
     async fn attempt_batch(self: &Arc<Self>, members: &[Member]) -> Result<(), EngineError> {
         let mut leaving: Vec<(&SlotLock, Outgoing)> = Vec::with_capacity(members.len());
         for member in members {
-            if let Some(outgoing) = self.begin_attempt(member).await? {
-                leaving.push((&member.slot, outgoing));
+            match self.begin_attempt(member).await {
+                Ok(Some(outgoing)) => leaving.push((&member.slot, outgoing)),
+                Ok(None) => {}
+                Err(error @ EngineError::Append(AppendError::Stopped)) => return Err(error),
+                // One flow that cannot be read or appended to keeps no other from leaving.
+                Err(error) => {
+                    *member.slot.lock().await = None;
+                    self.try_later(&error, Job::Advance(member.flow));
+                }
             }
         }
         let outgoing: Vec<Outgoing> = leaving.iter().map(|(_, outgoing)| outgoing.clone()).collect();

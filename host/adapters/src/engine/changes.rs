@@ -75,6 +75,15 @@ impl Shared {
                 }
                 // Someone else changed the object meanwhile; what that means for this effect is decided anew.
                 Err(EngineError::Append(AppendError::Stale { stream, .. })) if stream != flow_stream(flow) => {}
+                // Deciding anew would come to the same.
+                Err(EngineError::Append(error @ (AppendError::TooLarge { .. } | AppendError::Duplicate { .. }))) => {
+                    let Some(state) = slot.state.effect(effect) else { return Ok(Next::Ended) };
+                    let refused = dispatch::at_once(flow, state, AttemptEnd::Refused(error.to_string()));
+                    let Ok(events) = refused else { return Ok(Next::Ended) };
+                    self.record_with(slot, Append::default(), events.into()).await?;
+                    self.after_change(&slot.state);
+                    return Ok(Next::Ended);
+                }
                 Err(error) => return Err(error),
             }
         }

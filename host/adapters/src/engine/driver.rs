@@ -12,7 +12,7 @@ use rosehip_core::{
     effect::{EffectState, destination},
     event::Event,
     flow::FlowState,
-    ids::EffectId,
+    ids::{EffectId, FlowId},
     pipeline::{
         dispatch::{self, AttemptEnd},
         walk::{Allowed, NOTHING_COUNTED},
@@ -55,6 +55,7 @@ struct UnderWay<'a> {
 
 impl Drop for UnderWay<'_> {
     fn drop(&mut self) {
+        drop(self.shared.slots.kept(self.effect));
         self.shared.driver.release(self.effect, self.next);
         self.shared.pump();
     }
@@ -112,7 +113,19 @@ impl Shared {
                 }
             }
         }
-        self.driver.retain(state.id(), &open);
+        self.retain_effects(state.id(), &open);
+        self.pump();
+    }
+
+    fn retain_effects(&self, flow: FlowId, open: &HashSet<EffectId>) {
+        for effect in self.driver.retain(flow, open) {
+            drop(self.slots.kept(effect));
+        }
+    }
+
+    /// Takes what a flow that is gone left in the lanes.
+    pub(super) fn forget_effects_of(self: &Arc<Self>, flow: FlowId) {
+        self.retain_effects(flow, &HashSet::new());
         self.pump();
     }
 
@@ -209,7 +222,10 @@ impl Shared {
         if let Some(at) = effect.next_retry_at.filter(|at| *at > SystemClock::now()) {
             return Ok(Todo::Later(at));
         }
-        let Some(module) = self.module(state.started.digest) else { return Ok(Todo::Attempt) };
+        let Some(module) = self.module(state.started.digest) else {
+            let rule = "ungranted: what its module declares is not known any more".to_owned();
+            return dispatch::denied(flow, effect, rule).map(record);
+        };
         let installed = self.registry().now().get(&state.started.behavior).cloned();
         let now = installed.as_deref().map(|installed| &installed.grant);
         let allowed = Allowed {

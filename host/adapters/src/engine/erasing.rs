@@ -44,11 +44,18 @@ impl HeldFlows {
         self.flows.binary_search_by_key(&flow, |(flow, _)| *flow).is_ok()
     }
 
-    /// Forgets what memory holds of them.
+    /// Forgets what memory holds of those that are erased. The others go on as they were.
     pub fn forget(&mut self) {
         for (flow, slot) in &mut self.flows {
             **slot = None;
-            self.shared.timers.clear(*flow);
+            match self.shared.load(*flow) {
+                Ok(Some(_)) => {}
+                Ok(None) => {
+                    self.shared.timers.clear(*flow);
+                    self.shared.forget_effects_of(*flow);
+                }
+                Err(error) => tracing::error!(%flow, %error, "a flow cannot be read after an erasure"),
+            }
         }
     }
 }

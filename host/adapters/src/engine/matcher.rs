@@ -102,7 +102,7 @@ impl Shared {
         let summaries: Vec<_> = walked.iter().map(|flow| flow.state.summary.clone()).collect();
         for flow in walked {
             let mut state = flow.state;
-            state.seq = appended.first + flow.last;
+            state.take_place(appended.first + flow.last, 0);
             self.settle(Slot { state, activity: Arc::clone(&activity) }, flow.wakes_at, flow.goes_on);
         }
         self.waiters.matched(&activity.id, &summaries);
@@ -123,12 +123,12 @@ impl Shared {
             // Nobody else has heard of the flow, unless someone asked for it in this moment; then its slot is theirs
             // and whoever holds it is followed by a look at the flow.
             match slot.try_lock() {
-                Ok(held) => {
+                Ok(held) if held.is_some() => {
                     if let Some(filled) = held.as_ref() {
                         self.offer(&filled.state, &slot);
                     }
                 }
-                Err(_) => self.jobs.push(Job::Advance(flow)),
+                Ok(_) | Err(_) => self.jobs.push(Job::Advance(flow)),
             }
         }
         if goes_on {

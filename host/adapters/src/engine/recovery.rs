@@ -102,7 +102,14 @@ impl Shared {
         for flow in flows {
             let summary = &flow.summary;
             if summary.effects.open() > 0 {
-                self.expect_effects_of(summary.id)?;
+                match self.expect_effects_of(summary.id) {
+                    Ok(()) => {}
+                    Err(error @ (EngineError::Store(_) | EngineError::Schema(_) | EngineError::View(_))) => {
+                        return Err(error);
+                    }
+                    // What is wrong with one flow is told again when it is taken up, and keeps no host from starting.
+                    Err(error) => tracing::error!(flow = %summary.id, %error, "a flow's effects cannot be read"),
+                }
             }
             // A wait that is due is as open as anything; so is one that was set when the clock was ahead.
             let only_waits = flow.rests && now >= summary.started_at;

@@ -12,7 +12,7 @@ use std::{
 use rosehip_core::{
     activity::Activity,
     behavior::{Behavior, ManifestError, Registry},
-    effect::destination,
+    effect::{batch, destination},
     event::{Current, Event, Record, UnreadableEvent, append_of, flow_stream, object_stream},
     flow::{FlowError, FlowState},
     guest::{GuestEngine, GuestFailure, GuestReport, Surroundings},
@@ -166,7 +166,7 @@ impl Shared {
             guests: parts.guests,
             modules: parts.modules,
             recovers: AtomicBool::new(false),
-            runners: runners::all(parts.concurrency.max(1)),
+            runners: runners::all((parts.concurrency / 2).max(1)),
             concurrency: parts.concurrency.max(1),
             runtime: parts.runtime,
             jobs: Jobs::new(),
@@ -262,7 +262,7 @@ impl Shared {
         }
         let announced = self.announced.lock().unwrap_or_else(PoisonError::into_inner).get(&done.flow).cloned();
         let Some(about) = announced else { return };
-        for effect in recorded.filter(|effect| effect.payload.get("batch").is_none()) {
+        for effect in recorded.filter(|effect| batch(&effect.kind, &effect.payload).is_none()) {
             self.driver.expect(Ticket {
                 place: (entry.header.seq, effect.ordinal),
                 flow: done.flow,

@@ -26,6 +26,9 @@ const WALK_CALLS: usize = 64;
 const WALK_BYTES: usize = 1 << 20;
 const WALK_ENTRIES: usize = 1_000;
 
+/// Calls that are composed at a time are not longer than this together, but for the last of them.
+const ROUND_BYTES: usize = 8 << 20;
+
 /// What one append may still hold.
 pub(super) struct Budget {
     begun: Instant,
@@ -169,7 +172,10 @@ impl Shared {
                     Step::Spread { node } => walk::begin_each(state, activity, node, SystemClock::now()),
                     Step::Wait { node } => walk::begin_wait(state, activity, node, SystemClock::now()),
                     Step::Fire { node, at, by } => walk::fire(state, node, at, by),
-                    Step::Suspend => FlowSuspended { flow: state.id() }.into(),
+                    Step::Suspend => {
+                        let due = state.timers(SystemClock::now()).map(|(_, due)| due).min();
+                        FlowSuspended { flow: state.id(), due }.into()
+                    }
                     Step::Resume => {
                         let object = state.started.object.as_ref();
                         walk.rests_on = self.object_head(object)?;
@@ -216,9 +222,14 @@ impl Shared {
         }
         calls.truncate(WALK_CALLS.saturating_sub(budget.calls));
         let (mut ready, mut items) = (Vec::with_capacity(calls.len()), None);
+        let mut bytes = 0;
         for attempt in calls {
+            if bytes >= ROUND_BYTES {
+                break;
+            }
             match compose(state, around.activity, attempt, &mut items) {
                 Ok(call) => {
+                    bytes += call.len();
                     let surroundings = walk::surroundings(state, attempt);
                     ready.push(ReadyCall { attempt, call, surroundings });
                 }

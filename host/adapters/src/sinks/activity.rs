@@ -4,8 +4,9 @@
 use std::sync::Arc;
 
 use rosehip_core::{
-    activity::{Activity, Cause},
-    event::append_of,
+    activity::{Activity, Cause, actor_url},
+    event::{Event, append_of},
+    ids::BoxName,
     ports::{Change, LocalSink, Outgoing, StoreError, Transport},
     time::Timestamp,
 };
@@ -21,6 +22,13 @@ impl ActivitySink {
     /// For the host whose ids begin with `base_url`, without a slash at its end.
     pub fn new(base_url: String, transport: Box<dyn Transport>) -> Self {
         Self { base_url, transport }
+    }
+
+    /// The actor whose inbox an entry brings the activity into.
+    fn inbox(&self, event: &Event) -> Option<String> {
+        let Event::ActivityAppended(appended) = event else { return None };
+        let is_inbox = appended.activity.r#box == BoxName::Inbox;
+        is_inbox.then(|| actor_url(&self.base_url, &appended.activity.owner))
     }
 }
 
@@ -40,11 +48,10 @@ impl LocalSink for ActivitySink {
             Ok(composed) => composed,
             Err(message) => return Ok(Change::Refused(format!("activity: {message}"))),
         };
-        let receipt = json!({
-            "activity": activity.id, "cid": activity.cid,
-            "delivered": recipients.iter().filter(|recipient| self.transport.reaches(recipient)).collect::<Vec<_>>(),
-        });
+        let (id, cid) = (activity.id.clone(), activity.cid.clone());
         let events = self.transport.carry(&Arc::new(activity), &recipients)?;
+        let delivered: Vec<String> = events.iter().filter_map(|event| self.inbox(event)).collect();
+        let receipt = json!({ "activity": id, "cid": cid, "delivered": delivered });
         Ok(Change::Append(append_of(now, events), receipt))
     }
 }

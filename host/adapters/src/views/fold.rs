@@ -30,8 +30,8 @@ pub(super) struct Batch<'a> {
     activities: BTreeMap<u64, ActivityRow>,
     /// Flows that began, by module. A row a module, and not an index of all flows, answers whether one is named.
     modules: HashMap<Digest, u64>,
-    /// Flows that began through other flows, by the activity that began it all.
-    roots: HashMap<ActivityId, u64>,
+    /// Flows that began through other flows, and the activities that those made, by the activity that began it all.
+    roots: HashMap<ActivityId, (u64, u64)>,
     /// What made the activities of flows that began.
     causes: HashMap<FlowId, Cause>,
     minutes: effects::Minutes,
@@ -68,6 +68,9 @@ impl<'a> Batch<'a> {
                     matched_by: None,
                 };
                 self.activities.insert(record.seq, row);
+                if activity.depth > 0 {
+                    self.roots.entry(activity.root.clone()).or_default().1 += 1;
+                }
                 Ok(())
             }
             Event::ActivityMatched(matched) => {
@@ -86,7 +89,7 @@ impl<'a> Batch<'a> {
                 self.flows.insert(started.flow, (record.seq, FlowSummary::begin(record.time, started), false));
                 *self.modules.entry(started.digest).or_default() += 1;
                 if started.depth > 0 {
-                    *self.roots.entry(started.root.clone()).or_default() += 1;
+                    self.roots.entry(started.root.clone()).or_default().0 += 1;
                 }
                 self.causes.extend(started.cause.clone().map(|cause| (started.flow, cause)));
                 Ok(())
@@ -124,10 +127,11 @@ impl<'a> Batch<'a> {
                 (digest.to_string(), flows),
             )?;
         }
-        for (root, flows) in &self.roots {
+        for (root, (flows, activities)) in &self.roots {
             self.execute(
-                "INSERT INTO roots VALUES (?1, ?2) ON CONFLICT (root) DO UPDATE SET flows = flows + excluded.flows",
-                (root.as_str(), flows),
+                "INSERT INTO roots VALUES (?1, ?2, ?3) ON CONFLICT (root) DO UPDATE
+                 SET flows = flows + excluded.flows, activities = activities + excluded.activities",
+                (root.as_str(), flows, activities),
             )?;
         }
         effects::write_minutes(self.transaction, &self.minutes)?;
@@ -190,7 +194,7 @@ impl<'a> Batch<'a> {
     }
 
     /// Takes out what was made from entries that are erased, so that views which see them with their bodies end as
-    /// those do that never saw them. An effect's row may stay: without its flow it leads nowhere.
+    /// those do that never saw them.
     fn erase(&mut self, erased: &Erased) -> Result<(), ViewError> {
         self.flush()?;
         self.has_erased = true;
@@ -209,6 +213,8 @@ impl<'a> Batch<'a> {
             self.execute("DELETE FROM activities WHERE seq BETWEEN ?1 AND ?2", (first, last))?;
         }
         self.execute("DELETE FROM modules WHERE flows = 0", [])?;
+        // An effect's error may quote a stranger. Once an erasure, this reads all that were ever stuck.
+        self.execute("DELETE FROM effects WHERE NOT EXISTS (SELECT 1 FROM flows WHERE flows.id = effects.flow)", [])?;
         for key in erased.objects.iter().map(ToString::to_string) {
             self.execute("DELETE FROM objects WHERE key = ?1", [&key])?;
             self.execute("DELETE FROM slugs WHERE key = ?1", [&key])?;

@@ -187,9 +187,11 @@ impl ViewReader {
         Ok(self.seqs("SELECT seq FROM activities WHERE matched_by IS NULL ORDER BY seq LIMIT 1")?.pop())
     }
 
-    /// Flows that began through other flows and, in the end, with this activity.
+    /// Flows that began through other flows and, in the end, with this activity, or the activities that those made where
+    /// they are more: each of them is about to start some.
     pub fn flows_of_root(&self, root: &str) -> Result<u64, ViewError> {
-        let mut statement = self.connection.prepare_cached("SELECT flows FROM roots WHERE root = ?1")?;
+        let mut statement =
+            self.connection.prepare_cached("SELECT max(flows, activities) FROM roots WHERE root = ?1")?;
         Ok(statement.query_row([root], |row| row.get(0)).optional()?.unwrap_or_default())
     }
 

@@ -49,7 +49,9 @@ CREATE INDEX flows_by_activity ON flows(activity, seq);
 CREATE INDEX flows_by_cause ON flows(cause, seq) WHERE cause IS NOT NULL;
 CREATE INDEX flows_open ON flows(is_open, seq) WHERE is_open > 0;
 CREATE TABLE modules(digest TEXT PRIMARY KEY, flows INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-CREATE TABLE roots(root TEXT PRIMARY KEY, flows INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE roots(
+    root TEXT PRIMARY KEY, flows INTEGER NOT NULL, activities INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 CREATE TABLE effects(
     id TEXT PRIMARY KEY, flow TEXT NOT NULL, kind TEXT NOT NULL, destination TEXT, stuck TEXT, stuck_at INTEGER, error TEXT
 ) STRICT, WITHOUT ROWID;

@@ -279,6 +279,9 @@ pub struct SignalReceived {
 pub struct FlowSuspended {
     /// The flow.
     pub flow: FlowId,
+    /// When the first of its waits ends by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due: Option<Timestamp>,
 }
 
 /// A wait ended and the flow goes on.

@@ -106,6 +106,16 @@ impl FlowState {
         self.dag.nodes().zip(&self.nodes)
     }
 
+    /// Takes the place in the log that what was applied last has come to: `seq`. The effects from place `since` on were
+    /// recorded on the way there.
+    pub fn take_place(&mut self, seq: u64, since: usize) {
+        let moved = seq.saturating_sub(self.seq);
+        for effect in self.effects.iter_mut().skip(since) {
+            effect.seq += moved;
+        }
+        self.seq = seq;
+    }
+
     /// An effect of the flow.
     pub fn effect(&self, id: EffectId) -> Option<&EffectState> {
         self.effect_places.get(&id).map(|place| &self.effects[*place])

@@ -143,7 +143,11 @@ impl FlowSummary {
                 self.next_due = Some(self.next_due.map_or(due, |known| known.min(due)));
             }
             Event::FlowPinned(pin) => self.pinned = pin.pinned,
-            Event::FlowSuspended(_) => self.status = FlowStatus::Suspended,
+            Event::FlowSuspended(suspended) => {
+                self.status = FlowStatus::Suspended;
+                // Waits that began before the flow was resumed last are among them.
+                self.next_due = suspended.due.or(self.next_due);
+            }
             Event::FlowResumed(_) => self.reopen(),
             Event::FlowRetried(_) => {
                 self.reopen();

@@ -63,12 +63,16 @@ enum Standing {
 struct Stop {
     ticket: Ticket,
     standing: Standing,
+    /// Whether it was offered as due while it was under way.
+    is_wanted_again: bool,
 }
 
 struct Lane {
     lines: HashMap<Arc<str>, BTreeMap<Place, Stop>>,
-    /// The first of each line, where it is ready.
+    /// The first of each line, where it is ready and none of the line is under way.
     ready: BTreeMap<Place, Arc<str>>,
+    /// Lines of which one is under way.
+    moving: HashSet<Arc<str>>,
     under_way: usize,
     concurrency: usize,
     rate: Option<DefaultDirectRateLimiter>,
@@ -81,6 +85,7 @@ impl Lane {
         Self {
             lines: HashMap::new(),
             ready: BTreeMap::new(),
+            moving: HashSet::new(),
             under_way: 0,
             concurrency: if is_within { CONCURRENCY_WITHIN } else { limits.concurrency.max(1) },
             rate: (!is_within).then(|| RateLimiter::direct(Quota::per_second(limits.per_second))),
@@ -99,8 +104,9 @@ impl Lane {
         if let Some((first, _)) = line.first_key_value() {
             self.ready.remove(first);
         }
+        debug_assert!(!line.contains_key(&ticket.place), "two effects have one place");
         let about = Arc::clone(&ticket.about);
-        line.insert(ticket.place, Stop { ticket, standing });
+        line.insert(ticket.place, Stop { ticket, standing, is_wanted_again: false });
         self.look_at(&about);
     }
 
@@ -117,7 +123,7 @@ impl Lane {
         let Some(line) = self.lines.get(about) else { return };
         match line.first_key_value() {
             None => drop(self.lines.remove(about)),
-            Some((place, stop)) if stop.standing == Standing::Ready => {
+            Some((place, stop)) if stop.standing == Standing::Ready && !self.moving.contains(about) => {
                 self.ready.insert(*place, Arc::clone(about));
             }
             Some(_) => {}
@@ -143,7 +149,9 @@ impl Lane {
         let stop = self.lines.get_mut(&about).and_then(|line| line.get_mut(&place)).ok_or(None)?;
         stop.standing = Standing::UnderWay;
         self.under_way += 1;
-        Ok(stop.ticket.clone())
+        let ticket = stop.ticket.clone();
+        self.moving.insert(about);
+        Ok(ticket)
     }
 }
 
@@ -227,7 +235,9 @@ impl Driver for Lanes {
             return state.insert(ticket, standing, self.limits);
         };
         let Some(stop) = state.stop(&known) else { return };
-        if matches!(stop.standing, Standing::Expected | Standing::Waiting) {
+        if stop.standing == Standing::UnderWay {
+            stop.is_wanted_again |= is_due;
+        } else if matches!(stop.standing, Standing::Expected | Standing::Waiting) {
             stop.standing = standing;
             if let Some(lane) = state.lanes.get_mut(&known.destination) {
                 lane.look_at(&known.about);
@@ -259,31 +269,40 @@ impl Driver for Lanes {
     fn release(&self, effect: EffectId, next: Next) {
         let mut state = self.lock();
         let Some(ticket) = state.by_effect.get(&effect).cloned() else { return };
-        let Some(lane) = state.lanes.get_mut(&ticket.destination) else { return };
+        let is_under_way = state.stop(&ticket).is_some_and(|stop| stop.standing == Standing::UnderWay);
+        let Some(lane) = state.lanes.get_mut(&ticket.destination).filter(|_| is_under_way) else { return };
         lane.under_way = lane.under_way.saturating_sub(1);
+        lane.moving.remove(&ticket.about);
         if let Next::Pause(until) = next {
             lane.paused_until = lane.paused_until.max(Some(until));
         }
+        let Some(stop) = state.stop(&ticket) else { return };
+        // Whoever offered it meanwhile knew of something that came after what the attempt has to say.
+        let is_wanted_again = std::mem::take(&mut stop.is_wanted_again);
         match next {
-            Next::Ended => state.remove(&ticket),
-            Next::Again | Next::Pause(_) => {
-                if let Some(stop) = state.stop(&ticket) {
-                    stop.standing = Standing::Waiting;
+            Next::Ended if !is_wanted_again => state.remove(&ticket),
+            Next::Ended | Next::Again | Next::Pause(_) => {
+                stop.standing = if is_wanted_again { Standing::Ready } else { Standing::Waiting };
+                if let Some(lane) = state.lanes.get_mut(&ticket.destination) {
+                    lane.look_at(&ticket.about);
                 }
                 state.wake(&ticket);
             }
         }
     }
 
-    fn retain(&self, flow: FlowId, open: &HashSet<EffectId>) {
+    fn retain(&self, flow: FlowId, open: &HashSet<EffectId>) -> Vec<EffectId> {
         let mut state = self.lock();
-        let Some(known) = state.by_flow.get(&flow) else { return };
+        let Some(known) = state.by_flow.get(&flow) else { return Vec::new() };
         let gone: Vec<Ticket> =
             known.difference(open).filter_map(|effect| state.by_effect.get(effect).cloned()).collect();
+        let mut forgotten = Vec::new();
         for ticket in gone {
             if state.stop(&ticket).is_some_and(|stop| stop.standing != Standing::UnderWay) {
                 state.remove(&ticket);
+                forgotten.push(ticket.effect);
             }
         }
+        forgotten
     }
 }

@@ -65,8 +65,22 @@ fn an_effect_that_is_under_way_is_not_taken_again() {
     lanes.retain(only.flow, &HashSet::new());
     assert_eq!(seqs(&lanes), [0; 0]);
     lanes.release(only.effect, Next::Ended);
+    assert_eq!(seqs(&lanes), [1], "it was offered meanwhile, so it is looked at once more");
+    lanes.release(only.effect, Next::Ended);
     lanes.release(only.effect, Next::Ended);
     assert_eq!(seqs(&lanes), [0; 0]);
+}
+
+#[test]
+fn what_is_offered_anew_does_not_overtake_what_is_under_way() {
+    let lanes = lanes(8, 1_000);
+    let (redriven, later) = (ticket(1, 1, "a", "x"), ticket(2, 2, "a", "x"));
+    lanes.offer(later.clone(), true);
+    assert_eq!(seqs(&lanes), [2]);
+    lanes.offer(redriven.clone(), true);
+    assert_eq!(seqs(&lanes), [0; 0], "of a line one is under way at a time");
+    lanes.release(later.effect, Next::Again);
+    assert_eq!(seqs(&lanes), [1]);
 }
 
 #[test]
@@ -166,6 +180,8 @@ proptest! {
                 }
                 Act::Release(which, ends) => {
                     let was_under_way = under_way.remove(&which);
+                    // One that has ended is looked at once more where it was offered meanwhile, and has still ended.
+                    let ends = ends || ended.contains(&which);
                     if was_under_way {
                         lanes.release(tickets[which].effect, if ends { Next::Ended } else { Next::Again });
                         if ends {

@@ -113,7 +113,9 @@ impl<'a> World<'a> {
                     Step::Call { node, item, attempt } => self.call(node, item, attempt),
                     Step::Wait { node } => walk::begin_wait(&self.flow, &self.activity, node, self.now),
                     Step::Fire { node, at, by } => walk::fire(&self.flow, node, at, by),
-                    Step::Suspend => FlowSuspended { flow: id }.into(),
+                    Step::Suspend => {
+                        FlowSuspended { flow: id, due: self.flow.timers(self.now).map(|(_, due)| due).min() }.into()
+                    }
                     Step::Resume => FlowResumed { flow: id, current: None }.into(),
                     Step::Complete => FlowCompleted { flow: id }.into(),
                     Step::Fail { node, error } => {
