@@ -5,7 +5,7 @@
 
 use rosehip_core::{
     erasure::{RETENTION, Selection, Selector, Subject},
-    event::{Erased, Event, Record, UnreadableEvent, erasure_stream},
+    event::{Erased, Event, Record, UnreadableEvent, erasure_stream, run_stream},
     limits::ERASED_AT_ONCE,
     log::{SeqSet, StoredEntry},
     ports::{Compaction, LogReader, LogStore, StoreError},
@@ -64,7 +64,11 @@ pub fn chunks(seqs: &SeqSet) -> impl Iterator<Item = Vec<u64>> {
     std::iter::from_fn(move || seqs.peek().is_some().then(|| seqs.by_ref().take(ERASED_AT_ONCE).collect()))
 }
 
-/// Removes the bodies that the last erasure names and that are there still. Returns how many there were.
+/// Removes the bodies that the last erasure names and that are there still, and what the file may hold of them. Returns
+/// how many there were.
+///
+/// That the bodies are gone does not say that the file was written anew after that. So where nobody has begun or ended a
+/// run since the erasure, it is written anew once more.
 pub(crate) fn complete<L: LogStore + LogReader>(log: &mut L) -> Result<u64, StoreError> {
     let mut left = SeqSet::default();
     let (named, is_for_room) = last_erasure(log)?;
@@ -80,7 +84,12 @@ pub(crate) fn complete<L: LogStore + LogReader>(log: &mut L) -> Result<u64, Stor
             next = end + 1;
         }
     }
+    let erased = log.stream_head(&erasure_stream())?;
+    let may_have_remains = erased.is_some() && erased > log.stream_head(&run_stream())?;
     if left.is_empty() {
+        if may_have_remains && !is_for_room {
+            log.compact(Compaction::Rewrite)?;
+        }
         return Ok(0);
     }
     tracing::warn!(entries = left.len(), "an erasure that was cut short is completed");

@@ -64,21 +64,18 @@ async fn what_is_about_the_same_object_arrives_in_the_order_it_was_recorded() {
 async fn however_often_the_host_dies_in_an_attempt_each_duplicate_carries_the_same_key() {
     let mut receiver = Receiver::start_with(&[], Respond::Late(10)).await;
     let mut host = host().await;
-    let mut flows = BTreeMap::new();
+    let mut wanted = BTreeMap::new();
     for round in 0..24_u64 {
         let client = host.client();
         let request = client.request(reqwest::Method::PUT, &format!("/objects/Wish/round-{round}"));
         let effects = json!({"effects": [webhook(&receiver.url(&format!("/{round}")))]});
         let saved = client.send(request.json(&effects)).await.expect(201);
-        flows.insert(round, saved["activity"].as_str().expect("it is told").to_owned());
+        let activity = saved["activity"].as_str().expect("it is told");
         // Recorded, attempting, on its way, answered, dispatched: each comes within so many milliseconds, and each round
         // ends a little later than the one before.
         tokio::time::sleep(Duration::from_millis(round)).await;
         host.kill_and_serve().await;
-    }
-    let client = host.client();
-    let mut wanted = BTreeMap::new();
-    for (round, activity) in flows {
+        let client = host.client();
         let flow = client.first_flow(&format!("activity={activity}")).await;
         let effect = client.effect_until(flow["id"].as_str().expect("an id"), 0, "dispatched").await;
         wanted.insert(format!("POST /{round} HTTP/1.1"), effect["id"].as_str().expect("an id").to_owned());
