@@ -6,13 +6,13 @@ use serde_json::Value;
 
 use crate::{
     activity::Activity,
-    behavior::RunnerKind,
+    behavior::{ManifestError, RunnerKind},
     effect::Effect,
-    event::Event,
+    event::{Current, Event, Record},
     guest::{GuestReport, Surroundings},
     ids::{ActivityId, ActorName, BehaviorName, DedupKey, EffectId, FlowId, ObjectKey},
     log::{Append, Frame, Head, StoredEntry, Stream},
-    pipeline::{dispatch::AttemptEnd, walk::Attempt},
+    pipeline::{dispatch::AttemptEnd, matching::Matched, walk::Attempt},
     time::Timestamp,
 };
 
@@ -90,6 +90,16 @@ pub trait LogReader: Send {
 
     /// The `seq` of the entry recorded under a key.
     fn recorded(&self, key: &DedupKey) -> Result<Option<u64>, StoreError>;
+}
+
+/// Says what an activity sets off. It is a fold of entries about behaviors, and keeps nothing else.
+pub trait Triggers {
+    /// Takes in an entry. One that is not about behaviors changes nothing.
+    fn take_in(&mut self, record: &Record) -> Result<(), ManifestError>;
+
+    /// Holds the activity at entry `seq` against every trigger as it stood there, whatever was taken in since: the flows
+    /// that it starts, at most one a behavior, and of each other behavior why it does not. The same again gives the same.
+    fn consider(&self, seq: u64, activity: &Activity, current: Option<&Current>) -> Matched;
 }
 
 /// A guest call that a flow is ready for.

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use rosehip_core::{
-    activity::Activity, event::Event, flow::FlowState, ids::FlowId, log::Append, pipeline::matching::matching,
-    time::Timestamp,
+    activity::Activity, event::Event, flow::FlowState, ids::FlowId, log::Append, ports::Triggers as _, time::Timestamp,
 };
 
 use super::{
@@ -62,7 +61,7 @@ impl Shared {
     ) -> Result<(Append, Vec<Walked>), EngineError> {
         let standing = self.registry().at(seq);
         let current = self.current(activity.object.as_ref(), Some((seq, activity)))?;
-        let decided = matching(seq, activity, &standing, current.as_ref());
+        let decided = self.registry().consider(seq, activity, current.as_ref());
         let now = SystemClock::now();
         let mut drafts = vec![Event::from(decided.matched).draft(now)];
         let mut walked = Vec::with_capacity(decided.flows.len());

@@ -1,6 +1,6 @@
 //! The local transport: from an actor of this host to its outbox, and to the inboxes of other actors of this host.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use rosehip_core::{
     activity::{Activity, actor_url},
@@ -44,9 +44,10 @@ impl Transport for LocalTransport {
 
     fn carry(&self, activity: &Arc<Activity>, recipients: &[String]) -> Result<Vec<Event>, StoreError> {
         let mut events = vec![ActivityAppended { activity: Arc::clone(activity) }.into()];
+        // Whoever acts has it in the outbox already.
+        let mut reached = HashSet::from([activity.owner.clone()]);
         for recipient in recipients.iter().filter_map(|recipient| self.actor(recipient)) {
-            // Whoever acts has it in the outbox already.
-            if recipient == activity.owner {
+            if !reached.insert(recipient.clone()) {
                 continue;
             }
             let exists = self.log.with::<_, StoreError>(|log| log.stream_head(&actor_stream(&recipient)))?.is_some();

@@ -1,5 +1,6 @@
 //! The adapters against real files: the ports' contract, the writer under faults, a data directory's life.
 
+mod changes;
 mod contract;
 mod data_dir;
 mod erasure;

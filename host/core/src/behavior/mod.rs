@@ -16,6 +16,8 @@ mod registry;
 #[cfg(test)]
 mod tests;
 mod trigger;
+#[cfg(test)]
+mod triggers_contract;
 
 pub use bindings::{Binding, Bindings, Candidate, NoSuchModule, RolledBack};
 pub use config::{ConfigSchema, InvalidConfig};

@@ -9,8 +9,11 @@ use serde_json::{Map, Value};
 
 use super::{Behavior, Bindings, Candidate, Grant, ManifestError};
 use crate::{
-    event::{BehaviorInstalled, Event, Record},
+    activity::Activity,
+    event::{BehaviorInstalled, Current, Event, Record},
     ids::{BehaviorName, Digest},
+    pipeline::matching::{Matched, matching},
+    ports::Triggers,
 };
 
 /// Every behavior that stood at one point of the log.
@@ -51,6 +54,16 @@ pub struct Registry {
     /// Every module that a name was ever bound to, also one that does not stand any more.
     ever: HashMap<BehaviorName, HashSet<Digest>>,
     modules: HashMap<Digest, Arc<Behavior>>,
+}
+
+impl Triggers for Registry {
+    fn take_in(&mut self, record: &Record) -> Result<(), ManifestError> {
+        self.apply(record)
+    }
+
+    fn consider(&self, seq: u64, activity: &Activity, current: Option<&Current>) -> Matched {
+        matching(seq, activity, &self.at(seq), current)
+    }
 }
 
 impl Registry {
