@@ -9,7 +9,7 @@ use super::{
     flow_json,
     flow_pages::{after, reading_order},
     objects::pretty,
-    page::{Badge, Frame, Moment},
+    page::{Badge, Frame, Moment, length},
     visitor::Visitor,
 };
 use crate::host::{Host, Refusal};
@@ -216,11 +216,11 @@ fn nodes(installed: &Installed) -> Vec<NodeRow> {
 
 fn waits_for(work: &NodeWork) -> Option<String> {
     match work {
-        NodeWork::Wait(Wait::For(milliseconds)) => Some(format!("for {} s", milliseconds / 1_000)),
+        NodeWork::Wait(Wait::For(milliseconds)) => Some(format!("for {}", length(*milliseconds))),
         NodeWork::Wait(Wait::Until(pointer)) => Some(format!("until the time at {pointer}")),
         NodeWork::Wait(Wait::Signal { name, timeout: None }) => Some(format!("for the signal {name}")),
         NodeWork::Wait(Wait::Signal { name, timeout: Some(milliseconds) }) => {
-            Some(format!("for the signal {name}, at most {} s", milliseconds / 1_000))
+            Some(format!("for the signal {name}, at most {}", length(*milliseconds)))
         }
         NodeWork::Each(pointer) => Some(format!("for each of {pointer}")),
         NodeWork::Step => None,

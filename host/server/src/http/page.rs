@@ -121,7 +121,11 @@ impl fmt::Display for Moment {
 
 /// A length of time as people read it.
 pub(super) fn duration(from: Timestamp, to: Timestamp) -> String {
-    let milliseconds = u64::try_from(to.as_millis() - from.as_millis()).unwrap_or_default();
+    length(u64::try_from(to.as_millis() - from.as_millis()).unwrap_or_default())
+}
+
+/// A length of time, in milliseconds, in words.
+pub(super) fn length(milliseconds: u64) -> String {
     let (seconds, minutes, hours) = (milliseconds / 1_000, milliseconds / 60_000, milliseconds / 3_600_000);
     match milliseconds {
         0 => "under 1 ms".to_owned(),
