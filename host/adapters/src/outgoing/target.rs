@@ -71,7 +71,14 @@ impl Target {
             let message = format!("a redirect from https to http, at {}", host_of(&self.url));
             return Err(Forbidden::Url(message));
         }
-        Self::of(location, allow)
+        let (from, to) = (host_of(&self.url), host_of(&location));
+        let is_elsewhere = self.url.host() != location.host();
+        let target = Self::of(location, allow)?;
+        // What was granted is the host that the effect named, and no port of it that it could not have named.
+        if is_elsewhere || (target.is_allowed && !self.is_allowed) {
+            return Err(Forbidden::Url(format!("a redirect from {from} to another host, {to}")));
+        }
+        Ok(target)
     }
 }
 
@@ -143,11 +150,23 @@ mod tests {
     fn a_redirect_never_leaves_tls() {
         let from = target("https://a.example/", &[]).expect("public");
         let to = |url: &str| from.redirected(Url::parse(url).expect("a URL"), &[]);
-        assert!(to("https://b.example/").is_ok());
+        assert!(to("https://a.example/elsewhere").is_ok());
         assert_eq!(
             to("http://b.example/").expect_err("refused").to_string(),
             "a redirect from https to http, at a.example"
         );
         assert!(to("https://10.0.0.1/").is_err());
+    }
+
+    #[test]
+    fn a_redirect_never_leads_to_another_host() {
+        let from = target("http://a.example/", &["a.example:9000"]).expect("public");
+        let allow = ["a.example:9000".parse().expect("a host")];
+        let to = |url: &str| from.redirected(Url::parse(url).expect("a URL"), &allow);
+        assert!(to("https://a.example/").is_ok());
+        for url in ["http://b.example/", "http://a.example.b.example/", "http://a.example:9000/"] {
+            let refused = to(url).expect_err(url).to_string();
+            assert!(refused.starts_with("a redirect from a.example to another host"), "{refused}");
+        }
     }
 }

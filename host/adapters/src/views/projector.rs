@@ -59,6 +59,8 @@ impl Projector {
         loop {
             let entries = log.read(projector.head.seq + 1, BATCH_ENTRIES)?;
             if entries.is_empty() {
+                // A crash may have left there what was erased.
+                projector.truncate();
                 return Ok(projector);
             }
             let records = entries.iter().map(Record::read).collect::<Result<Vec<_>, _>>()?;
@@ -120,13 +122,24 @@ impl Projector {
             .prepare_cached("UPDATE position SET seq = ?1, hash = ?2")?
             .execute((head.seq, head.hash.to_string()))?;
         transaction.commit()?;
+        // From here on the records must not be folded again.
+        self.head = head;
         if has_erased {
             // What was let go is zeros in the pages by now; the write-ahead log still has it.
-            self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+            self.truncate();
         }
-        self.head = head;
         self.position.send_replace(head.seq);
         Ok(())
+    }
+}
+
+impl Projector {
+    /// Empties the write-ahead log. Where that fails, the next start does it.
+    fn truncate(&self) {
+        let busy = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0));
+        if !matches!(busy, Ok(false)) {
+            tracing::warn!(?busy, "the views' write-ahead log was not emptied");
+        }
     }
 }
 

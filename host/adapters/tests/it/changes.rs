@@ -61,12 +61,15 @@ fn of_note(kind: &str, payload: Value) -> Outgoing {
     Outgoing { object: Some("Note/a".parse().expect("a key")), ..outgoing(kind, 0, payload) }
 }
 
-/// Every sink that changes the log, with an effect that it carries out.
-fn local_sinks() -> (TempDir, Vec<(Box<dyn LocalSink>, Value)>) {
+/// A sink with the payload of an effect that it carries out.
+type Case = (Box<dyn LocalSink>, Value);
+
+/// Every sink that changes the log.
+fn local_sinks() -> (TempDir, Vec<Case>) {
     let (dir, log) = log();
     let transport = Box::new(LocalTransport::new(BASE.to_owned(), Arc::clone(&log)));
     let like = json!({"activity": {"type": "Like", "object": "https://h.example/a"}});
-    let sinks: Vec<(Box<dyn LocalSink>, Value)> = vec![
+    let sinks: Vec<Case> = vec![
         (Box::new(SetSink::new(BASE.to_owned(), log)), json!({"field": "text", "value": "bye"})),
         (Box::new(ActivitySink::new(BASE.to_owned(), transport)), like),
     ];
@@ -81,9 +84,9 @@ fn every_local_sink_decides_the_same_again_and_says_what_caused_it() {
         let [one, other] = [(); 2].map(|()| sink.decide(&effect, now()).expect("the log can be read"));
         assert_eq!(one, other, "{}", sink.kind());
         let Change::Append(append, receipt) = one else { panic!("{}: {one:?}", sink.kind()) };
-        let told = append.drafts.iter().find_map(|draft| match draft.event.as_deref() {
-            Some(Event::ActivityAppended(appended)) => Some(Arc::clone(&appended.activity)),
-            _ => None,
+        let told = append.drafts.iter().find_map(|draft| {
+            let Event::ActivityAppended(appended) = draft.event.as_deref()? else { return None };
+            Some(Arc::clone(&appended.activity))
         });
         let told = told.expect("it is told as an activity");
         assert_eq!(told.cause, Some(Cause { flow: effect.flow, effect: effect.effect.id }));
@@ -134,9 +137,9 @@ fn a_transport_brings_an_activity_to_its_owner_first_and_to_each_box_once() {
         let events = transport.carry(&activity(), &recipients).expect("the log can be read");
         let boxes: Vec<_> = events
             .iter()
-            .map(|event| match event {
-                Event::ActivityAppended(appended) => (appended.activity.owner.as_str(), appended.activity.r#box),
-                other => panic!("{other:?}"),
+            .map(|event| {
+                let Event::ActivityAppended(appended) = event else { panic!("{event:?}") };
+                (appended.activity.owner.as_str(), appended.activity.r#box)
             })
             .collect();
         assert_eq!(boxes, [("site", BoxName::Outbox), ("ann", BoxName::Inbox)], "{}", transport.name());

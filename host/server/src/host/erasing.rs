@@ -18,8 +18,8 @@ use rosehip_adapters::{
 };
 use rosehip_core::{
     erasure::{Grounds, Selection, Subject, erasures},
-    event::{Erased, Event, append_of, object_stream},
-    ids::{ActivityId, ActorName, FlowId, ObjectKey, UserMark},
+    event::{Erased, Event, append_of, box_stream, object_stream},
+    ids::{ActivityId, ActorName, BoxName, FlowId, ObjectKey, UserMark},
     limits::APPEND_ENTRIES,
     log::{Expected, SeqSet},
     ports::{Compaction, LogReader as _},
@@ -190,13 +190,18 @@ impl Host {
             // Nothing is run again, and no module is collected, while this turn is held.
             let turn = self.installing.lock().await;
             let mut held = self.hold(search.found()).await;
+            // The heads are read before the log is read to its end: what comes after them makes the append stale.
+            let objects: Vec<_> = search.found().objects.iter().cloned().collect();
+            let mut expected = self.heads_of(&objects)?;
+            if let Subject::Actor(owner) = &subject {
+                expected.extend(self.boxes_of(owner)?);
+            }
             search = self.go_on(search).await?;
             let found = search.found();
             let open = held.open().map_err(ActionError::from)?;
             let is_all_held = found.unmatched.is_empty() || !self.options.runs_flows;
-            if is_all_held && open.is_empty() && found.flows.iter().all(|flow| held.contains(*flow)) {
-                let objects: Vec<_> = found.objects.iter().cloned().collect();
-                let expected = self.heads_of(&objects)?;
+            let is_all_known = found.objects.iter().eq(&objects);
+            if is_all_held && is_all_known && open.is_empty() && found.flows.iter().all(|flow| held.contains(*flow)) {
                 let parts = erasures(&found.seqs, &objects, &grounds);
                 if let Some(entry) = self.commit_erasure(parts, expected).await? {
                     let told = told(about, found, Vec::new());
@@ -267,6 +272,13 @@ impl Host {
         })
     }
 
+    fn boxes_of(&self, owner: &ActorName) -> Result<Vec<Expected>, ReadError> {
+        self.read_log(|log| {
+            let streams = [BoxName::Outbox, BoxName::Inbox].map(|name| box_stream(owner, name));
+            streams.into_iter().map(|stream| Ok(Expected { head: log.stream_head(&stream)?, stream })).collect()
+        })
+    }
+
     /// Commits the entries of an erasure, and waits until the views hold them; none where an object went on.
     pub(super) async fn commit_erasure(
         &self,
@@ -296,7 +308,7 @@ impl Host {
     }
 
     /// Writes the log anew, so that no page keeps a copy. What went wrong is told: the bodies are gone all the same.
-    async fn rewrite(&self) -> Option<String> {
+    pub(super) async fn rewrite(&self) -> Option<String> {
         let error = self.writer.compact(Compaction::Rewrite).await.err()?;
         tracing::error!(%error, "the log was not written anew after an erasure");
         Some(format!(

@@ -107,12 +107,15 @@ impl Host {
         until: Timestamp,
         request: &ErasureRequest,
     ) -> Result<Erasure, ErasureError> {
-        let grounds = Grounds { reason: request.reason.clone(), about: RETENTION.to_owned(), by: request.by.clone() };
-        let mut gone = Erasure { about: format!("flows that ended by {until}"), ..Erasure::default() };
+        // It is no retention, which a copy that is put back makes again by itself.
+        let about = format!("flows that ended by {until}");
+        let grounds = Grounds { reason: request.reason.clone(), about: about.clone(), by: request.by.clone() };
+        let mut gone = Erasure { about, ..Erasure::default() };
         let pass = Pass { until, enough: u64::MAX, grounds: &grounds, dry_run: request.dry_run };
         self.pass(&pass, &mut gone).await?;
-        if !request.dry_run {
-            self.give_back(&gone).await;
+        if !request.dry_run && gone.entries > 0 {
+            self.collector.wake();
+            gone.warning = self.rewrite().await;
         }
         Ok(gone)
     }

@@ -31,10 +31,15 @@ pub(super) async fn erase(
 ) -> Result<Response, Fault> {
     let request = read(&members, visitor.by(), SystemClock::now())?;
     let is_dry = request.dry_run;
-    let what = format!("{:?}", request.what);
     let erasure = app.host.erase(request).await?;
     if !is_dry {
-        tracing::info!(what, by = visitor.by(), entries = erasure.entries, flows = erasure.flows, "erased");
+        tracing::info!(
+            entry = erasure.entry,
+            by = visitor.by(),
+            entries = erasure.entries,
+            flows = erasure.flows,
+            "erased"
+        );
     }
     Ok(Json(document(&erasure, is_dry)).into_response())
 }
