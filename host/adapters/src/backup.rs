@@ -152,14 +152,32 @@ pub fn restore(from: &Path, data_dir: &Path, erased_in: Option<&Path>) -> Result
     }
     let erasures = erased_in.map(|other| erasures_since(other, report.head)).transpose()?.unwrap_or_default();
     make_empty(data_dir)?;
+    // It is put together beside the place that it goes to: what is not erased anew yet must be no host's directory.
+    let data_dir = &fs::canonicalize(data_dir).map_err(at(data_dir))?;
+    let beside = beside(data_dir);
+    match fs::remove_dir_all(&beside) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(at(&beside)(error)),
+        Ok(()) | Err(_) => make_empty(&beside)?,
+    }
     for name in FILES.into_iter().chain(["log.db", "accounts.db"]) {
-        copy_file(from, data_dir, name)?;
+        copy_file(from, &beside, name)?;
     }
     for name in FOLDERS {
-        copy_folder(&from.join(name), &data_dir.join(name))?;
+        copy_folder(&from.join(name), &beside.join(name))?;
     }
-    let (erased, users) = apply(data_dir, &erasures)?;
-    Ok(Restored { report: verify(data_dir, |_| {})?, erased, users })
+    let (erased, users) = apply(&beside, &erasures)?;
+    let report = verify(&beside, |_| {})?;
+    fs::rename(&beside, data_dir).map_err(at(data_dir))?;
+    durable::sync_dir(data_dir.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")))
+        .map_err(at(data_dir))?;
+    Ok(Restored { report, erased, users })
+}
+
+/// Where a directory is put together.
+fn beside(data_dir: &Path) -> PathBuf {
+    let mut name = data_dir.file_name().unwrap_or_default().to_owned();
+    name.push(".restoring");
+    data_dir.with_file_name(name)
 }
 
 /// An erasure that a copy may not know: what of it the copy has.

@@ -18,6 +18,7 @@ use std::{
 };
 
 use rosehip_core::{
+    ids::UserMark,
     log::Head,
     ports::{LogStore as _, StoreError},
 };
@@ -119,6 +120,14 @@ impl DataDir {
         let last_signed = signed_head(&file, &keys, &log, head, options)?;
         let modules = ModuleFiles::open(path)?;
         let accounts = Accounts::open(&path.join("accounts.db"))?;
+        // The entry that says an account went is durable before the account goes.
+        for (at, mark) in erasure::users_of_last(&log)? {
+            for user in accounts.users()? {
+                if UserMark::of(user.name.as_str()) == mark && user.created <= at {
+                    accounts.erase_user(&user.name)?;
+                }
+            }
+        }
         durable::sync_dir(path).map_err(directory)?;
         let signer = HeadSigner::new(file, keys.host().clone(), last_signed);
         Ok(Self { path: path.to_owned(), lock, log, head, signer, keys, modules, accounts })

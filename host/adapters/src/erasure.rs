@@ -6,9 +6,11 @@
 use rosehip_core::{
     erasure::{RETENTION, Selection, Selector, Subject},
     event::{Erased, Event, Record, UnreadableEvent, erasure_stream, run_stream},
+    ids::UserMark,
     limits::ERASED_AT_ONCE,
     log::{SeqSet, StoredEntry},
     ports::{Compaction, LogReader, LogStore, StoreError},
+    time::Timestamp,
 };
 
 /// Entries read at a time.
@@ -100,6 +102,15 @@ pub(crate) fn complete<L: LogStore + LogReader>(log: &mut L) -> Result<u64, Stor
         log.compact(Compaction::Rewrite)?;
     }
     Ok(left.len())
+}
+
+/// The accounts that the last erasure names, each with its moment: an account that was added later is another one.
+pub(crate) fn users_of_last(log: &impl LogReader) -> Result<Vec<(Timestamp, UserMark)>, StoreError> {
+    let Some(seq) = log.stream_head(&erasure_stream())? else { return Ok(Vec::new()) };
+    let Some(erased) = erased_at(log, seq)? else { return Ok(Vec::new()) };
+    let entry = log.read(seq, 1)?.into_iter().next().filter(|entry| entry.header.seq == seq);
+    let time = entry.map(|entry| entry.header.time).unwrap_or_default();
+    Ok(erased.users.into_iter().map(|mark| (time, mark)).collect())
 }
 
 /// What the last erasure names, in all of its entries, and whether it was made for room alone.

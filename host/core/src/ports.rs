@@ -75,6 +75,9 @@ pub struct Compacted {
     pub bytes: u64,
     /// Bytes of it that hold nothing.
     pub free: u64,
+    /// Whether a reader still holds what the store was before: erased bodies are in its files until it lets go and the
+    /// store is compacted again.
+    pub is_held: bool,
 }
 
 /// Reading a log while its writer goes on. Readers see committed frames only.

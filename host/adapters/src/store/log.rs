@@ -117,14 +117,14 @@ impl SqliteLog {
         self.connection.execute_batch("PRAGMA secure_delete = OFF").map_err(unreadable)
     }
 
-    /// Folds the write-ahead log in and cuts it.
-    fn checkpoint(&self) -> Result<(), StoreError> {
+    /// Folds the write-ahead log in and cuts it; whether a reader keeps it from that.
+    fn checkpoint(&self) -> Result<bool, StoreError> {
         let busy: bool =
             self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0)).map_err(write_error)?;
         if busy {
             tracing::warn!("readers hold the write-ahead log: erased bodies leave it with a later checkpoint");
         }
-        Ok(())
+        Ok(busy)
     }
 
     fn number(&self, pragma: &str) -> Result<u64, StoreError> {
@@ -195,16 +195,17 @@ impl LogStore for SqliteLog {
     /// reader still needs it; then its old pages are overwritten by later commits.
     fn erase(&mut self, seqs: &[u64]) -> Result<(), StoreError> {
         self.erase_bodies(seqs).inspect_err(|_| self.roll_back())?;
-        self.checkpoint()
+        self.checkpoint().map(drop)
     }
 
     /// Erasing moves entries between pages, and SQLite leaves what it moved in the slack of a page; only a rewrite
     /// (`VACUUM`) is sure to have no copy of what is erased later.
     fn compact(&mut self, how: Compaction) -> Result<Compacted, StoreError> {
         self.give_back(how)?;
-        self.checkpoint()?;
+        let is_held = self.checkpoint()?;
         let page = self.number("page_size")?;
-        Ok(Compacted { bytes: page * self.number("page_count")?, free: page * self.number("freelist_count")? })
+        let (bytes, free) = (page * self.number("page_count")?, page * self.number("freelist_count")?);
+        Ok(Compacted { bytes, free, is_held })
     }
 }
 

@@ -5,7 +5,7 @@
 //! what is being erased. Whoever asked may go away: what was begun is carried to its end, by the next start if need be.
 
 use std::{
-    sync::Arc,
+    sync::{Arc, Weak},
     time::{Duration, Instant},
 };
 
@@ -30,6 +30,21 @@ use super::{ActionError, Host, ReadError, WriteError, installs::blocking};
 
 /// How long flows that were called off may take to come to rest, and activities to be matched.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// How often it is looked whether a reader has let go of what the log was before an erasure.
+const HELD: Duration = Duration::from_secs(5);
+
+/// Cuts the write-ahead log as soon as no reader holds what it was.
+async fn cut_once_let_go(host: Weak<Host>) {
+    loop {
+        tokio::time::sleep(HELD).await;
+        let Some(host) = host.upgrade() else { return };
+        match host.writer.compact(Compaction::Some(0)).await {
+            Ok(compacted) if compacted.is_held => {}
+            Ok(_) | Err(_) => return,
+        }
+    }
+}
+
 /// How often it is looked.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -308,8 +323,18 @@ impl Host {
     }
 
     /// Writes the log anew, so that no page keeps a copy. What went wrong is told: the bodies are gone all the same.
-    pub(super) async fn rewrite(&self) -> Option<String> {
-        let error = self.writer.compact(Compaction::Rewrite).await.err()?;
+    pub(super) async fn rewrite(self: &Arc<Self>) -> Option<String> {
+        let error = match self.writer.compact(Compaction::Rewrite).await {
+            Ok(compacted) if compacted.is_held => {
+                tokio::spawn(cut_once_let_go(Arc::downgrade(self)));
+                let what = "the bodies are gone, but a reader, such as a copy that is being made, still holds what the log was";
+                return Some(format!(
+                    "{what}; its files keep copies until it lets go, which is looked for every few seconds"
+                ));
+            }
+            Ok(_) => return None,
+            Err(error) => error,
+        };
         tracing::error!(%error, "the log was not written anew after an erasure");
         Some(format!(
             "the bodies are gone, but the log was not written anew ({error}); its pages may keep copies until the next erasure"
