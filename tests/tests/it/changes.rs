@@ -68,6 +68,9 @@ async fn an_activity_enters_the_outbox_with_its_cause_and_fires_behaviors() {
     let second = client.flow(second["id"].as_str().expect("an id")).await;
     assert_eq!((&second["depth"], &second["cause"]["flow"]), (&json!(1), &flow["id"]), "{second:#}");
     assert_eq!(second["effects"][0]["payload"]["message"], "second");
+    // And the other way round.
+    let first = client.flow(flow["id"].as_str().expect("an id")).await;
+    assert_eq!((&first["children"][0]["id"], &first["more_children"]), (&second["id"], &json!(false)), "{first:#}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
