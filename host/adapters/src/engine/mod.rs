@@ -9,6 +9,7 @@
 //! that flow's slot until its entries are committed.
 
 mod actions;
+mod announced;
 mod batches;
 mod changes;
 mod driver;

@@ -2,31 +2,28 @@
 
 use std::{
     any::Any,
-    collections::HashMap,
     io,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard, atomic::AtomicBool},
+    sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, atomic::AtomicBool},
     time::Duration,
 };
 
 use rosehip_core::{
     activity::Activity,
     behavior::{Behavior, ManifestError, Registry},
-    effect::{batch, destination},
     event::{Current, Event, Record, UnreadableEvent, append_of, flow_stream, object_stream},
     flow::{FlowError, FlowState},
     guest::{GuestEngine, GuestFailure, GuestReport, Surroundings},
     ids::{Digest, FlowId, ObjectKey},
-    log::{Append, Draft, Entry, Expected},
-    ports::{Driver as _, LocalSink, LogReader, Runner, Sink, StoreError, Ticket},
-    state::EffectStatus,
+    log::{Append, Entry, Expected},
+    ports::{LocalSink, LogReader, Runner, Sink, StoreError},
 };
 use tokio::runtime::Handle;
 
 use super::{
     activity_at,
+    announced::Announced,
     batches::Batches,
-    driver,
     hours::Hours,
     jobs::{Job, Jobs},
     lanes::{DispatchLimits, Lanes},
@@ -131,8 +128,7 @@ pub(crate) struct Shared {
     pub(super) timers: Arc<Timers>,
     pub(super) waiters: Waiters,
     pub(super) driver: Lanes,
-    /// Flows of which a commit is under way that records effects, and what those are about.
-    announced: Mutex<HashMap<FlowId, Arc<str>>>,
+    pub(super) announced: Announced,
     pub(super) batches: Batches,
     /// Whether the driver will be asked again without anything happening.
     pub(super) asks_again: AtomicBool,
@@ -174,7 +170,7 @@ impl Shared {
             timers: Arc::default(),
             waiters: Waiters::default(),
             driver: Lanes::new(parts.dispatch),
-            announced: Mutex::default(),
+            announced: Announced::default(),
             batches: Batches::default(),
             asks_again: AtomicBool::new(false),
             recent: Recent::since(seq),
@@ -232,44 +228,6 @@ impl Shared {
             }
             Ok(None) => {}
             Err(error) => tracing::error!(seq, %error, "an activity was not taken in"),
-        }
-    }
-
-    /// Says what effects are about that are about to be committed, so that they take their places in the driver's
-    /// lanes in the order in which they are.
-    pub(super) fn announce(&self, state: &FlowState, drafts: &[Draft]) {
-        let records = |draft: &Draft| match draft.event.as_deref() {
-            Some(Event::NodeDone(done)) => done.effects.iter().any(|effect| effect.status == EffectStatus::Recorded),
-            _ => false,
-        };
-        if drafts.iter().any(records) {
-            let mut announced = self.announced.lock().unwrap_or_else(PoisonError::into_inner);
-            announced.insert(state.id(), driver::about(state));
-        }
-    }
-
-    /// The commit is over; what it recorded is offered by whoever made it.
-    pub(super) fn unannounce(&self, flow: FlowId) {
-        self.announced.lock().unwrap_or_else(PoisonError::into_inner).remove(&flow);
-    }
-
-    /// Gives the effects of a node that was just committed their places.
-    pub(super) fn take_in_effects(&self, entry: &Entry) {
-        let Some(Event::NodeDone(done)) = entry.event.as_deref() else { return };
-        let mut recorded = done.effects.iter().filter(|effect| effect.status == EffectStatus::Recorded).peekable();
-        if recorded.peek().is_none() {
-            return;
-        }
-        let announced = self.announced.lock().unwrap_or_else(PoisonError::into_inner).get(&done.flow).cloned();
-        let Some(about) = announced else { return };
-        for effect in recorded.filter(|effect| batch(&effect.kind, &effect.payload).is_none()) {
-            self.driver.expect(Ticket {
-                place: (entry.header.seq, effect.ordinal),
-                flow: done.flow,
-                effect: effect.id,
-                destination: destination(&effect.kind, &effect.payload).into(),
-                about: Arc::clone(&about),
-            });
         }
     }
 
