@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, pin::Pin, sync::Arc};
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::{
     activity::Activity,
@@ -191,6 +191,8 @@ pub struct Outgoing {
     pub owner: ActorName,
     /// The object that flow is about.
     pub object: Option<ObjectKey>,
+    /// The activity that started it.
+    pub activity: ActivityId,
     /// How many flows led to it.
     pub depth: u32,
     /// The activity that began it all.
@@ -221,6 +223,21 @@ pub trait LocalSink: Send + Sync {
 
     /// Decides what an effect changes at `now`.
     fn decide(&self, outgoing: &Outgoing, now: Timestamp) -> Result<Change, StoreError>;
+}
+
+/// Signs what actors of this host say, each with its own key. A key that is replaced stays readable by others, so what it
+/// signed stays verifiable.
+pub trait Signatures: Send + Sync {
+    /// Adds the actor's proof (FEP-8b32) to a document, made at `now`.
+    fn sign(&self, actor: &ActorName, document: &mut Map<String, Value>, now: Timestamp);
+}
+
+/// Leaves documents without a proof, for what stays where it is.
+#[derive(Debug, Clone, Copy)]
+pub struct Unsigned;
+
+impl Signatures for Unsigned {
+    fn sign(&self, _: &ActorName, _: &mut Map<String, Value>, _: Timestamp) {}
 }
 
 /// Carries activities to boxes. What it does is told as entries that its caller appends with the rest of a change: a

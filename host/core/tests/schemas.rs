@@ -142,8 +142,8 @@ fn started() -> (Arc<Behavior>, Activity, FlowState) {
     let changes = transitions(None, object.content.as_ref());
     let kind = "Create".parse().expect("a type");
     let announcement =
-        Announcement { base_url: "http://h", kind, object: &object, transitions: &changes, now, cause: None };
-    let activity = announcement.compose();
+        Announcement { base_url: "http://h", kind, object: &object, transitions: &changes, now, origin: None };
+    let activity = announcement.compose(&rosehip_core::ports::Unsigned);
     let matched = matching(2, &activity, &registry.at(2), None);
     let flow = matched.flows.first().expect("it matches").clone();
     (Arc::clone(&behavior), activity, FlowState::begin(3, now, flow, Arc::clone(&behavior.dag)))

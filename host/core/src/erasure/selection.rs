@@ -203,9 +203,11 @@ mod tests {
 
         fn write(&mut self, key: &str, owner: &str, name: &str, cause: Option<FlowId>) -> Option<FlowId> {
             let before = self.objects.get(key).cloned();
-            let cause = cause.map(|flow| {
+            let origin = cause.map(|flow| {
                 let effect = crate::ids::EffectId::from_bytes([1; 32]);
-                (crate::activity::Cause { flow, effect }, 1, "https://h/root".parse().expect("an id"))
+                let root: crate::ids::ActivityId = "https://h/root".parse().expect("an id");
+                let cause = crate::activity::Cause { flow, effect };
+                crate::activity::Origin { cause, activity: root.clone(), depth: 1, root }
             });
             let parsed: ObjectKey = key.parse().expect("a key");
             let Ingested::Changed { append, object, .. } = ingest(Write {
@@ -215,7 +217,8 @@ mod tests {
                 after: json!({"name": name, "status": "published"}).as_object().cloned(),
                 owner: &actor(owner),
                 by: Some("ada"),
-                cause,
+                origin,
+                signatures: &crate::ports::Unsigned,
                 now: Timestamp::default(),
                 claims: (before.is_none() && key == "Article/a").then_some(("other", None)),
             }) else {

@@ -58,6 +58,9 @@ pub struct FlowStarted {
     /// What made the activity, if a flow did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<Cause>,
+    /// The URL of the flow of another host that made the activity, as that host says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caused_by: Option<String>,
     /// How many flows led to it.
     pub depth: u32,
     /// The activity that began it all.

@@ -1,10 +1,13 @@
 //! What entries say: one type for each kind of entry, its stream and its JSON body.
 
+mod actor;
+mod behavior;
+mod delivery;
 mod erased;
 mod flow;
-mod host;
 mod object;
 mod pin;
+mod received;
 mod run;
 
 use std::sync::Arc;
@@ -12,23 +15,30 @@ use std::sync::Arc;
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
+    federation::Peer,
     ids::{ActorName, BehaviorName, BoxName, DedupKey, FlowId, ObjectKey},
     log::{Append, Draft, Entry, StoredEntry, Stream},
     time::Timestamp,
 };
 
+pub use actor::{ActorChanged, ActorCreated, ActorKeyRotated, ActorProfile, RemoteActorLearned};
+pub use delivery::{
+    DeliveryDeadLettered, DeliveryDelivered, DeliveryEnqueued, DeliveryFailed, DeliveryRedriven, Destination, PeerBlocked,
+    Target,
+};
 pub use erased::Erased;
 pub use flow::{
     Current, EffectChanged, FiredBy, FlowCancelled, FlowCompleted, FlowFailed, FlowResumed, FlowRetried, FlowStarted,
     FlowSuspended, NodeAttempted, NodeDone, NodeError, NodeFailed, NodeFired, NodeRetrying, NodeSpread, NodeSuspended,
     SignalReceived, Timer,
 };
-pub use host::{
-    ActorCreated, BehaviorConfigured, BehaviorGranted, BehaviorInstalled, BehaviorOffered, BehaviorRemoved,
+pub use behavior::{
+    BehaviorConfigured, BehaviorGranted, BehaviorInstalled, BehaviorOffered, BehaviorRemoved,
     BehaviorRolledBack, BehaviorSwitched,
 };
 pub use object::{ActivityAppended, ActivityMatched, ObjectRevised, SlugAssigned};
 pub use pin::FlowPinned;
+pub use received::{ActivityConflicted, ObjectReceived};
 pub use run::{HostStarted, HostStopped};
 
 /// Declares [`Event`]: a variant, the struct it holds and the kind that its entries carry.
@@ -95,6 +105,17 @@ events! {
     BehaviorGranted(BehaviorGranted) = "behavior.granted",
     BehaviorRemoved(BehaviorRemoved) = "behavior.removed",
     ActorCreated(ActorCreated) = "actor.created",
+    ActorChanged(ActorChanged) = "actor.changed",
+    ActorKeyRotated(ActorKeyRotated) = "actor.key-rotated",
+    RemoteActorLearned(RemoteActorLearned) = "remote-actor.learned",
+    ObjectReceived(ObjectReceived) = "object.received",
+    ActivityConflicted(ActivityConflicted) = "activity.conflicted",
+    DeliveryEnqueued(DeliveryEnqueued) = "delivery.enqueued",
+    DeliveryDelivered(DeliveryDelivered) = "delivery.delivered",
+    DeliveryFailed(DeliveryFailed) = "delivery.failed",
+    DeliveryDeadLettered(DeliveryDeadLettered) = "delivery.dead-lettered",
+    DeliveryRedriven(DeliveryRedriven) = "delivery.redriven",
+    PeerBlocked(PeerBlocked) = "peer.blocked",
     HostStarted(HostStarted) = "host.started",
     HostStopped(HostStopped) = "host.stopped",
     Erased(Erased) = "erased",
@@ -174,6 +195,14 @@ impl Event {
                 Some(DedupKey::seen(&activity.owner, activity.r#box, &activity.id))
             }
             Self::ActivityMatched(body) => Some(DedupKey::matched(&body.owner, body.r#box, &body.activity)),
+            Self::ActivityConflicted(body) => {
+                Some(DedupKey::conflict(&body.owner, body.r#box, &body.activity, &body.arrived))
+            }
+            Self::ObjectReceived(body) => Some(DedupKey::received(&body.owner, &body.object)),
+            // Where an activity goes to many places, its first entry says that it was found out.
+            Self::DeliveryEnqueued(body) => {
+                (body.part == 0).then(|| DedupKey::addressed(&body.owner, &body.activity))
+            }
             // The first run is recorded once with its activity's match.
             Self::FlowStarted(body) => (body.run > 1).then(|| body.flow.started_once()),
             _ => None,
@@ -212,6 +241,17 @@ impl Event {
             Self::BehaviorGranted(body) => behavior_stream(&body.name),
             Self::BehaviorRemoved(body) => behavior_stream(&body.name),
             Self::ActorCreated(body) => actor_stream(&body.name),
+            Self::ActorChanged(body) => actor_stream(&body.name),
+            Self::ActorKeyRotated(body) => actor_stream(&body.name),
+            Self::RemoteActorLearned(body) => peer_stream(&body.actor.id.host()),
+            Self::ObjectReceived(body) => box_stream(&body.owner, BoxName::Inbox),
+            Self::ActivityConflicted(body) => box_stream(&body.owner, body.r#box),
+            Self::DeliveryEnqueued(body) => box_stream(&body.owner, BoxName::Outbox),
+            Self::DeliveryDelivered(body) => peer_stream(&body.peer),
+            Self::DeliveryFailed(body) => peer_stream(&body.peer),
+            Self::DeliveryDeadLettered(body) => peer_stream(&body.peer),
+            Self::DeliveryRedriven(body) => peer_stream(&body.peer),
+            Self::PeerBlocked(body) => peer_stream(&body.peer),
             Self::HostStarted(_) | Self::HostStopped(_) => run_stream(),
             Self::Erased(_) => erasure_stream(),
         }
@@ -249,6 +289,17 @@ impl Event {
             | Self::BehaviorGranted(_)
             | Self::BehaviorRemoved(_)
             | Self::ActorCreated(_)
+            | Self::ActorChanged(_)
+            | Self::ActorKeyRotated(_)
+            | Self::RemoteActorLearned(_)
+            | Self::ObjectReceived(_)
+            | Self::ActivityConflicted(_)
+            | Self::DeliveryEnqueued(_)
+            | Self::DeliveryDelivered(_)
+            | Self::DeliveryFailed(_)
+            | Self::DeliveryDeadLettered(_)
+            | Self::DeliveryRedriven(_)
+            | Self::PeerBlocked(_)
             | Self::HostStarted(_)
             | Self::HostStopped(_)
             | Self::Erased(_) => None,
@@ -284,6 +335,11 @@ pub fn run_stream() -> Stream {
 /// The stream of an actor.
 pub fn actor_stream(name: &ActorName) -> Stream {
     Stream(format!("actor:{name}").into())
+}
+
+/// The stream of what is known of another host and goes to it.
+pub fn peer_stream(peer: &Peer) -> Stream {
+    Stream(format!("peer:{peer}").into())
 }
 
 /// The stream of erasures.

@@ -6,16 +6,17 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use crate::{
-    activity::{Announcement, Cause},
+    activity::{Announcement, Origin},
     event::{ActivityAppended, Event, ObjectRevised, SlugAssigned, object_stream, slug_stream},
     ids::{ActivityId, ActorName, ObjectKey},
     log::{Append, Expected},
     object::{Object, activity_type, transitions},
+    ports::Signatures,
     time::Timestamp,
 };
 
 /// A write to an object.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Write<'a> {
     /// The origin of ids, without a slash at its end.
     pub base_url: &'a str,
@@ -30,7 +31,9 @@ pub struct Write<'a> {
     /// The user who writes.
     pub by: Option<&'a str>,
     /// What writes, if a flow does, with the depth and root of the activity to come.
-    pub cause: Option<(Cause, u32, ActivityId)>,
+    pub origin: Option<Origin>,
+    /// Signs the activity.
+    pub signatures: &'a dyn Signatures,
     /// The moment of the write.
     pub now: Timestamp,
     /// A slug that the article gets and that is not its id, with the head of that slug's stream.
@@ -85,14 +88,14 @@ pub fn ingest(write: Write<'_>) -> Ingested {
     };
     let activity = kind.map(|kind| {
         let base_url = write.base_url;
-        let (object, transitions, now, cause) = (&object, &changes, write.now, write.cause.clone());
-        Announcement { base_url, kind, object, transitions, now, cause }.compose()
+        let (object, transitions, now, origin) = (&object, &changes, write.now, write.origin.clone());
+        Announcement { base_url, kind, object, transitions, now, origin }.compose(write.signatures)
     });
     let id = activity.as_ref().map(|activity| activity.id.clone());
     let mut events = vec![Event::from(ObjectRevised {
         object: object.clone(),
         by: write.by.map(str::to_owned),
-        cause: write.cause.map(|(cause, _, _)| cause),
+        cause: write.origin.map(|origin| origin.cause),
     })];
     events.extend(activity.map(|activity| ActivityAppended { activity: Arc::new(activity) }.into()));
     let mut expected = vec![Expected { stream: object_stream(write.key), head: write.before.map(|object| object.seq) }];
@@ -109,6 +112,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::ports::Unsigned;
 
     fn content(value: Value) -> Option<Map<String, Value>> {
         value.as_object().cloned()
@@ -122,7 +126,8 @@ mod tests {
             after: content(after),
             owner,
             by: Some("ada"),
-            cause: None,
+            origin: None,
+            signatures: &Unsigned,
             now: Timestamp::from_millis(1_000),
             claims: None,
         }

@@ -88,6 +88,7 @@ pub fn start(seq: u64, activity: &Activity, installed: &Installed, run: u32, cur
         object: activity.object.clone(),
         slug: slug.map(str::to_owned),
         cause: activity.cause.clone(),
+        caused_by: activity.caused_by.clone(),
         depth: activity.depth,
         root: activity.root.clone(),
         current,

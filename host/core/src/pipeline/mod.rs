@@ -5,4 +5,5 @@
 pub mod dispatch;
 pub mod ingest;
 pub mod matching;
+pub mod receive;
 pub mod walk;

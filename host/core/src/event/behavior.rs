@@ -1,11 +1,11 @@
-//! What entries say about behaviors, actors and the log itself.
+//! What entries say about behaviors.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::{
     behavior::{Grant, Manifest},
-    ids::{ActorName, BehaviorName, Digest},
+    ids::{BehaviorName, Digest},
 };
 
 /// A module was bound to a name.
@@ -87,15 +87,4 @@ pub struct BehaviorRemoved {
     pub name: BehaviorName,
     /// Who did it.
     pub by: Option<String>,
-}
-
-/// An actor was created.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ActorCreated {
-    /// Its name.
-    pub name: ActorName,
-    /// Its ActivityStreams type: `Person`, `Service` or `Group`.
-    pub kind: String,
-    /// Its ed25519 public key, base64.
-    pub public_key: String,
 }

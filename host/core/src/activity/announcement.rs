@@ -1,0 +1,123 @@
+//! The activity that a change of an object means: who did what to which object, and who may know.
+
+use serde_json::{Value, json};
+
+use super::{Activity, Origin, PUBLIC, actor_url, context};
+use crate::{
+    canonical::Cid,
+    ids::{ActivityId, BoxName, TypeName},
+    object::{Object, Transition},
+    ports::Signatures,
+    time::Timestamp,
+};
+
+/// What an activity about an object of this host is made from.
+#[derive(Debug, Clone)]
+pub struct Announcement<'a> {
+    /// The origin of ids, without a slash at its end.
+    pub base_url: &'a str,
+    /// The activity's type.
+    pub kind: TypeName,
+    /// The object after the change.
+    pub object: &'a Object,
+    /// What changed.
+    pub transitions: &'a [Transition],
+    /// When it happened.
+    pub now: Timestamp,
+    /// What made it, if a flow did.
+    pub origin: Option<Origin>,
+}
+
+impl Announcement<'_> {
+    /// The activity in the owner's outbox, with the owner's proof.
+    pub fn compose(self, signatures: &dyn Signatures) -> Activity {
+        let object = self.object;
+        let id = ActivityId::of_revision(self.base_url, &object.key, object.revision, &self.kind);
+        let actor = actor_url(self.base_url, &object.owner);
+        let body = if self.kind.as_str() == "Delete" {
+            tombstone(self.base_url, object, self.now)
+        } else {
+            object_document(self.base_url, object)
+        };
+        let (to, cc) = audience(&actor, object);
+        let document = json!({
+            "@context": context(self.origin.is_some()),
+            "id": id,
+            "type": self.kind,
+            "actor": actor,
+            "published": self.now,
+            "to": to,
+            "cc": cc,
+            "object": body,
+        });
+        let Value::Object(mut document) = document else { unreachable!("the literal above is an object") };
+        if let Some(origin) = &self.origin {
+            document.insert("cause".to_owned(), origin.told(self.base_url));
+        }
+        let cid = Cid::of_document(&document);
+        signatures.sign(&object.owner, &mut document, self.now);
+        let (cause, depth, root) = Origin::or_itself(self.origin, &id);
+        Activity {
+            cid,
+            id,
+            owner: object.owner.clone(),
+            r#box: BoxName::Outbox,
+            kind: self.kind,
+            object_type: object.key.kind.clone(),
+            object: Some(object.key.clone()),
+            revision: Some(object.revision),
+            cause,
+            caused_by: None,
+            depth,
+            root,
+            transitions: self.transitions.to_vec(),
+            blind: Vec::new(),
+            document,
+        }
+    }
+}
+
+/// The federated id of an object: it names the publication, because a tombstoned id never comes back.
+pub fn object_url(base_url: &str, object: &Object) -> String {
+    let url = format!("{base_url}/objects/{}", object.key);
+    if object.publications > 1 { format!("{url}?publication={}", object.publications) } else { url }
+}
+
+/// An object as others see it: its members and those that the host derives.
+pub fn object_document(base_url: &str, object: &Object) -> Value {
+    let mut document = object.content.clone().unwrap_or_default();
+    let mut derive = |name: &str, value: Value| document.insert(name.to_owned(), value);
+    derive("id", object_url(base_url, object).into());
+    derive("type", object.key.kind.as_str().into());
+    derive("attributedTo", actor_url(base_url, &object.owner).into());
+    derive("updated", json!(object.updated_at));
+    derive("revision", object.revision.into());
+    if let Some(published) = object.published_at {
+        derive("published", json!(published));
+    }
+    if let Some(slug) = object.slug() {
+        derive("url", format!("{base_url}/{slug}/").into());
+    }
+    Value::Object(document)
+}
+
+fn tombstone(base_url: &str, object: &Object, now: Timestamp) -> Value {
+    json!({
+        "type": "Tombstone",
+        "id": object_url(base_url, object),
+        "formerType": object.key.kind,
+        "deleted": now,
+    })
+}
+
+/// An article is for everyone and the actor's followers; any other object for whom it names itself.
+fn audience(actor: &str, object: &Object) -> (Value, Value) {
+    if object.key.kind.as_str() == "Article" {
+        return (json!([PUBLIC]), json!([format!("{actor}/followers")]));
+    }
+    let named = |field: &str| {
+        let content = object.content.as_ref();
+        content.and_then(|content| content.get(field)).cloned().unwrap_or_else(|| json!([]))
+    };
+    (named("to"), named("cc"))
+}

@@ -1,0 +1,345 @@
+//! An arrival becomes entries: what it may say, whose it is, what it leads to. Who sent it is known by now: the sender is
+//! who signed the request, or an actor of this host.
+
+use serde_json::{Map, Value, json};
+
+use crate::{
+    activity::{Activity, Asked, actor_url, id_of, sanitize_members, urls_of},
+    canonical::Cid,
+    event::{ActivityAppended, Event, ObjectReceived},
+    federation::{ActorUrl, same_origin},
+    follows::{Follow, FollowState},
+    ids::{ActivityId, ActorName, BoxName, ObjectKey, TypeName},
+    limits::FLOW_DEPTH,
+    ports::Signatures,
+    time::Timestamp,
+};
+
+/// Why an arrival is not taken in.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// It is no activity.
+    #[error("{member}: {message}")]
+    Malformed {
+        /// The member.
+        member: &'static str,
+        /// What is wrong with it.
+        message: String,
+    },
+    /// It says something that is not its sender's to say.
+    #[error("{0}")]
+    NotTheirs(String),
+    /// It answers what nobody asked.
+    #[error("{0}")]
+    Unsolicited(String),
+    /// Nothing of this sender is taken in.
+    #[error("{0}")]
+    Blocked(String),
+}
+
+fn malformed(member: &'static str, message: impl Into<String>) -> Refusal {
+    Refusal::Malformed { member, message: message.into() }
+}
+
+/// An arrival whose form was checked: it is an activity, and its sender may say it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Arrival {
+    /// Its id.
+    pub id: ActivityId,
+    /// What was received, named by its content.
+    pub cid: Cid,
+    /// Its type.
+    pub kind: TypeName,
+    /// Who sent it.
+    pub actor: ActorUrl,
+    /// The document, without what could do harm.
+    document: Map<String, Value>,
+}
+
+impl Arrival {
+    /// Checks what `sender` sent.
+    pub fn check(sender: &ActorUrl, document: Map<String, Value>) -> Result<Self, Refusal> {
+        let text = |member: &'static str| {
+            let value = document.get(member).ok_or_else(|| malformed(member, "is missing"))?;
+            id_of(value).ok_or_else(|| malformed(member, "is neither a URL nor an object with an id"))
+        };
+        let kind = document.get("type").and_then(Value::as_str).ok_or_else(|| malformed("type", "is no text"))?;
+        let kind: TypeName = kind.parse().map_err(|error| malformed("type", format!("{error}")))?;
+        let actor: ActorUrl = text("actor")?.parse().map_err(|error| malformed("actor", format!("{error}")))?;
+        if actor != *sender {
+            return Err(Refusal::NotTheirs(format!("{sender} signed what {actor} is to have said")));
+        }
+        let id = text("id")?;
+        if !is_of_origin(id, sender) {
+            return Err(Refusal::NotTheirs(format!("the activity {id:?} is not of {}", sender.host())));
+        }
+        let id: ActivityId = id.parse().map_err(|error| malformed("id", format!("{error}")))?;
+        check_object(&kind, sender, &document)?;
+        let cid = Cid::of_document(&document);
+        let mut document = document;
+        // What another host tells of whom it went to in secret is nobody's business here.
+        document.retain(|member, _| !matches!(member.as_str(), "bto" | "bcc"));
+        keep_own_words(&kind, sender, &mut document);
+        if sanitize_members(&mut document) {
+            // The proof was made over what is not there any more.
+            document.remove("proof");
+        }
+        Ok(Self { id, cid, kind, actor, document })
+    }
+
+    /// The object's URL.
+    pub fn object(&self) -> Option<&str> {
+        self.document.get("object").and_then(id_of)
+    }
+
+    /// Whether it brings or changes an object, or takes it away.
+    pub fn is_about_their_object(&self) -> bool {
+        matches!(self.kind.as_str(), "Create" | "Update" | "Delete")
+    }
+
+    /// The document as it is kept.
+    pub fn document(&self) -> &Map<String, Value> {
+        &self.document
+    }
+
+    /// URLs by which it may go on from something that happened here: what caused it, what it answers, what it is about.
+    pub fn refers_to(&self) -> Vec<&str> {
+        let object = self.document.get("object");
+        let within = |member| object.and_then(|object| object.get(member));
+        let cause = self.document.get("cause");
+        let causes = urls_of(cause).chain(urls_of(cause.and_then(|cause| cause.get("activity"))));
+        let answered = urls_of(self.document.get("inReplyTo")).chain(urls_of(within("inReplyTo")));
+        causes.chain(answered).chain(urls_of(object)).chain(urls_of(within("object"))).collect()
+    }
+
+    /// The flow of the other host that made it, as that host says.
+    fn caused_by(&self) -> Option<String> {
+        let url = urls_of(self.document.get("cause")).next()?;
+        is_of_origin(url, &self.actor).then(|| url.to_owned())
+    }
+
+    /// How many flows led to it, as the other host says.
+    fn claimed_depth(&self) -> u32 {
+        let claimed = self.document.get("cause").and_then(|cause| cause.get("depth")).and_then(Value::as_u64);
+        u32::try_from(claimed.unwrap_or(0)).unwrap_or(u32::MAX).min(FLOW_DEPTH + 1)
+    }
+}
+
+/// Whether a URL is of the same origin as an actor.
+fn is_of_origin(url: &str, actor: &ActorUrl) -> bool {
+    // Ids of objects and activities may have a fragment; their origin does not depend on it.
+    let whole = url.split('#').next().unwrap_or(url);
+    whole.parse::<ActorUrl>().is_ok_and(|url| same_origin(&url, actor))
+}
+
+/// What an activity may be about is its sender's, for those that say something of the sender's own.
+fn check_object(kind: &TypeName, sender: &ActorUrl, document: &Map<String, Value>) -> Result<(), Refusal> {
+    let object = document.get("object").ok_or_else(|| malformed("object", "is missing"))?;
+    let id = id_of(object).ok_or_else(|| malformed("object", "is neither a URL nor an object with an id"))?;
+    let is_theirs = || match is_of_origin(id, sender) {
+        true => Ok(()),
+        false => Err(Refusal::NotTheirs(format!("{id:?} is not of {}, and not theirs to {kind}", sender.host()))),
+    };
+    match kind.as_str() {
+        "Create" | "Update" => {
+            let Value::Object(object) = object else {
+                return Err(malformed("object", format!("of a {kind} has to stand in it")));
+            };
+            is_theirs()?;
+            let mut authors = urls_of(object.get("attributedTo")).peekable();
+            let is_actor = id == sender.as_str();
+            if authors.peek().is_some() && !authors.any(|author| author == sender.as_str()) && !is_actor {
+                return Err(Refusal::NotTheirs(format!("{id:?} is attributed to somebody else than {sender}")));
+            }
+            match object.get("type").and_then(Value::as_str) {
+                Some(_) => Ok(()),
+                None => Err(malformed("object", "has no type")),
+            }
+        }
+        "Delete" => is_theirs(),
+        "Undo" => {
+            is_theirs()?;
+            match object.get("actor").and_then(id_of) {
+                Some(actor) if actor != sender.as_str() => {
+                    Err(Refusal::NotTheirs(format!("{id:?} was done by {actor}, and is not {sender}'s to undo")))
+                }
+                _ => Ok(()),
+            }
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Of an object of somebody else only its id stays: what the sender says that it says is hearsay. The `Follow` in an answer
+/// is our own, which we know.
+fn keep_own_words(kind: &TypeName, sender: &ActorUrl, document: &mut Map<String, Value>) {
+    let is_answer = matches!(kind.as_str(), "Accept" | "Reject");
+    let Some(object) = document.get_mut("object") else { return };
+    let id = id_of(object).map(str::to_owned);
+    if let Some(id) = id.filter(|id| object.is_object() && !is_answer && !is_of_origin(id, sender)) {
+        *object = Value::String(id);
+    }
+}
+
+/// What this host knows when something arrives for one of its actors.
+#[derive(Clone)]
+pub struct Known<'a> {
+    /// The origin of ids, without a slash at its end.
+    pub base_url: &'a str,
+    /// Whose inbox it is for.
+    pub owner: &'a ActorName,
+    /// That actor's type.
+    pub owner_kind: &'a str,
+    /// Whether each follower waits for someone's decision.
+    pub approves_followers: bool,
+    /// Whether that actor blocks the sender.
+    pub is_blocked: bool,
+    /// The follow by which that actor follows the sender, if it does or has asked.
+    pub following: Option<Follow>,
+    /// The object of this host that it is about.
+    pub object: Option<ObjectKey>,
+    /// What this inbox knows of the sender's object that it is about.
+    pub their_object: TheirObject,
+    /// Depth and root of what it goes on from, if that happened here.
+    pub lineage: Option<Lineage>,
+    /// Signs the answer.
+    pub signatures: &'a dyn Signatures,
+    /// The moment.
+    pub now: Timestamp,
+}
+
+/// What an inbox knows of an object of another host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TheirObject {
+    /// Nothing.
+    Unknown,
+    /// It came.
+    Here,
+    /// It was deleted. Nothing that comes later brings it back.
+    Gone,
+}
+
+/// Where an activity stands in a chain of flows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lineage {
+    /// How many flows led to it.
+    pub depth: u32,
+    /// The activity that began it all, where what led here is said to be its cause.
+    pub root: Option<ActivityId>,
+}
+
+/// What an arrival comes to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Received {
+    /// The entries: the arrival in the inbox, then what follows from it. None where it is about what is gone.
+    pub events: Vec<Event>,
+    /// Whether the sender has just accepted that this actor follows, so that what it said before can be asked for.
+    pub begins_following: bool,
+}
+
+/// Decides what an arrival comes to in one inbox.
+pub fn receive(arrival: &Arrival, known: &Known<'_>) -> Result<Received, Refusal> {
+    if known.is_blocked {
+        return Err(Refusal::Blocked(format!("{} does not take in what {} sends", known.owner, arrival.actor)));
+    }
+    if known.their_object == TheirObject::Gone && arrival.is_about_their_object() {
+        return Ok(Received { events: Vec::new(), begins_following: false });
+    }
+    let object_type = object_type(arrival, known)?;
+    let (depth, root) = match &known.lineage {
+        Some(lineage) => (lineage.depth + 1, lineage.root.clone()),
+        None => (arrival.claimed_depth(), None),
+    };
+    let activity = Activity {
+        id: arrival.id.clone(),
+        cid: arrival.cid.clone(),
+        owner: known.owner.clone(),
+        r#box: BoxName::Inbox,
+        kind: arrival.kind.clone(),
+        object_type,
+        object: known.object.clone(),
+        revision: None,
+        cause: None,
+        caused_by: arrival.caused_by(),
+        depth: depth.min(FLOW_DEPTH + 1),
+        root: root.unwrap_or_else(|| arrival.id.clone()),
+        transitions: Vec::new(),
+        blind: Vec::new(),
+        document: arrival.document.clone(),
+    };
+    let mut events = vec![Event::from(ActivityAppended { activity: activity.into() })];
+    let mut begins_following = false;
+    match arrival.kind.as_str() {
+        "Follow" => events.extend(answer_follow(arrival, known)?),
+        "Accept" | "Reject" => begins_following = check_answer(arrival, known)?,
+        kind @ ("Create" | "Delete") if known.their_object == TheirObject::Unknown => {
+            events.push(brought(arrival, known, kind == "Delete"));
+        }
+        _ => {}
+    }
+    Ok(Received { events, begins_following })
+}
+
+/// The entry that says that an object arrived, or, where its deletion came first, that it never will. The log takes one of
+/// both, once.
+fn brought(arrival: &Arrival, known: &Known<'_>, is_gone: bool) -> Event {
+    let object = arrival.object().unwrap_or_default().to_owned();
+    let (owner, actor) = (known.owner.clone(), arrival.actor.to_string());
+    ObjectReceived { owner, object, actor, activity: arrival.id.clone(), is_gone }.into()
+}
+
+/// A `Follow` is accepted at once, unless the actor decides on its followers.
+fn answer_follow(arrival: &Arrival, known: &Known<'_>) -> Result<Option<Event>, Refusal> {
+    let me = actor_url(known.base_url, known.owner);
+    if arrival.object() != Some(me.as_str()) {
+        return Err(malformed("object", format!("of a Follow that {} is sent has to be {me}", known.owner)));
+    }
+    if known.approves_followers {
+        return Ok(None);
+    }
+    answer("Accept", known, &arrival.id, arrival.actor.as_str()).map(Some)
+}
+
+/// The activity by which an actor of this host answers a `Follow`.
+pub fn answer(kind: &str, known: &Known<'_>, follow: &ActivityId, asker: &str) -> Result<Event, Refusal> {
+    let me = actor_url(known.base_url, known.owner);
+    let document = json!({
+        "type": kind,
+        "to": [asker],
+        "object": {"type": "Follow", "id": follow, "actor": asker, "object": me},
+    });
+    let Value::Object(document) = document else { unreachable!("the literal above is an object") };
+    let (base_url, owner, now) = (known.base_url, known.owner, known.now);
+    let asked = Asked { base_url, owner, document: &document, now };
+    let answer = asked.answering(follow, known.signatures);
+    let activity = answer.map_err(|error| malformed("id", error.message))?;
+    Ok(ActivityAppended { activity: activity.into() }.into())
+}
+
+/// An `Accept` or `Reject` answers a `Follow` of this actor's. Says whether it begins to follow by it.
+fn check_answer(arrival: &Arrival, known: &Known<'_>) -> Result<bool, Refusal> {
+    let unsolicited = || {
+        let (sender, kind, owner) = (&arrival.actor, &arrival.kind, known.owner);
+        Refusal::Unsolicited(format!("{sender} sends {kind} of what {owner} has not asked"))
+    };
+    let follow = known.following.as_ref().ok_or_else(unsolicited)?;
+    if arrival.object() != Some(follow.follow.as_str()) {
+        return Err(unsolicited());
+    }
+    Ok(arrival.kind.as_str() == "Accept" && follow.state == FollowState::Pending)
+}
+
+/// What an arrival is about, in one word: the type of the object in it, of the object of this host that it names, or of the
+/// actor that it asks.
+fn object_type(arrival: &Arrival, known: &Known<'_>) -> Result<TypeName, Refusal> {
+    let object = arrival.document.get("object");
+    let within = |member| object.and_then(|object| object.get(member)).and_then(Value::as_str);
+    let me = actor_url(known.base_url, known.owner);
+    let name = match (&known.object, arrival.kind.as_str()) {
+        (_, "Follow" | "Block") if arrival.object() == Some(me.as_str()) => known.owner_kind,
+        (_, "Accept" | "Reject") => "Follow",
+        (Some(key), _) => key.kind.as_str(),
+        (None, _) => within("formerType").or_else(|| within("type")).unwrap_or("Link"),
+    };
+    name.parse().map_err(|error| malformed("object", format!("its type: {error}")))
+}
