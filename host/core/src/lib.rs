@@ -20,5 +20,6 @@ pub mod log;
 pub mod object;
 pub mod pipeline;
 pub mod ports;
+pub mod signing;
 pub mod state;
 pub mod time;
