@@ -73,10 +73,21 @@ impl Keys {
         &self.host
     }
 
-    /// An actor's key, which signs its activities. Made when it is first asked for; it then survives power loss.
-    pub fn actor(&self, name: &ActorName) -> Result<SigningKey, KeyError> {
+    /// An actor's key of this number, from 1, which signs its activities. Made when it is first asked for; it then survives
+    /// power loss.
+    pub fn actor(&self, name: &ActorName, number: u32) -> Result<SigningKey, KeyError> {
         let _making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
-        read_or_make(&self.dir.join(format!("actor-{name}.key")))
+        read_or_make(&self.dir.join(actor_file(name, number)))
+    }
+
+    /// Removes an actor's key that it does not sign with any more.
+    pub fn forget_actor(&self, name: &ActorName, number: u32) -> Result<(), KeyError> {
+        let path = self.dir.join(actor_file(name, number));
+        match std::fs::remove_file(&path) {
+            Ok(()) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(source) => Err(KeyError::Io { path, source }),
+        }
     }
 
     /// The secret of the cache of compiled modules. One that is missing or malformed is made anew: nothing is signed
@@ -112,6 +123,14 @@ impl Keys {
         let text = format!("{}\n", WebhookSecret::from_bytes(bytes).reveal());
         durable::create_new(&path, text.as_bytes(), 0o600).map_err(io)?;
         read_webhook(&path)?.ok_or_else(|| io(io::ErrorKind::NotFound.into()))
+    }
+}
+
+/// No actor's name has a dot.
+fn actor_file(name: &ActorName, number: u32) -> String {
+    match number {
+        1 => format!("actor-{name}.key"),
+        number => format!("actor-{name}.{number}.key"),
     }
 }
 
@@ -172,12 +191,12 @@ mod tests {
     fn keys_are_made_once_and_only_their_owner_reads_them() {
         let dir = tempfile::tempdir().expect("a directory");
         let first = Keys::open(dir.path()).expect("opened");
-        let actor = first.actor(&site()).expect("made");
+        let actor = first.actor(&site(), 1).expect("made");
         assert_ne!(first.host().to_bytes(), actor.to_bytes());
 
         let second = Keys::open(dir.path()).expect("opened again");
         assert_eq!(second.host().to_bytes(), first.host().to_bytes());
-        assert_eq!(second.actor(&site()).expect("read").to_bytes(), actor.to_bytes());
+        assert_eq!(second.actor(&site(), 1).expect("read").to_bytes(), actor.to_bytes());
         for (name, mode) in [("keys", 0o700), ("keys/host.key", 0o600), ("keys/actor-site.key", 0o600)] {
             let found = std::fs::metadata(dir.path().join(name)).expect("there").permissions().mode() & 0o777;
             assert_eq!(found, mode, "{name}");
@@ -190,7 +209,7 @@ mod tests {
         let keys = Keys::open(dir.path()).expect("opened");
         let made: Vec<_> = std::thread::scope(|scope| {
             let asking: Vec<_> =
-                (0..4).map(|_| scope.spawn(|| keys.actor(&site()).expect("made").to_bytes())).collect();
+                (0..4).map(|_| scope.spawn(|| keys.actor(&site(), 1).expect("made").to_bytes())).collect();
             asking.into_iter().map(|thread| thread.join().expect("no panic")).collect()
         });
         assert!(made.iter().all(|key| *key == made[0]));

@@ -4,6 +4,7 @@
 //! arguments, and what is to be done leaves as values. Modules stand in the order data flows.
 
 pub mod activity;
+pub mod actor;
 pub mod behavior;
 pub mod call;
 pub mod canonical;

@@ -88,6 +88,7 @@ pub(super) fn outgoing(state: &FlowState, effect: &EffectState) -> Outgoing {
         behavior: started.behavior.clone(),
         owner: started.owner.clone(),
         object: started.object.clone(),
+        activity: started.activity.clone(),
         depth: started.depth,
         root: started.root.clone(),
         effect: effect.effect.clone(),

@@ -4,10 +4,10 @@
 use std::sync::Arc;
 
 use rosehip_core::{
-    activity::{Activity, Cause, actor_url},
+    activity::{Asked, Cause, Origin, actor_url},
     event::{Event, append_of},
     ids::BoxName,
-    ports::{Change, LocalSink, Outgoing, StoreError, Transport},
+    ports::{Change, LocalSink, Outgoing, Signatures, StoreError, Transport},
     time::Timestamp,
 };
 use serde_json::json;
@@ -16,12 +16,13 @@ use serde_json::json;
 pub struct ActivitySink {
     base_url: String,
     transport: Box<dyn Transport>,
+    signatures: Arc<dyn Signatures>,
 }
 
 impl ActivitySink {
     /// For the host whose ids begin with `base_url`, without a slash at its end.
-    pub fn new(base_url: String, transport: Box<dyn Transport>) -> Self {
-        Self { base_url, transport }
+    pub fn new(base_url: String, transport: Box<dyn Transport>, signatures: Arc<dyn Signatures>) -> Self {
+        Self { base_url, transport, signatures }
     }
 
     /// The actor whose inbox an entry brings the activity into.
@@ -41,13 +42,18 @@ impl LocalSink for ActivitySink {
         let Some(asked) = outgoing.effect.payload.get("activity").and_then(|activity| activity.as_object()) else {
             return Ok(Change::Refused("activity: payload needs activity".to_owned()));
         };
-        let cause = Cause { flow: outgoing.flow, effect: outgoing.effect.id };
-        let origin = (cause, outgoing.depth + 1, outgoing.root.clone());
-        let composed = Activity::of_effect(&self.base_url, &outgoing.owner, asked, now, origin);
-        let (activity, recipients) = match composed {
-            Ok(composed) => composed,
-            Err(message) => return Ok(Change::Refused(format!("activity: {message}"))),
+        let origin = Origin {
+            cause: Cause { flow: outgoing.flow, effect: outgoing.effect.id },
+            activity: outgoing.activity.clone(),
+            depth: outgoing.depth + 1,
+            root: outgoing.root.clone(),
         };
+        let asked = Asked { base_url: &self.base_url, owner: &outgoing.owner, document: asked, now };
+        let activity = match asked.of_effect(origin, &*self.signatures) {
+            Ok(activity) => activity,
+            Err(invalid) => return Ok(Change::Refused(format!("activity: {invalid}"))),
+        };
+        let recipients: Vec<String> = activity.audience().recipients.into_iter().collect();
         let (id, cid) = (activity.id.clone(), activity.cid.clone());
         let events = self.transport.carry(&Arc::new(activity), &recipients)?;
         let delivered: Vec<String> = events.iter().filter_map(|event| self.inbox(event)).collect();

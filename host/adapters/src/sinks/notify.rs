@@ -168,7 +168,7 @@ mod tests {
             status: EffectStatus::Recorded,
             receipt: None,
         };
-        Outgoing { flow, behavior, owner, object: None, depth: 0, root: activity, effect }
+        Outgoing { flow, behavior, owner, object: None, activity: activity.clone(), depth: 0, root: activity, effect }
     }
 
     #[tokio::test]

@@ -6,13 +6,13 @@
 use std::sync::Arc;
 
 use rosehip_core::{
-    activity::Cause,
+    activity::{Cause, Origin},
     event::{Event, Record, object_stream},
     json,
     limits::{HTTP_BODY_BYTES, JSON_WEIGHT},
     object::Object,
     pipeline::ingest::{Ingested, Write, ingest},
-    ports::{Change, LocalSink, LogReader as _, Outgoing, StoreError},
+    ports::{Change, LocalSink, LogReader as _, Outgoing, Signatures, StoreError},
     time::Timestamp,
 };
 use serde_json::{Map, Value, json};
@@ -30,12 +30,17 @@ const NOT_TO_BE_SET: &[&str] =
 pub struct SetSink {
     base_url: String,
     log: Arc<Pool<SqliteReader, SchemaError>>,
+    signatures: Arc<dyn Signatures>,
 }
 
 impl SetSink {
     /// For the host whose ids begin with `base_url`, without a slash at its end.
-    pub fn new(base_url: String, log: Arc<Pool<SqliteReader, SchemaError>>) -> Self {
-        Self { base_url, log }
+    pub fn new(
+        base_url: String,
+        log: Arc<Pool<SqliteReader, SchemaError>>,
+        signatures: Arc<dyn Signatures>,
+    ) -> Self {
+        Self { base_url, log, signatures }
     }
 
     fn object(&self, outgoing: &Outgoing) -> Result<Option<Object>, StoreError> {
@@ -73,7 +78,12 @@ impl LocalSink for SetSink {
             Ok(after) => after,
             Err(message) => return Ok(Change::Refused(message)),
         };
-        let cause = Cause { flow: outgoing.flow, effect: outgoing.effect.id };
+        let origin = Origin {
+            cause: Cause { flow: outgoing.flow, effect: outgoing.effect.id },
+            activity: outgoing.activity.clone(),
+            depth: outgoing.depth + 1,
+            root: outgoing.root.clone(),
+        };
         let ingested = ingest(Write {
             base_url: &self.base_url,
             key,
@@ -81,7 +91,8 @@ impl LocalSink for SetSink {
             after: Some(after),
             owner: &outgoing.owner,
             by: None,
-            cause: Some((cause, outgoing.depth + 1, outgoing.root.clone())),
+            origin: Some(origin),
+            signatures: &*self.signatures,
             now,
             claims: None,
         });

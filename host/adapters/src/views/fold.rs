@@ -6,12 +6,12 @@ use rosehip_core::{
     activity::Cause,
     event::{Erased, Event, ObjectRevised, Record},
     flow::FlowSummary,
-    ids::{ActivityId, Digest, FlowId},
+    ids::{ActivityId, ActorName, BoxName, Digest, FlowId},
 };
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::{
-    ViewError, effects,
+    ViewError, actors, boxes, effects, follows,
     schema::{ENDED, OPEN, RESTS},
 };
 
@@ -20,6 +20,9 @@ struct ActivityRow {
     token: String,
     cid: String,
     matched_by: Option<u64>,
+    owner: ActorName,
+    r#box: BoxName,
+    is_public: bool,
 }
 
 /// The rows that a batch changes.
@@ -35,6 +38,7 @@ pub(super) struct Batch<'a> {
     /// What made the activities of flows that began.
     causes: HashMap<FlowId, Cause>,
     minutes: effects::Minutes,
+    boxes: boxes::Additions,
     /// Whether something was erased, whose bytes must leave the file as well.
     has_erased: bool,
 }
@@ -49,6 +53,7 @@ impl<'a> Batch<'a> {
             roots: HashMap::new(),
             causes: HashMap::new(),
             minutes: effects::Minutes::new(),
+            boxes: boxes::Additions::new(),
             has_erased: false,
         }
     }
@@ -66,7 +71,17 @@ impl<'a> Batch<'a> {
                     token: activity.id.token().to_owned(),
                     cid: activity.cid.to_string(),
                     matched_by: None,
+                    owner: activity.owner.clone(),
+                    r#box: activity.r#box,
+                    is_public: activity.is_for_everybody(),
                 };
+                let (all, public) = self.boxes.entry((row.owner.clone(), row.r#box)).or_default();
+                *all += 1;
+                *public += u64::from(row.is_public);
+                follows::change(self.transaction, record.seq, activity)?;
+                if activity.r#box == BoxName::Inbox && activity.kind.as_str() == "Delete" {
+                    actors::deleted(self.transaction, activity.owner.as_str(), activity.object_document())?;
+                }
                 self.activities.insert(record.seq, row);
                 if activity.depth > 0 {
                     self.roots.entry(activity.root.clone()).or_default().1 += 1;
@@ -101,8 +116,19 @@ impl<'a> Batch<'a> {
             | Event::BehaviorConfigured(_)
             | Event::BehaviorGranted(_)
             | Event::BehaviorRemoved(_) => self.execute("INSERT INTO behavior_entries VALUES (?1)", [record.seq]),
-            // The slug stands in the revision as well; a new actor is read from its stream.
-            Event::SlugAssigned(_) | Event::ActorCreated(_) | Event::HostStarted(_) | Event::HostStopped(_) => Ok(()),
+            // The slug stands in the revision as well.
+            Event::SlugAssigned(_) | Event::HostStarted(_) | Event::HostStopped(_) | Event::ActivityConflicted(_) => Ok(()),
+            Event::ActorCreated(created) => actors::local(self.transaction, record, &created.name),
+            Event::ActorChanged(changed) => actors::local(self.transaction, record, &changed.name),
+            Event::ActorKeyRotated(rotated) => actors::local(self.transaction, record, &rotated.name),
+            Event::RemoteActorLearned(learned) => actors::remote(self.transaction, record, &learned.actor),
+            Event::ObjectReceived(received) => actors::received(self.transaction, record.seq, received),
+            Event::PeerBlocked(blocked) => follows::block(self.transaction, blocked),
+            Event::DeliveryEnqueued(_)
+            | Event::DeliveryDelivered(_)
+            | Event::DeliveryFailed(_)
+            | Event::DeliveryDeadLettered(_)
+            | Event::DeliveryRedriven(_) => Ok(()),
             Event::Erased(erased) => self.erase(erased),
             of_flow => self.flow(record, of_flow),
         }
@@ -117,10 +143,20 @@ impl<'a> Batch<'a> {
     fn flush(&mut self) -> Result<(), ViewError> {
         for (seq, row) in &std::mem::take(&mut self.activities) {
             self.execute(
-                "INSERT INTO activities VALUES (?1, ?2, ?3, ?4, ?5)",
-                params![seq, row.id, row.token, row.cid, row.matched_by],
+                "INSERT INTO activities VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                params![
+                    seq,
+                    row.id,
+                    row.token,
+                    row.cid,
+                    row.matched_by,
+                    row.owner.as_str(),
+                    row.r#box.to_string(),
+                    row.is_public
+                ],
             )?;
         }
+        boxes::add(self.transaction, &std::mem::take(&mut self.boxes))?;
         for (digest, flows) in &std::mem::take(&mut self.modules) {
             self.execute(
                 "INSERT INTO modules VALUES (?1, ?2) ON CONFLICT (digest) DO UPDATE SET flows = flows + excluded.flows",
@@ -210,6 +246,9 @@ impl<'a> Batch<'a> {
                 self.execute("UPDATE modules SET flows = flows - 1 WHERE digest = ?1", [digest.to_string()])?;
             }
             self.execute("DELETE FROM flows WHERE seq BETWEEN ?1 AND ?2", (first, last))?;
+            boxes::subtract(self.transaction, *first, *last)?;
+            self.execute("DELETE FROM received WHERE seq BETWEEN ?1 AND ?2", (first, last))?;
+            self.execute("DELETE FROM follows WHERE seq BETWEEN ?1 AND ?2", (first, last))?;
             self.execute("DELETE FROM activities WHERE seq BETWEEN ?1 AND ?2", (first, last))?;
         }
         self.execute("DELETE FROM modules WHERE flows = 0", [])?;

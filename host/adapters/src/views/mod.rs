@@ -4,8 +4,11 @@
 //! does not: deleting the file, or a position that the log does not have, rebuilds them. They are written by one
 //! thread, behind the log's writer and never in its way, so reading one's own write waits for its `seq`.
 
+mod actors;
+mod boxes;
 mod effects;
 mod fold;
+mod follows;
 mod projector;
 mod queries;
 mod schema;
@@ -16,6 +19,7 @@ use std::path::Path;
 
 use rosehip_core::{event::UnreadableEvent, ports::StoreError};
 
+pub use boxes::{BoxQuery, BoxTip};
 pub use effects::{RecordedMinute, StuckEffect, StuckFilter};
 pub use projector::{Projector, ProjectorHandle, Tail};
 pub use queries::{ActivityPlace, ChildFlow, FlowFilter, OpenFlow, SlugOwner, ViewReader};

@@ -18,7 +18,7 @@ pub(super) const OPEN: u8 = 1;
 pub(super) const RESTS: u8 = 2;
 
 /// Raised whenever a table or a fold changes: older views are rebuilt, not migrated.
-const VERSION: u32 = 6;
+const VERSION: u32 = 7;
 
 pub(super) const TABLES: &str = "
 CREATE TABLE position(id INTEGER PRIMARY KEY CHECK (id = 1), seq INTEGER NOT NULL, hash TEXT NOT NULL) STRICT;
@@ -32,8 +32,31 @@ CREATE INDEX drafts ON objects(seq) WHERE is_draft = 1;
 CREATE TABLE slugs(slug TEXT PRIMARY KEY, key TEXT NOT NULL, is_current INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE INDEX slugs_by_key ON slugs(key);
 CREATE TABLE activities(
-    seq INTEGER PRIMARY KEY, id TEXT NOT NULL, token TEXT NOT NULL, cid TEXT NOT NULL, matched_by INTEGER
+    seq INTEGER PRIMARY KEY, id TEXT NOT NULL, token TEXT NOT NULL, cid TEXT NOT NULL, matched_by INTEGER,
+    owner TEXT NOT NULL, box TEXT NOT NULL, is_public INTEGER NOT NULL
 ) STRICT;
+CREATE INDEX activities_by_box ON activities(owner, box, seq);
+CREATE INDEX activities_public ON activities(owner, box, seq) WHERE is_public = 1;
+CREATE TABLE boxes(
+    owner TEXT NOT NULL, box TEXT NOT NULL, count INTEGER NOT NULL, public INTEGER NOT NULL, PRIMARY KEY (owner, box)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE actors(name TEXT PRIMARY KEY, row TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE remote_actors(
+    id TEXT PRIMARY KEY, peer TEXT NOT NULL, inbox TEXT NOT NULL, shared_inbox TEXT, learned_at INTEGER NOT NULL,
+    row TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE follows(
+    owner TEXT NOT NULL, side TEXT NOT NULL, actor TEXT NOT NULL, follow TEXT NOT NULL, state TEXT NOT NULL,
+    seq INTEGER NOT NULL, PRIMARY KEY (owner, side, actor)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX follows_by_state ON follows(owner, side, state, seq);
+CREATE INDEX follows_by_actor ON follows(actor);
+CREATE TABLE blocks(owner TEXT NOT NULL, actor TEXT NOT NULL, PRIMARY KEY (owner, actor)) STRICT, WITHOUT ROWID;
+CREATE TABLE blocked_peers(peer TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+CREATE TABLE received(
+    owner TEXT NOT NULL, object TEXT NOT NULL, actor TEXT NOT NULL, is_gone INTEGER NOT NULL, seq INTEGER NOT NULL,
+    PRIMARY KEY (owner, object)
+) STRICT, WITHOUT ROWID;
 CREATE INDEX activities_by_token ON activities(token);
 CREATE INDEX activities_by_cid ON activities(cid);
 CREATE INDEX activities_unmatched ON activities(seq) WHERE matched_by IS NULL;

@@ -9,12 +9,12 @@ use rosehip_adapters::{
     transports::LocalTransport,
 };
 use rosehip_core::{
-    activity::{Activity, Cause},
-    event::{ActorCreated, Event, ObjectRevised},
+    activity::{Activity, Asked, Cause, Origin},
+    event::{ActorCreated, ActorProfile, Event, ObjectRevised},
     ids::{ActivityId, BoxName},
     log::{Frame, Head},
     object::Object,
-    ports::{Change, LocalSink, LogStore as _, Outgoing, Transport},
+    ports::{Change, LocalSink, LogStore as _, Outgoing, Transport, Unsigned},
     time::Timestamp,
 };
 use serde_json::{Value, json};
@@ -35,7 +35,7 @@ fn log() -> (TempDir, Arc<Pool<SqliteReader, SchemaError>>) {
     let mut log = SqliteLog::open(&path, &SqliteOptions::default()).expect("a log");
     let actor = |name: &str| {
         let (name, kind) = (name.parse().expect("a name"), "Service".to_owned());
-        Event::from(ActorCreated { name, kind, public_key: String::new() })
+        Event::from(ActorCreated { name, kind, public_key: String::new(), profile: ActorProfile::default(), by: None })
     };
     let object = Object {
         key: "Note/a".parse().expect("a key"),
@@ -70,8 +70,8 @@ fn local_sinks() -> (TempDir, Vec<Case>) {
     let transport = Box::new(LocalTransport::new(BASE.to_owned(), Arc::clone(&log)));
     let like = json!({"activity": {"type": "Like", "object": "https://h.example/a"}});
     let sinks: Vec<Case> = vec![
-        (Box::new(SetSink::new(BASE.to_owned(), log)), json!({"field": "text", "value": "bye"})),
-        (Box::new(ActivitySink::new(BASE.to_owned(), transport)), like),
+        (Box::new(SetSink::new(BASE.to_owned(), log, Arc::new(Unsigned))), json!({"field": "text", "value": "bye"})),
+        (Box::new(ActivitySink::new(BASE.to_owned(), transport, Arc::new(Unsigned))), like),
     ];
     (dir, sinks)
 }
@@ -109,7 +109,7 @@ fn every_local_sink_refuses_what_it_cannot_read_for_good() {
 #[test]
 fn a_field_that_is_so_already_is_unchanged_and_one_of_nothing_is_refused() {
     let (_dir, log) = log();
-    let sink = SetSink::new(BASE.to_owned(), log);
+    let sink = SetSink::new(BASE.to_owned(), log, Arc::new(Unsigned));
     let same = sink.decide(&of_note("set", json!({"field": "text", "value": "hello"})), now()).expect("read");
     assert_eq!(same, Change::Nothing(json!({"result": "unchanged", "revision": 3})));
     let nothing = outgoing("set", 0, json!({"field": "text", "value": "hello"}));
@@ -122,7 +122,9 @@ fn activity() -> Arc<Activity> {
     let root: ActivityId = "https://h.example/activities/root".parse().expect("a URL");
     let asked = json!({"type": "Like", "object": "https://h.example/a"});
     let asked = asked.as_object().expect("an object");
-    Arc::new(Activity::of_effect(BASE, &outgoing.owner, asked, now(), (cause, 1, root)).expect("it is one").0)
+    let asked = Asked { base_url: BASE, owner: &outgoing.owner, document: asked, now: now() };
+    let origin = Origin { cause, activity: root.clone(), depth: 1, root };
+    Arc::new(asked.of_effect(origin, &Unsigned).expect("it is one"))
 }
 
 #[test]

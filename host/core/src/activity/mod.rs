@@ -121,6 +121,13 @@ impl Activity {
         self.document.get("actor").and_then(id_of)
     }
 
+    /// Whether everybody may see it: it says so, or it is the `Accept` by which somebody follows, and who follows an actor is
+    /// told to everybody.
+    pub fn is_for_everybody(&self) -> bool {
+        let accepts = self.r#box == BoxName::Outbox && self.kind.as_str() == "Accept";
+        accepts && self.object_type.as_str() == "Follow" || self.audience().is_public
+    }
+
     /// Whom it goes to.
     pub fn audience(&self) -> Audience {
         Audience::of(&self.document, &self.blind)

@@ -268,6 +268,7 @@ mod tests {
                 object: activity.object.clone(),
                 slug: None,
                 cause: activity.cause.clone(),
+                caused_by: None,
                 depth: 0,
                 root: activity.root.clone(),
                 current: None,

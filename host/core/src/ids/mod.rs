@@ -31,6 +31,8 @@ macro_rules! text_id {
     };
 }
 
+pub(crate) use text_id;
+
 mod derived;
 mod names;
 

@@ -70,13 +70,14 @@ impl Host {
     }
 
     /// Whether an activity was erased, by its id or its token. A Cid is a hash over what was said, and went with it.
-    pub fn activity_was_erased(&self, name: &str) -> Result<bool, ReadError> {
+    pub async fn activity_was_erased(&self, name: &str) -> Result<bool, ReadError> {
         let whole = if name.contains(':') { name.to_owned() } else { format!("{}/activities/{name}", self.base_url()) };
         let Ok(id) = whole.parse::<ActivityId>() else { return Ok(false) };
+        let actors: Vec<_> = self.actors().await?.into_iter().map(|actor| actor.name).collect();
         self.read_log(|log| {
-            for owner in Self::actors() {
+            for owner in &actors {
                 for r#box in [BoxName::Outbox, BoxName::Inbox] {
-                    if is_erased(log, log.recorded(&DedupKey::seen(&owner, r#box, &id))?)? {
+                    if is_erased(log, log.recorded(&DedupKey::seen(owner, r#box, &id))?)? {
                         return Ok(true);
                     }
                 }

@@ -1,5 +1,6 @@
 //! The host: everything behind the routes and the command line, put together from the adapters.
 
+mod actors;
 mod admit;
 mod behaviors;
 mod bulk;
@@ -20,12 +21,12 @@ use std::{
 };
 
 use anyhow::Context as _;
-use data_encoding::BASE64;
 use rosehip_adapters::{
     accounts::Accounts,
-    clock::SystemClock,
     data_dir::{DataDir, DataDirOptions, cache_path, log_path},
     engine::{Engine, EngineParts, Sinks, stand_back},
+    federation::Keyring,
+    keys::Keys,
     lock::DirLock,
     modules::ModuleFiles,
     pool::Pool,
@@ -36,17 +37,18 @@ use rosehip_adapters::{
     writer::{Writer, WriterOptions},
 };
 use rosehip_core::{
-    event::{ActorCreated, Event, Record},
+    event::{ActorProfile, Record, actor_stream},
     guest::GuestEngine,
     ids::ActorName,
     limits,
-    log::{Append, Entry, Expected},
-    ports::LogReader,
+    log::Entry,
+    ports::{LogReader, Signatures},
 };
 use rosehip_wasm::{CacheOptions, CacheSecret, Compiler, EngineOptions, WasmEngine};
 
 use crate::config::Reach;
 
+pub use actors::{ActorError, NewActor};
 pub use behaviors::BehaviorError;
 pub use bulk::{Bulk, FlowAction};
 pub use erasing::{Erasable, Erasure, ErasureError, ErasureRequest};
@@ -99,6 +101,8 @@ pub struct Host {
     /// Writes that lost a race wait here for their turn; see [`Host::write`].
     turns: [tokio::sync::Mutex<()>; TURNS],
     options: HostOptions,
+    keys: Keys,
+    keyring: Arc<Keyring>,
     lock: Mutex<Option<DirLock>>,
 }
 
@@ -153,12 +157,20 @@ impl Host {
             move || SqliteReader::open(&log_file)
         }));
         let base_url = options.base_url.clone();
+        let keyring = Arc::new(Keyring::default());
+        views.with::<_, anyhow::Error>(|views| {
+            for actor in views.actors()? {
+                keyring.hold(&actor, &base_url, &dir.keys)?;
+            }
+            Ok(())
+        })?;
+        let signatures: Arc<dyn Signatures> = Arc::clone(&keyring) as _;
         let transport = LocalTransport::new(base_url.clone(), Arc::clone(&sink_log));
         let sinks = Sinks {
             outside: options.reach.clone().sinks(dir.keys.webhook()?),
             local: vec![
-                Box::new(SetSink::new(base_url.clone(), sink_log)),
-                Box::new(ActivitySink::new(base_url, Box::new(transport))),
+                Box::new(SetSink::new(base_url.clone(), sink_log, signatures.clone())),
+                Box::new(ActivitySink::new(base_url, Box::new(transport), signatures)),
             ],
         };
         let engine = prepared.start(writer.clone(), sinks, options.runs_flows)?;
@@ -177,9 +189,11 @@ impl Host {
             refusals: refusals::Refusals::default(),
             turns: [const { tokio::sync::Mutex::const_new(()) }; TURNS],
             options,
+            keys: dir.keys,
+            keyring,
             lock: Mutex::new(Some(dir.lock)),
         });
-        host.begin(&dir.keys)?;
+        host.begin()?;
         if host.options.runs_flows {
             tokio::spawn(Arc::clone(&host.collector).run(Arc::downgrade(&host)));
             tokio::spawn(retention::run(Arc::downgrade(&host)));
@@ -188,18 +202,13 @@ impl Host {
     }
 
     /// Gives a new data directory its actor and its behavior.
-    fn begin(self: &Arc<Self>, keys: &rosehip_adapters::keys::Keys) -> Result<(), anyhow::Error> {
-        let name = Self::site();
-        let key = keys.actor(&name)?;
-        let public_key = BASE64.encode(key.verifying_key().as_bytes());
-        let created = Event::from(ActorCreated { name, kind: "Service".to_owned(), public_key });
-        let stream = created.stream();
-        let known = self.log.with::<_, anyhow::Error>(|log| Ok(log.stream_head(&stream)?))?;
+    fn begin(self: &Arc<Self>) -> Result<(), anyhow::Error> {
         let runtime = tokio::runtime::Handle::current();
-        if known.is_none() {
-            let expected = vec![Expected { stream, head: None }];
-            let append = Append { expected, drafts: vec![created.draft(SystemClock::now())] };
-            wait_on(&runtime, self.writer.append(append))?;
+        let stream = actor_stream(&Self::site());
+        if self.log.with::<_, anyhow::Error>(|log| Ok(log.stream_head(&stream)?))?.is_none() {
+            let (name, kind) = (Self::site(), "Service".to_owned());
+            let asked = NewActor { name, kind, profile: ActorProfile::default(), by: None };
+            wait_on(&runtime, self.add_actor(asked)).context("the actor of a new host cannot be created")?;
         }
         if self.registry_is_new() {
             let request = InstallRequest {

@@ -199,7 +199,8 @@ impl Host {
             after: write.content.clone(),
             owner: &write.owner,
             by: write.by.as_deref(),
-            cause: None,
+            origin: None,
+            signatures: &*self.keyring,
             now: SystemClock::now(),
             claims: claim,
         });
@@ -374,11 +375,6 @@ impl Host {
     /// Drafts, the last saved first, each with the `seq` that a next page begins before.
     pub async fn drafts(&self, before: Option<u64>, limit: usize) -> Result<Vec<(u64, Object)>, ReadError> {
         self.objects_at(self.read_views(|views| views.drafts(before, limit)).await?)
-    }
-
-    /// The actors of this host, `site` first.
-    pub fn actors() -> Vec<ActorName> {
-        vec![Self::site()]
     }
 
     /// The type of objects that have a page of their own.

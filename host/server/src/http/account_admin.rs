@@ -19,6 +19,7 @@ use super::{
     input::{self, Document},
     session::{BackendError, blocking},
 };
+use crate::host::Host;
 
 impl From<BackendError> for Fault {
     fn from(error: BackendError) -> Self {
@@ -79,12 +80,13 @@ pub(super) async fn add_user(State(app): State<App>, Document(members): Document
     let actor = members.optional("actor")?;
     members.end()?;
     let role: Role = role.parse()?;
-    let actors = crate::host::Host::actors();
-    let actor = match actor {
-        Some(actor) => actors.iter().find(|known| known.as_str() == actor).cloned(),
-        None => actors.first().cloned(),
+    let actor: ActorName = match actor {
+        Some(actor) => {
+            let known = app.host.actors().await?.into_iter().find(|known| known.name.as_str() == actor);
+            known.ok_or_else(|| Fault::invalid("actor", "one-of", "is not an actor of this host"))?.name
+        }
+        None => Host::site(),
     };
-    let actor: ActorName = actor.ok_or_else(|| Fault::invalid("actor", "one-of", "is not an actor of this host"))?;
     let _permit = app.passwords.acquire().await.map_err(|_| BackendError::Stopping)?;
     let user = blocking(&app, move |app| {
         let new = NewUser { name: &name, role, actor: &actor, password: &password, now: SystemClock::now() };

@@ -55,7 +55,7 @@ pub(super) async fn show(
     visitor: Visitor,
 ) -> Result<Response, Fault> {
     let Some((activity, matched)) = app.host.activity(&name).await? else {
-        return Err(if app.host.activity_was_erased(&name)? { Fault::gone("the activity") } else { not_found() });
+        return Err(if app.host.activity_was_erased(&name).await? { Fault::gone("the activity") } else { not_found() });
     };
     let is_insider = visitor.has(Need::Login);
     if !is_insider && !is_for_everybody(&app.host, &activity).await? {

@@ -41,6 +41,7 @@ use super::{
     session::{self, Backend},
     visitor::Visitor,
 };
+use crate::host::Host;
 
 /// What pages may load: the stylesheet, pictures, and nothing that runs.
 const POLICY: HeaderValue = HeaderValue::from_static(
@@ -50,11 +51,10 @@ const POLICY: HeaderValue = HeaderValue::from_static(
 
 /// The door of the socket.
 pub(super) fn operator(app: &App) -> Router {
-    let site = crate::host::Host::actors().into_iter().next();
     let identity = Identity {
         user: "operator".parse().expect("a user name"),
         role: Role::Operator,
-        actor: site.unwrap_or_else(|| "site".parse().expect("an actor name")),
+        actor: Host::site(),
     };
     let door = Socket { routes: routes::router(app), visitor: Visitor::without_session(Arc::new(identity)) };
     Router::new().fallback(by_socket).with_state(door).layer(from_fn(leftover::read_on))

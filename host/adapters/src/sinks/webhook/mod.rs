@@ -136,7 +136,7 @@ mod tests {
         let id = EffectId::derive(flow, &node, None, 0);
         let (kind, status) = ("webhook".to_owned(), EffectStatus::Recorded);
         let effect = Effect { id, node, item: None, ordinal: 0, kind, payload, status, receipt: None };
-        Outgoing { flow, behavior, owner, object: None, depth: 0, root: activity, effect }
+        Outgoing { flow, behavior, owner, object: None, activity: activity.clone(), depth: 0, root: activity, effect }
     }
 
     #[test]

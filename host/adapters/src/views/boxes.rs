@@ -1,0 +1,124 @@
+//! What the views know of boxes: what stands in them, in which order, and what of it everybody may see.
+
+use std::collections::HashMap;
+
+use rosehip_core::ids::{ActorName, BoxName};
+use rusqlite::{OptionalExtension, Row, Transaction, params};
+
+use super::{ViewError, ViewReader};
+
+/// Activities that a batch adds to boxes: all, and those for everybody.
+pub(super) type Additions = HashMap<(ActorName, BoxName), (u64, u64)>;
+
+/// Adds to the counts of boxes.
+pub(super) fn add(transaction: &Transaction<'_>, additions: &Additions) -> Result<(), ViewError> {
+    for ((owner, name), (all, public)) in additions {
+        transaction
+            .prepare_cached(
+                "INSERT INTO boxes VALUES (?1, ?2, ?3, ?4) ON CONFLICT (owner, box) DO UPDATE
+                 SET count = count + excluded.count, public = public + excluded.public",
+            )?
+            .execute((owner.as_str(), name.to_string(), all, public))?;
+    }
+    Ok(())
+}
+
+/// Takes the activities of these entries out of the counts; their rows are removed by the caller, after.
+pub(super) fn subtract(transaction: &Transaction<'_>, first: u64, last: u64) -> Result<(), ViewError> {
+    transaction
+        .prepare_cached(
+            "UPDATE boxes SET
+             count = count - (SELECT count(*) FROM activities a
+                              WHERE a.seq BETWEEN ?1 AND ?2 AND a.owner = boxes.owner AND a.box = boxes.box),
+             public = public - (SELECT count(*) FROM activities a
+                                WHERE a.seq BETWEEN ?1 AND ?2 AND a.owner = boxes.owner AND a.box = boxes.box
+                                AND a.is_public = 1)",
+        )?
+        .execute((first, last))?;
+    Ok(())
+}
+
+/// A box as a whole.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct BoxTip {
+    /// Activities in it.
+    pub count: u64,
+    /// Those of them that everybody may see.
+    pub public: u64,
+    /// The Cid of the last one.
+    pub cid: Option<String>,
+}
+
+/// Which activities of a box are listed.
+#[derive(Debug, Clone, Default)]
+pub struct BoxQuery {
+    /// Only those after this entry, oldest first; else all, newest first.
+    pub after: Option<u64>,
+    /// Whether those are left out that not everybody may see.
+    pub only_public: bool,
+    /// How many are skipped.
+    pub skip: u64,
+    /// How many are listed at most.
+    pub limit: usize,
+}
+
+impl ViewReader {
+    /// A box as a whole.
+    pub fn box_tip(&self, owner: &ActorName, name: BoxName) -> Result<BoxTip, ViewError> {
+        let which = (owner.as_str(), name.to_string());
+        let sql = "SELECT count, public FROM boxes WHERE owner = ?1 AND box = ?2";
+        let counts = self.connection().prepare_cached(sql)?.query_row(which.clone(), |row| {
+            Ok((row.get::<_, u64>(0)?, row.get::<_, u64>(1)?))
+        });
+        let (count, public) = counts.optional()?.unwrap_or_default();
+        let sql = "SELECT cid FROM activities WHERE owner = ?1 AND box = ?2 ORDER BY seq DESC LIMIT 1";
+        let cid = self.connection().prepare_cached(sql)?.query_row(which, |row| row.get(0)).optional()?;
+        Ok(BoxTip { count, public, cid })
+    }
+
+    /// `seq` of the activity of this Cid in a box.
+    pub fn place_in_box(&self, owner: &ActorName, name: BoxName, cid: &str) -> Result<Option<u64>, ViewError> {
+        let sql = "SELECT seq FROM activities WHERE cid = ?1 AND owner = ?2 AND box = ?3 ORDER BY seq DESC LIMIT 1";
+        let place = |row: &Row<'_>| row.get(0);
+        let which = (cid, owner.as_str(), name.to_string());
+        Ok(self.connection().prepare_cached(sql)?.query_row(which, place).optional()?)
+    }
+
+    /// `seq`s of activities of a box, as the query orders them.
+    pub fn box_page(&self, owner: &ActorName, name: BoxName, query: &BoxQuery) -> Result<Vec<u64>, ViewError> {
+        let order = if query.after.is_some() { "ASC" } else { "DESC" };
+        let visible = if query.only_public { "AND is_public = 1" } else { "" };
+        let sql = format!(
+            "SELECT seq FROM activities WHERE owner = ?1 AND box = ?2 AND seq > ?3 {visible}
+             ORDER BY seq {order} LIMIT ?4 OFFSET ?5"
+        );
+        let mut statement = self.connection().prepare_cached(&sql)?;
+        let after = query.after.unwrap_or(0);
+        let values = params![owner.as_str(), name.to_string(), after, query.limit, query.skip];
+        let seqs = statement.query_map(values, |row| row.get(0))?;
+        Ok(seqs.collect::<Result<_, _>>()?)
+    }
+
+    /// How many activities of a box come after an entry.
+    pub fn box_count_after(
+        &self,
+        owner: &ActorName,
+        name: BoxName,
+        after: u64,
+        only_public: bool,
+    ) -> Result<u64, ViewError> {
+        let visible = if only_public { "AND is_public = 1" } else { "" };
+        let sql =
+            format!("SELECT count(*) FROM activities WHERE owner = ?1 AND box = ?2 AND seq > ?3 {visible}");
+        let mut statement = self.connection().prepare_cached(&sql)?;
+        Ok(statement.query_row((owner.as_str(), name.to_string(), after), |row| row.get(0))?)
+    }
+
+    /// `seq` of the activity of this id in a box of an actor's.
+    pub fn activity_in_box(&self, owner: &ActorName, name: BoxName, id: &str) -> Result<Option<u64>, ViewError> {
+        let token = id.rsplit(['/', ':']).next().unwrap_or(id);
+        let sql = "SELECT seq FROM activities WHERE token = ?1 AND id = ?2 AND owner = ?3 AND box = ?4";
+        let mut statement = self.connection().prepare_cached(sql)?;
+        Ok(statement.query_row((token, id, owner.as_str(), name.to_string()), |row| row.get(0)).optional()?)
+    }
+}

@@ -1,0 +1,138 @@
+//! Actors of this host: a fold of their streams, and what others are told of them.
+
+use data_encoding::BASE64;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use crate::{
+    activity::{ACTIVITY_STREAMS, actor_url},
+    event::{ActorCreated, ActorProfile, Event},
+    ids::ActorName,
+    signing::PublicKey,
+    time::Timestamp,
+};
+
+/// The types that an actor of this host may have.
+pub const KINDS: [&str; 3] = ["Person", "Service", "Group"];
+
+/// An actor of this host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LocalActor {
+    /// Its name.
+    pub name: ActorName,
+    /// Its ActivityStreams type.
+    pub kind: String,
+    /// What it tells of itself.
+    pub profile: ActorProfile,
+    /// Its keys, the one it signs with last.
+    pub keys: Vec<LocalKey>,
+    /// When it was created.
+    pub created_at: Timestamp,
+}
+
+/// A key of an actor of this host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LocalKey {
+    /// Which key it is, from 1.
+    pub number: u32,
+    /// Its public half.
+    pub key: PublicKey,
+    /// When another one took its place.
+    pub until: Option<Timestamp>,
+}
+
+impl LocalActor {
+    /// The actor as it was created; none where its key cannot be read.
+    pub fn begin(created: &ActorCreated, time: Timestamp) -> Option<Self> {
+        Some(Self {
+            name: created.name.clone(),
+            kind: created.kind.clone(),
+            profile: created.profile.clone(),
+            keys: vec![LocalKey { number: 1, key: read_key(&created.public_key)?, until: None }],
+            created_at: time,
+        })
+    }
+
+    /// Takes in what happened to it. What is about something else changes nothing.
+    pub fn apply(&mut self, event: &Event, time: Timestamp) {
+        if let Event::ActorChanged(changed) = event {
+            self.profile = changed.profile.clone();
+        }
+        if let Event::ActorKeyRotated(rotated) = event
+            && let Some(key) = read_key(&rotated.public_key)
+        {
+            if let Some(last) = self.keys.last_mut() {
+                last.until = Some(time);
+            }
+            self.keys.push(LocalKey { number: rotated.number, key, until: None });
+        }
+    }
+
+    /// The number of the key that it signs with.
+    pub fn key_number(&self) -> u32 {
+        self.keys.last().map_or(1, |key| key.number)
+    }
+
+    /// Its URL.
+    pub fn url(&self, base_url: &str) -> String {
+        actor_url(base_url, &self.name)
+    }
+
+    /// What others are told of it (ActivityPub §4.1), compacted. Its keys are Multikeys under `assertionMethod`
+    /// (FEP-521a); one that was replaced says until when it was used, and is still told, so that what it signed can be
+    /// verified.
+    pub fn document(&self, base_url: &str) -> Map<String, Value> {
+        let url = self.url(base_url);
+        let keys = self.keys.iter().map(|key| {
+            let mut multikey = json!({
+                "id": key_id(&url, key.number),
+                "type": "Multikey",
+                "controller": url,
+                "publicKeyMultibase": key.key,
+            });
+            if let Some(until) = key.until {
+                multikey["expires"] = json!(until);
+            }
+            multikey
+        });
+        let document = json!({
+            "@context": [ACTIVITY_STREAMS, "https://w3id.org/security/v1", "https://www.w3.org/ns/did/v1", "https://w3id.org/security/multikey/v1"],
+            "id": url,
+            "type": self.kind,
+            "preferredUsername": self.name,
+            "name": self.profile.display_name.as_deref().unwrap_or(self.name.as_str()),
+            "summary": self.profile.summary.as_deref().map(escaped),
+            "url": url,
+            "inbox": format!("{url}/inbox"),
+            "outbox": format!("{url}/outbox"),
+            "followers": format!("{url}/followers"),
+            "following": format!("{url}/following"),
+            "endpoints": {"sharedInbox": format!("{base_url}/inbox")},
+            "manuallyApprovesFollowers": self.profile.approves_followers,
+            "published": self.created_at,
+            // The key in use comes first: some look at no other.
+            "assertionMethod": keys.rev().collect::<Vec<_>>(),
+        });
+        let Value::Object(mut document) = document else { unreachable!("the literal above is an object") };
+        document.retain(|_, value| !value.is_null());
+        document
+    }
+}
+
+/// The URL under which an actor's key is told: `#ed25519-key` for its first one.
+pub fn key_id(actor_url: &str, number: u32) -> String {
+    match number {
+        1 => format!("{actor_url}#ed25519-key"),
+        number => format!("{actor_url}#ed25519-key-{number}"),
+    }
+}
+
+/// `summary` is HTML (ActivityStreams vocabulary §4); what is kept is text.
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+fn read_key(text: &str) -> Option<PublicKey> {
+    let bytes = BASE64.decode(text.as_bytes()).ok()?;
+    PublicKey::from_bytes(bytes.try_into().ok()?)
+}
