@@ -2,6 +2,9 @@
 //!
 //! Nothing here looks a key up. What is signed names the key, the caller finds it, and time is an argument.
 
+pub mod content_digest;
 pub mod multikey;
+pub mod proof;
 
 pub use multikey::{PublicKey, Signer};
+pub use proof::{Proof, ProofError};
