@@ -220,3 +220,12 @@ pub const OUTGOING_EXCERPT_CHARS: usize = 200;
 pub const OUTGOING_RETRY_AFTER_MS: u64 = 24 * 3_600_000;
 /// An attempt to hand a message to the mail relay, in milliseconds.
 pub const EMAIL_MS: u64 = 30_000;
+
+/// Each of the two headers of an HTTP message signature, in bytes.
+pub const SIGNATURE_HEADER_BYTES: usize = 8 << 10;
+/// Signatures that a request may have, of which one is looked at.
+pub const SIGNATURE_LABELS: usize = 8;
+/// Components that a signature may cover.
+pub const SIGNATURE_COMPONENTS: usize = 32;
+/// How far the time at which a request was signed may be from ours, before or after, in milliseconds.
+pub const SIGNATURE_TOLERANCE_MS: u64 = 3_600_000;
