@@ -24,6 +24,6 @@ pub(crate) fn created(content: Map<String, Value>) -> Activity {
     let kind = "Create".parse().expect("it is a type");
     let now = Timestamp::default();
     let announcement =
-        Announcement { base_url: "http://h", kind, object: &object, transitions: &changes, now, cause: None };
-    announcement.compose()
+        Announcement { base_url: "http://h", kind, object: &object, transitions: &changes, now, origin: None };
+    announcement.compose(&rosehip_core::ports::Unsigned)
 }

@@ -151,6 +151,33 @@ mod tests {
         assert_eq!(plain.as_str().parse(), Ok(plain));
     }
 
+    /// The bytes of CIDv1 put together by hand: version, codec, multihash (the code, the length, the sha-256).
+    #[test]
+    fn a_cid_is_what_the_standards_put_together() {
+        let document = json!({"b": [1, true], "a": "é", "id": "https://example.org/1"}).as_object().cloned();
+        let hash = Sha256::digest("{\"a\":\"é\",\"b\":[1,true]}");
+        // 0xb601 as a varint: its low seven bits first (0x01), then 0x6c, then 0x02.
+        let bytes = [&[0x01, 0x81, 0xec, 0x02, 0x12, 0x20], hash.as_slice()].concat();
+        let by_hand = format!("b{}", data_encoding::BASE32_NOPAD.encode(&bytes).to_ascii_lowercase());
+        let cid = Cid::of_document(&document.expect("an object"));
+        assert_eq!(cid.as_str(), by_hand);
+        assert_eq!(cid.as_str(), "baga6yaqsebgp4n2vau2bu6kzdgxjdgypojv4f5wtuqtiekuuaocecpobyiv4c");
+    }
+
+    /// The example of the CID specification (github.com/multiformats/cid, "Human Readable CIDs"): it is read by the
+    /// same parser, and it is no id of ours, because it is raw and in base58.
+    #[test]
+    fn the_example_of_the_cid_specification() {
+        let text = "zb2rhe5P4gXftAwvA4eXQ5HJwsER2owDyS9sKaQRRVQPn93bA";
+        let parsed: cid::Cid = text.parse().expect("published");
+        assert_eq!((parsed.version(), parsed.codec(), parsed.hash().code()), (cid::Version::V1, 0x55, SHA2_256));
+        let digest = "6e6ff7950a36187a801613426e858dce686cd7d7e3c0fc42ee0330072d245c95";
+        assert_eq!(data_encoding::HEXLOWER.encode(parsed.hash().digest()), digest);
+        for text in [text, &parsed.to_string()] {
+            assert!(text.parse::<Cid>().is_err(), "{text}");
+        }
+    }
+
     fn any_json() -> impl Strategy<Value = Value> {
         let leaf = prop_oneof![
             Just(Value::Null),

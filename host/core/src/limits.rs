@@ -231,8 +231,6 @@ pub const ACTOR_SUMMARY_CHARS: usize = 2_000;
 pub const BOX_PAGE: usize = 50;
 /// Requests to inboxes that are taken from one other host in a minute.
 pub const INBOX_PER_MINUTE: u32 = 300;
-/// How far from now the moment may be at which a request was signed, in milliseconds.
-pub const SIGNED_WITHIN_MS: u64 = 3_600_000;
 /// Places that one entry of a delivery names.
 pub const DELIVERY_TARGETS: usize = 500;
 
@@ -268,3 +266,11 @@ pub const DIRECTORY_FETCHES: usize = 32;
 pub const DIRECTORY_HOST_QUEUE: usize = 50;
 /// Documents of all other hosts that are waited for.
 pub const DIRECTORY_QUEUE: usize = 1_000;
+/// Each of the two headers of an HTTP message signature, in bytes.
+pub const SIGNATURE_HEADER_BYTES: usize = 8 << 10;
+/// Signatures that a request may have, of which one is looked at.
+pub const SIGNATURE_LABELS: usize = 8;
+/// Components that a signature may cover.
+pub const SIGNATURE_COMPONENTS: usize = 32;
+/// How far the time at which a request was signed may be from ours, before or after, in milliseconds.
+pub const SIGNATURE_TOLERANCE_MS: u64 = 3_600_000;

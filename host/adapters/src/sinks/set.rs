@@ -35,11 +35,7 @@ pub struct SetSink {
 
 impl SetSink {
     /// For the host whose ids begin with `base_url`, without a slash at its end.
-    pub fn new(
-        base_url: String,
-        log: Arc<Pool<SqliteReader, SchemaError>>,
-        signatures: Arc<dyn Signatures>,
-    ) -> Self {
+    pub fn new(base_url: String, log: Arc<Pool<SqliteReader, SchemaError>>, signatures: Arc<dyn Signatures>) -> Self {
         Self { base_url, log, signatures }
     }
 

@@ -67,9 +67,10 @@ impl ViewReader {
     pub fn box_tip(&self, owner: &ActorName, name: BoxName) -> Result<BoxTip, ViewError> {
         let which = (owner.as_str(), name.to_string());
         let sql = "SELECT count, public FROM boxes WHERE owner = ?1 AND box = ?2";
-        let counts = self.connection().prepare_cached(sql)?.query_row(which.clone(), |row| {
-            Ok((row.get::<_, u64>(0)?, row.get::<_, u64>(1)?))
-        });
+        let counts = self
+            .connection()
+            .prepare_cached(sql)?
+            .query_row(which.clone(), |row| Ok((row.get::<_, u64>(0)?, row.get::<_, u64>(1)?)));
         let (count, public) = counts.optional()?.unwrap_or_default();
         let sql = "SELECT cid FROM activities WHERE owner = ?1 AND box = ?2 ORDER BY seq DESC LIMIT 1";
         let cid = self.connection().prepare_cached(sql)?.query_row(which, |row| row.get(0)).optional()?;
@@ -108,8 +109,7 @@ impl ViewReader {
         only_public: bool,
     ) -> Result<u64, ViewError> {
         let visible = if only_public { "AND is_public = 1" } else { "" };
-        let sql =
-            format!("SELECT count(*) FROM activities WHERE owner = ?1 AND box = ?2 AND seq > ?3 {visible}");
+        let sql = format!("SELECT count(*) FROM activities WHERE owner = ?1 AND box = ?2 AND seq > ?3 {visible}");
         let mut statement = self.connection().prepare_cached(&sql)?;
         Ok(statement.query_row((owner.as_str(), name.to_string(), after), |row| row.get(0))?)
     }

@@ -117,7 +117,9 @@ impl<'a> Batch<'a> {
             | Event::BehaviorGranted(_)
             | Event::BehaviorRemoved(_) => self.execute("INSERT INTO behavior_entries VALUES (?1)", [record.seq]),
             // The slug stands in the revision as well.
-            Event::SlugAssigned(_) | Event::HostStarted(_) | Event::HostStopped(_) | Event::ActivityConflicted(_) => Ok(()),
+            Event::SlugAssigned(_) | Event::HostStarted(_) | Event::HostStopped(_) | Event::ActivityConflicted(_) => {
+                Ok(())
+            }
             Event::ActorCreated(created) => actors::local(self.transaction, record, &created.name),
             Event::ActorChanged(changed) => actors::local(self.transaction, record, &changed.name),
             Event::ActorKeyRotated(rotated) => actors::local(self.transaction, record, &rotated.name),

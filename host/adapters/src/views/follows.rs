@@ -106,7 +106,8 @@ impl ViewReader {
         let sql = "SELECT owner FROM follows WHERE actor = ?1 AND side = 'following' AND state = 'accepted'";
         let mut statement = self.connection().prepare_cached(sql)?;
         let owners = statement.query_map([actor], |row| row.get::<_, String>(0))?;
-        let names = owners.map(|owner| Ok(owner?.parse().ok())).collect::<Result<Vec<Option<ActorName>>, ViewError>>()?;
+        let names =
+            owners.map(|owner| Ok(owner?.parse().ok())).collect::<Result<Vec<Option<ActorName>>, ViewError>>()?;
         Ok(names.into_iter().flatten().collect())
     }
 
@@ -115,14 +116,14 @@ impl ViewReader {
         let sql = "SELECT DISTINCT owner FROM follows WHERE side = 'followers'";
         let mut statement = self.connection().prepare_cached(sql)?;
         let owners = statement.query_map([], |row| row.get::<_, String>(0))?;
-        let names = owners.map(|owner| Ok(owner?.parse().ok())).collect::<Result<Vec<Option<ActorName>>, ViewError>>()?;
+        let names =
+            owners.map(|owner| Ok(owner?.parse().ok())).collect::<Result<Vec<Option<ActorName>>, ViewError>>()?;
         Ok(names.into_iter().flatten().collect())
     }
 
     /// Whether an actor of this host blocks another actor.
     pub fn blocks(&self, owner: &ActorName, actor: &str) -> Result<bool, ViewError> {
-        let mut statement =
-            self.connection().prepare_cached("SELECT 1 FROM blocks WHERE owner = ?1 AND actor = ?2")?;
+        let mut statement = self.connection().prepare_cached("SELECT 1 FROM blocks WHERE owner = ?1 AND actor = ?2")?;
         Ok(statement.exists((owner.as_str(), actor))?)
     }
 

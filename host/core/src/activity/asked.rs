@@ -158,9 +158,8 @@ fn object_type(object: Option<&Value>) -> Result<TypeName, InvalidActivity> {
         Some(_) => return Err(InvalidActivity::new("object", "its object is neither an object nor a URL")),
         None => return Err(InvalidActivity::new("object", "it has no object")),
     };
-    name.parse().map_err(|_| {
-        InvalidActivity::new("object", format!("the type {name:?} of its object is no type's name"))
-    })
+    name.parse()
+        .map_err(|_| InvalidActivity::new("object", format!("the type {name:?} of its object is no type's name")))
 }
 
 #[cfg(test)]
@@ -179,8 +178,7 @@ mod tests {
         let flow = FlowId::derive(&root, &owner, BoxName::Outbox, &"test".parse().expect("a name"), 1);
         let cause = Cause { flow, effect: EffectId::derive(flow, &node, None, 0) };
         let document = document.as_object().cloned().expect("an object");
-        let asked =
-            Asked { base_url: "http://h", owner: &owner, document: &document, now: Timestamp::from_millis(0) };
+        let asked = Asked { base_url: "http://h", owner: &owner, document: &document, now: Timestamp::from_millis(0) };
         asked.of_effect(Origin { cause, activity: root.clone(), depth: 1, root }, &Unsigned)
     }
 

@@ -22,19 +22,19 @@ use crate::{
 };
 
 pub use actor::{ActorChanged, ActorCreated, ActorKeyRotated, ActorProfile, RemoteActorLearned};
+pub use behavior::{
+    BehaviorConfigured, BehaviorGranted, BehaviorInstalled, BehaviorOffered, BehaviorRemoved, BehaviorRolledBack,
+    BehaviorSwitched,
+};
 pub use delivery::{
-    DeliveryDeadLettered, DeliveryDelivered, DeliveryEnqueued, DeliveryFailed, DeliveryRedriven, Destination, PeerBlocked,
-    Target,
+    DeliveryDeadLettered, DeliveryDelivered, DeliveryEnqueued, DeliveryFailed, DeliveryRedriven, Destination,
+    PeerBlocked, Target,
 };
 pub use erased::Erased;
 pub use flow::{
     Current, EffectChanged, FiredBy, FlowCancelled, FlowCompleted, FlowFailed, FlowResumed, FlowRetried, FlowStarted,
     FlowSuspended, NodeAttempted, NodeDone, NodeError, NodeFailed, NodeFired, NodeRetrying, NodeSpread, NodeSuspended,
     SignalReceived, Timer,
-};
-pub use behavior::{
-    BehaviorConfigured, BehaviorGranted, BehaviorInstalled, BehaviorOffered, BehaviorRemoved,
-    BehaviorRolledBack, BehaviorSwitched,
 };
 pub use object::{ActivityAppended, ActivityMatched, ObjectRevised, SlugAssigned};
 pub use pin::FlowPinned;
@@ -200,9 +200,7 @@ impl Event {
             }
             Self::ObjectReceived(body) => Some(DedupKey::received(&body.owner, &body.object)),
             // Where an activity goes to many places, its first entry says that it was found out.
-            Self::DeliveryEnqueued(body) => {
-                (body.part == 0).then(|| DedupKey::addressed(&body.owner, &body.activity))
-            }
+            Self::DeliveryEnqueued(body) => (body.part == 0).then(|| DedupKey::addressed(&body.owner, &body.activity)),
             // The first run is recorded once with its activity's match.
             Self::FlowStarted(body) => (body.run > 1).then(|| body.flow.started_once()),
             _ => None,

@@ -133,6 +133,17 @@ mod tests {
         assert_eq!(serde_json::from_str::<PublicKey>(&json).expect("a key"), key);
     }
 
+    /// The first example of did:key (W3C CCG, "Test Vectors", Ed25519), whose bytes the multidid specification gives
+    /// ("Examples"), and that of W3C DID 1.1 §1.
+    #[test]
+    fn the_examples_of_others() {
+        let key: PublicKey = "z6MkiTBz1ymuepAQ4HEHYSF1H8quG5GLVVQR3djdX3mDooWp".parse().expect("published");
+        let bytes = "3b6a27bcceb6a42d62a3a8d02a6f0d73653215771de243a63ac048a18b59da29";
+        assert_eq!(HEXLOWER.encode(key.as_bytes()), bytes);
+        let text = "z6MkmM42vxfqZQsv4ehtTjFFxQ4sQKS2w6WR7emozFAn5cxu";
+        assert_eq!(text.parse::<PublicKey>().expect("published").to_string(), text);
+    }
+
     #[test]
     fn what_is_no_ed25519_multikey_is_refused() {
         let key = signer().public_key();

@@ -51,11 +51,8 @@ const POLICY: HeaderValue = HeaderValue::from_static(
 
 /// The door of the socket.
 pub(super) fn operator(app: &App) -> Router {
-    let identity = Identity {
-        user: "operator".parse().expect("a user name"),
-        role: Role::Operator,
-        actor: Host::site(),
-    };
+    let identity =
+        Identity { user: "operator".parse().expect("a user name"), role: Role::Operator, actor: Host::site() };
     let door = Socket { routes: routes::router(app), visitor: Visitor::without_session(Arc::new(identity)) };
     Router::new().fallback(by_socket).with_state(door).layer(from_fn(leftover::read_on))
 }
