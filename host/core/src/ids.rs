@@ -116,6 +116,8 @@ macro_rules! text_id {
     };
 }
 
+pub(crate) use text_id;
+
 /// An id derived with `H`: a newtype over [`Derived`] with a text form.
 macro_rules! derived_id {
     ($(#[$doc:meta])* $name:ident, $what:literal) => {

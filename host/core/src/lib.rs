@@ -11,6 +11,7 @@ pub mod destination;
 pub mod effect;
 pub mod erasure;
 pub mod event;
+pub mod federation;
 pub mod flow;
 pub mod guest;
 pub mod ids;

@@ -220,3 +220,36 @@ pub const OUTGOING_EXCERPT_CHARS: usize = 200;
 pub const OUTGOING_RETRY_AFTER_MS: u64 = 24 * 3_600_000;
 /// An attempt to hand a message to the mail relay, in milliseconds.
 pub const EMAIL_MS: u64 = 30_000;
+
+/// A URL of another host's, in bytes.
+pub const REMOTE_URL_BYTES: usize = 2_048;
+/// Keys that another host's actor may list.
+pub const REMOTE_ACTOR_KEYS: usize = 20;
+/// The name of another host's actor, in characters.
+pub const REMOTE_NAME_CHARS: usize = 500;
+/// The name of another host's actor within its host, in bytes.
+pub const REMOTE_USER_BYTES: usize = 200;
+/// All text that is kept of another host's actor, in bytes.
+pub const REMOTE_ACTOR_TEXT_BYTES: usize = 16 << 10;
+/// The document of another host's actor, in bytes.
+pub const REMOTE_ACTOR_BYTES: usize = 256 << 10;
+/// An answer of another host's `WebFinger`, in bytes.
+pub const WEBFINGER_BYTES: usize = 64 << 10;
+/// Links of an answer of `WebFinger` that are looked at.
+pub const WEBFINGER_LINKS: usize = 100;
+/// Actors of other hosts that are kept in memory, and as many that could not be read.
+pub const DIRECTORY_ACTORS: usize = 5_000;
+/// How long an actor of another host is taken to be as it was read, in milliseconds.
+pub const DIRECTORY_FRESH_MS: u64 = 24 * 3_600_000;
+/// How long nobody asks again for what could not be read, in milliseconds.
+pub const DIRECTORY_MISSED_MS: u64 = 60_000;
+/// How long nobody asks again for what its host says is not there, in milliseconds.
+pub const DIRECTORY_GONE_MS: u64 = 600_000;
+/// An actor of another host that is kept is read anew on demand at most once in this time, in milliseconds.
+pub const DIRECTORY_REFETCH_MS: u64 = 300_000;
+/// Documents of other hosts that are being read at the same time, of one host one.
+pub const DIRECTORY_FETCHES: usize = 32;
+/// Documents of one other host that are waited for, the one that is being read included.
+pub const DIRECTORY_HOST_QUEUE: usize = 50;
+/// Documents of all other hosts that are waited for.
+pub const DIRECTORY_QUEUE: usize = 1_000;
