@@ -6,6 +6,19 @@
 mod actor_url;
 mod handle;
 pub mod media_type;
+mod remote_actor;
+mod remote_key;
+#[cfg(test)]
+mod tests;
+
+use serde_json::Value;
 
 pub use actor_url::{ActorUrl, Peer, same_origin};
 pub use handle::{Handle, Who};
+pub use remote_actor::{RemoteActor, RemoteActorError};
+pub use remote_key::RemoteKey;
+
+/// A member that may stand alone or in a list (JSON-LD 1.1 §4.3).
+fn items(value: Option<&Value>) -> &[Value] {
+    value.map_or(&[], |value| value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice))
+}
