@@ -6,10 +6,12 @@
 mod actor_url;
 mod handle;
 pub mod media_type;
+pub mod nodeinfo;
 mod remote_actor;
 mod remote_key;
 #[cfg(test)]
 mod tests;
+pub mod webfinger;
 
 use serde_json::Value;
 
