@@ -7,6 +7,7 @@ pub mod data_dir;
 mod durable;
 pub mod engine;
 pub mod erasure;
+pub mod federation;
 pub mod head;
 pub mod keys;
 pub mod lock;

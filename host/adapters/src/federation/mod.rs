@@ -1,0 +1,15 @@
+//! Learning about the actors of other hosts.
+//!
+//! Whoever may name an actor would otherwise make this host ask whomever they like as often as they like. So what was
+//! learned is kept, also that there was nothing to learn; callers that want the same share one request; a host is asked
+//! for one document at a time.
+
+mod directory;
+mod fetch;
+mod fetch_error;
+mod lookups;
+mod turns;
+
+pub use directory::{Clock, Directory};
+pub use fetch::Sign;
+pub use fetch_error::FetchError;
