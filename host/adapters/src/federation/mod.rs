@@ -1,5 +1,17 @@
-//! Federation: what this host says to others and takes in from them.
+//! Federation: what this host says to others, and what it takes in from them.
+//!
+//! Whoever may name an actor would otherwise make this host ask whomever they like as often as they like. So what was
+//! learned of others is kept in the directory, also that there was nothing to learn; callers that want the same share one
+//! request; a host is asked for one document at a time.
 
+mod directory;
+mod fetch;
+mod fetch_error;
 mod keyring;
+mod lookups;
+mod turns;
 
+pub use directory::{Clock, Directory};
+pub use fetch::Sign;
+pub use fetch_error::FetchError;
 pub use keyring::Keyring;

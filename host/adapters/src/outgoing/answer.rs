@@ -2,12 +2,15 @@
 
 use std::time::{Duration, SystemTime};
 
-use reqwest::{StatusCode, header::RETRY_AFTER};
+use reqwest::{
+    StatusCode,
+    header::{CONTENT_TYPE, RETRY_AFTER},
+};
 use rosehip_core::limits;
 use tokio::time::Instant;
 use url::Url;
 
-use super::target::host_of;
+use super::{NoAnswer, target::host_of};
 
 /// An answer whose head has arrived. Its body is read where someone asks for it, within the attempt's time.
 #[derive(Debug)]
@@ -15,6 +18,20 @@ pub struct Answer {
     pub(super) response: reqwest::Response,
     pub(super) url: Url,
     pub(super) deadline: Instant,
+}
+
+/// Why an answer's body is not had.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoBody {
+    /// It is longer than it may be.
+    #[error("the answer is longer than {limit} bytes")]
+    TooLong {
+        /// What it may be at most, in bytes.
+        limit: usize,
+    },
+    /// It broke off, or did not end in time.
+    #[error(transparent)]
+    Broken(NoAnswer),
 }
 
 impl Answer {
@@ -26,6 +43,26 @@ impl Answer {
     /// Host and port of whoever answered, for messages.
     pub fn host(&self) -> String {
         host_of(&self.url)
+    }
+
+    /// The `Content-Type`, where it is text.
+    pub fn content_type(&self) -> Option<&str> {
+        self.response.headers().get(CONTENT_TYPE)?.to_str().ok()
+    }
+
+    /// The whole body, of at most `limit` bytes. No more is read of a longer one.
+    pub async fn body(mut self, limit: usize) -> Result<Vec<u8>, NoBody> {
+        let broken = |what: &str| NoBody::Broken(NoAnswer::Unreachable(format!("{} {what}", host_of(&self.url))));
+        let mut body = Vec::new();
+        loop {
+            match tokio::time::timeout_at(self.deadline, self.response.chunk()).await {
+                Ok(Ok(Some(chunk))) if chunk.len() > limit - body.len() => return Err(NoBody::TooLong { limit }),
+                Ok(Ok(Some(chunk))) => body.extend_from_slice(&chunk),
+                Ok(Ok(None)) => return Ok(body),
+                Ok(Err(_)) => return Err(broken("broke off its answer")),
+                Err(_) => return Err(broken("did not end its answer in time")),
+            }
+        }
     }
 
     /// How long the destination asks to be left alone, in milliseconds (RFC 9110 §10.2.3): a number of seconds, or a

@@ -1,4 +1,4 @@
-//! The client: one POST, the redirects that keep it one, and a deadline for all of it.
+//! The client: one request, the redirects that keep it one, and a deadline for all of it.
 
 use std::{
     error::Error as _,
@@ -8,7 +8,7 @@ use std::{
 };
 
 use reqwest::{
-    StatusCode,
+    Method, StatusCode,
     dns::Resolve,
     header::{HeaderMap, LOCATION},
     redirect::Policy,
@@ -28,13 +28,26 @@ use super::{
 pub struct OutgoingOptions {
     /// Hosts that may have any address.
     pub allow: Vec<HostName>,
+    /// Whether every host may have any address, which is for development.
+    pub any_address: bool,
+    /// Whether http is spoken beside https.
+    pub plain_http: bool,
     /// How long an attempt may take, from the lookup to the end of the answer.
     pub timeout: Duration,
 }
 
 impl Default for OutgoingOptions {
+    /// Public hosts by http and https.
     fn default() -> Self {
-        Self { allow: Vec::new(), timeout: Duration::from_millis(limits::OUTGOING_MS) }
+        let timeout = Duration::from_millis(limits::OUTGOING_MS);
+        Self { allow: Vec::new(), any_address: false, plain_http: true, timeout }
+    }
+}
+
+impl OutgoingOptions {
+    /// How other hosts are reached: public ones by https; in development whatever their address is, also by http.
+    pub fn federation(is_development: bool) -> Self {
+        Self { any_address: is_development, plain_http: is_development, ..Self::default() }
     }
 }
 
@@ -76,35 +89,48 @@ impl Client {
         Self { options, resolver, guarded: OnceLock::new(), open: OnceLock::new() }
     }
 
+    /// How it reaches the world.
+    pub fn options(&self) -> &OutgoingOptions {
+        &self.options
+    }
+
     /// Sends a POST. Redirects that keep it one (307 and 308, RFC 9110 §15.4) are followed, at most three and never
     /// from https to http; what answers in the end is returned, whatever it says.
     pub async fn post(&self, url: Url, headers: HeaderMap, body: Vec<u8>) -> Result<Answer, NoAnswer> {
+        self.send(&Sent { method: Method::POST, headers: &|_| headers.clone(), body: Some(&body) }, url).await
+    }
+
+    /// Sends a GET with the headers that `headers` gives for its URL, which a signature may be over: they are made anew
+    /// for each redirect. All redirects are followed under the rules of [`Self::post`].
+    pub async fn get(&self, url: Url, headers: &(dyn Fn(&Url) -> HeaderMap + Send + Sync)) -> Result<Answer, NoAnswer> {
+        self.send(&Sent { method: Method::GET, headers, body: None }, url).await
+    }
+
+    async fn send(&self, sent: &Sent<'_>, url: Url) -> Result<Answer, NoAnswer> {
         let deadline = Instant::now() + self.options.timeout;
-        let mut target = Target::of(url, &self.options.allow)?;
+        let mut target = Target::of(url, &self.options)?;
         for _ in 0..limits::OUTGOING_REDIRECTS {
-            let answer = self.post_once(&target, &headers, &body, deadline).await?;
-            match location(&answer) {
-                Some(location) => target = target.redirected(location, &self.options.allow)?,
+            let answer = self.send_once(sent, &target, deadline).await?;
+            match location(&sent.method, &answer) {
+                Some(location) => target = target.redirected(location, &self.options)?,
                 None => return Ok(answer),
             }
         }
-        self.post_once(&target, &headers, &body, deadline).await
+        self.send_once(sent, &target, deadline).await
     }
 
-    async fn post_once(
-        &self,
-        target: &Target,
-        headers: &HeaderMap,
-        body: &[u8],
-        deadline: Instant,
-    ) -> Result<Answer, NoAnswer> {
+    async fn send_once(&self, sent: &Sent<'_>, target: &Target, deadline: Instant) -> Result<Answer, NoAnswer> {
         let url = target.url.clone();
         let http = if target.is_allowed {
             self.open.get_or_init(|| built(|| builder().dns_resolver(Arc::clone(&self.resolver))))
         } else {
             self.guarded.get_or_init(|| built(|| builder().dns_resolver(PublicOnly(Arc::clone(&self.resolver)))))
         };
-        let request = http.post(url.clone()).headers(headers.clone()).body(body.to_vec());
+        let request = http.request(sent.method.clone(), url.clone()).headers((sent.headers)(&url));
+        let request = match sent.body {
+            Some(body) => request.body(body.to_vec()),
+            None => request,
+        };
         match tokio::time::timeout_at(deadline, request.send()).await {
             Ok(Ok(response)) => Ok(Answer { response, url, deadline }),
             Ok(Err(error)) => Err(no_answer(&url, &error)),
@@ -116,6 +142,13 @@ impl Client {
     }
 }
 
+/// What is sent, wherever redirects lead.
+struct Sent<'a> {
+    method: Method,
+    headers: &'a (dyn Fn(&Url) -> HeaderMap + Send + Sync),
+    body: Option<&'a [u8]>,
+}
+
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client").field("options", &self.options).finish_non_exhaustive()
@@ -123,8 +156,13 @@ impl fmt::Debug for Client {
 }
 
 /// Where an answer sends the same request, if that can be told.
-fn location(answer: &Answer) -> Option<Url> {
-    let keeps_method = matches!(answer.status(), StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT);
+fn location(method: &Method, answer: &Answer) -> Option<Url> {
+    // Each of the five leaves a GET what it is.
+    let keeps_method = match answer.status() {
+        StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT => true,
+        StatusCode::MOVED_PERMANENTLY | StatusCode::FOUND | StatusCode::SEE_OTHER => method == Method::GET,
+        _ => false,
+    };
     let location = answer.response.headers().get(LOCATION).filter(|_| keeps_method)?;
     answer.url.join(location.to_str().ok()?).ok()
 }

@@ -13,7 +13,7 @@ mod resolver;
 mod target;
 
 pub use address::{is_public, refusal};
-pub use answer::{Answer, excerpt};
+pub use answer::{Answer, NoBody, excerpt};
 pub use client::{Client, NoAnswer, OutgoingOptions};
 pub use hosts::{HostName, InvalidHost};
 pub use target::web_url;

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use url::{Host, Url};
 
-use super::{HostName, refusal};
+use super::{OutgoingOptions, refusal};
 
 /// Why a URL is not asked for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -49,9 +49,15 @@ pub(super) struct Target {
 
 impl Target {
     /// Judges a URL. An address within it is judged here, because it is never resolved; a name is judged once it is.
-    pub(super) fn of(url: Url, allow: &[HostName]) -> Result<Self, Forbidden> {
+    pub(super) fn of(url: Url, options: &OutgoingOptions) -> Result<Self, Forbidden> {
         let url = checked(url).map_err(Forbidden::Url)?;
-        let is_allowed = allow.iter().any(|allowed| allowed.is_of(&url));
+        if url.scheme() == "http" && !options.plain_http {
+            return Err(Forbidden::Url(format!(
+                "{} is to be asked by http, and only https is spoken here",
+                host_of(&url)
+            )));
+        }
+        let is_allowed = options.any_address || options.allow.iter().any(|allowed| allowed.is_of(&url));
         // The parser has read every way to write an address, such as 0x7f.1 and 2130706433.
         let address = match url.host() {
             Some(Host::Ipv4(address)) => Some(IpAddr::V4(address)),
@@ -66,14 +72,14 @@ impl Target {
     }
 
     /// Judges where a redirect leads.
-    pub(super) fn redirected(&self, location: Url, allow: &[HostName]) -> Result<Self, Forbidden> {
+    pub(super) fn redirected(&self, location: Url, options: &OutgoingOptions) -> Result<Self, Forbidden> {
         if self.url.scheme() == "https" && location.scheme() == "http" {
             let message = format!("a redirect from https to http, at {}", host_of(&self.url));
             return Err(Forbidden::Url(message));
         }
         let (from, to) = (host_of(&self.url), host_of(&location));
         let is_elsewhere = self.url.host() != location.host();
-        let target = Self::of(location, allow)?;
+        let target = Self::of(location, options)?;
         // What was granted is the host that the effect named, and no port of it that it could not have named.
         if is_elsewhere || (target.is_allowed && !self.is_allowed) {
             return Err(Forbidden::Url(format!("a redirect from {from} to another host, {to}")));
@@ -92,10 +98,18 @@ pub(super) fn host_of(url: &Url) -> String {
 mod tests {
     use super::*;
 
-    fn target(url: &str, allow: &[&str]) -> Result<Target, String> {
-        let allow: Vec<HostName> = allow.iter().map(|host| host.parse().expect("a host")).collect();
+    fn allowing(allow: &[&str]) -> OutgoingOptions {
+        let allow = allow.iter().map(|host| host.parse().expect("a host")).collect();
+        OutgoingOptions { allow, ..OutgoingOptions::default() }
+    }
+
+    fn judged(url: &str, options: &OutgoingOptions) -> Result<Target, String> {
         let url = Url::parse(url).map_err(|error| error.to_string())?;
-        Target::of(url, &allow).map_err(|forbidden| forbidden.to_string())
+        Target::of(url, options).map_err(|forbidden| forbidden.to_string())
+    }
+
+    fn target(url: &str, allow: &[&str]) -> Result<Target, String> {
+        judged(url, &allowing(allow))
     }
 
     #[test]
@@ -149,7 +163,7 @@ mod tests {
     #[test]
     fn a_redirect_never_leaves_tls() {
         let from = target("https://a.example/", &[]).expect("public");
-        let to = |url: &str| from.redirected(Url::parse(url).expect("a URL"), &[]);
+        let to = |url: &str| from.redirected(Url::parse(url).expect("a URL"), &allowing(&[]));
         assert!(to("https://a.example/elsewhere").is_ok());
         assert_eq!(
             to("http://b.example/").expect_err("refused").to_string(),
@@ -161,12 +175,24 @@ mod tests {
     #[test]
     fn a_redirect_never_leads_to_another_host() {
         let from = target("http://a.example/", &["a.example:9000"]).expect("public");
-        let allow = ["a.example:9000".parse().expect("a host")];
+        let allow = allowing(&["a.example:9000"]);
         let to = |url: &str| from.redirected(Url::parse(url).expect("a URL"), &allow);
         assert!(to("https://a.example/").is_ok());
         for url in ["http://b.example/", "http://a.example.b.example/", "http://a.example:9000/"] {
             let refused = to(url).expect_err(url).to_string();
             assert!(refused.starts_with("a redirect from a.example to another host"), "{refused}");
         }
+    }
+
+    #[test]
+    fn federation_is_https_to_public_hosts_unless_it_is_for_development() {
+        let (open, closed) = (OutgoingOptions::federation(true), OutgoingOptions::federation(false));
+        for url in ["http://127.0.0.1:7420/", "http://localhost:7420/", "http://93.184.215.14/", "https://10.0.0.1/"] {
+            assert!(judged(url, &open).expect(url).is_allowed, "{url}");
+        }
+        let refused = judged("http://93.184.215.14/", &closed).expect_err("http");
+        assert_eq!(refused, "93.184.215.14 is to be asked by http, and only https is spoken here");
+        assert!(judged("https://10.0.0.1/", &closed).expect_err("private").contains("is private"));
+        assert!(!judged("https://93.184.215.14/", &closed).expect("public").is_allowed);
     }
 }

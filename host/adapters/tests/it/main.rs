@@ -3,6 +3,8 @@
 mod changes;
 mod contract;
 mod data_dir;
+mod directory;
+mod directory_trust;
 mod erasure;
 mod faults;
 mod outgoing;
@@ -11,5 +13,6 @@ mod sinks;
 mod store;
 mod support;
 mod verify;
+mod webfinger;
 mod writer;
 mod writer_model;

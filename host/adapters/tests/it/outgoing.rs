@@ -20,7 +20,7 @@ use crate::{
 /// A sink that reaches these hosts besides public ones.
 fn webhooks(allow: &[&str], timeout: Duration) -> WebhookSink {
     let allow = allow.iter().map(|host| host.parse().expect("a host")).collect();
-    let client = Arc::new(Client::new(OutgoingOptions { allow, timeout }));
+    let client = Arc::new(Client::new(OutgoingOptions { allow, timeout, ..OutgoingOptions::default() }));
     let secrets = WebhookSecrets::new(WebhookSecret::from_bytes([7; 32]), Vec::new());
     WebhookSink::new(Arc::new(Webhooks::new(client, secrets)))
 }

@@ -43,15 +43,21 @@ pub(crate) fn answer(status: &str, header: &str, body: &str) -> Play {
 impl Receiver {
     /// Answers the first requests by `plays`, one after the other, and all others by the last.
     pub(crate) async fn start(plays: impl Into<Vec<Play>>) -> Self {
+        let plays: Vec<Play> = plays.into();
+        Self::serving(move |n, _, _| plays[plays.len().min(n + 1) - 1].clone()).await
+    }
+
+    /// Answers each request by what `choose` says of it: which connection it came by, its text, and the own port.
+    pub(crate) async fn serving(choose: impl Fn(usize, &str, u16) -> Play + Send + Sync + 'static) -> Self {
         let (listener, port) = listen().await;
         let (seen, requests) = unbounded_channel();
-        let plays: Vec<Play> = plays.into();
+        let choose = Arc::new(choose);
         tokio::spawn(async move {
             for n in 0.. {
                 let Ok((stream, _)) = listener.accept().await else { return };
-                let play = plays[plays.len().min(n + 1) - 1].clone();
+                let choose = Arc::clone(&choose);
                 // A client that hangs up early has seen enough.
-                tokio::spawn(played(stream, play, seen.clone()));
+                tokio::spawn(played(stream, move |request: &str| choose(n, request, port), seen.clone()));
             }
         });
         Self { port, requests }
@@ -74,7 +80,7 @@ async fn listen() -> (TcpListener, u16) {
     (listener, port)
 }
 
-async fn played(stream: TcpStream, play: Play, seen: UnboundedSender<String>) -> io::Result<()> {
+async fn played(stream: TcpStream, choose: impl FnOnce(&str) -> Play, seen: UnboundedSender<String>) -> io::Result<()> {
     let mut stream = BufReader::new(stream);
     let mut head = String::new();
     while !head.ends_with("\r\n\r\n") {
@@ -85,8 +91,10 @@ async fn played(stream: TcpStream, play: Play, seen: UnboundedSender<String>) ->
     let length = head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok());
     let mut body = vec![0; length.unwrap_or(0)];
     stream.read_exact(&mut body).await?;
+    let request = head + &String::from_utf8_lossy(&body);
+    let play = choose(&request);
     // The test may have ended.
-    let _ = seen.send(head + &String::from_utf8_lossy(&body));
+    let _ = seen.send(request);
     let stream = stream.get_mut();
     match play {
         Play::Answer(text) => {

@@ -3,8 +3,6 @@
 //! All of it is pure. What a document says about its author is believed as far as the host goes that it came from: an
 //! actor is what its own origin says under its own URL.
 
-use serde_json::Value;
-
 mod actor_url;
 mod handle;
 pub mod media_type;
@@ -14,6 +12,8 @@ mod remote_key;
 #[cfg(test)]
 mod tests;
 pub mod webfinger;
+
+use serde_json::Value;
 
 pub use actor_url::{ActorUrl, Peer, same_origin};
 pub use handle::{Handle, Who};

@@ -219,7 +219,7 @@ impl Config {
         });
         Ok(Reach {
             dispatch: DispatchLimits { concurrency, per_second },
-            outgoing: OutgoingOptions { allow, timeout },
+            outgoing: OutgoingOptions { allow, timeout, ..OutgoingOptions::default() },
             secrets: secrets.collect::<Result<_, String>>()?,
             channels: channels.collect::<Result<_, String>>()?,
             email,
