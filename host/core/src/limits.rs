@@ -248,6 +248,12 @@ pub const REMOTE_ACTOR_TEXT_BYTES: usize = 16 << 10;
 pub const REMOTE_ACTOR_BYTES: usize = 256 << 10;
 /// An answer of another host's `WebFinger`, in bytes.
 pub const WEBFINGER_BYTES: usize = 64 << 10;
+/// A page of a collection of another host, in bytes.
+pub const REMOTE_PAGE_BYTES: usize = 4 << 20;
+/// Pages of an outbox of another host that are read at once.
+pub const BACKFILL_PAGES: usize = 20;
+/// Outboxes of other hosts that are read at a time.
+pub const BACKFILL_AT_A_TIME: usize = 4;
 /// Links of an answer of `WebFinger` that are looked at.
 pub const WEBFINGER_LINKS: usize = 100;
 /// Actors of other hosts that are kept in memory, and as many that could not be read.

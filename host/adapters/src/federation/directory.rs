@@ -9,6 +9,7 @@ use rosehip_core::{
     signing::PublicKey,
     time::Timestamp,
 };
+use serde_json::{Map, Value};
 
 use super::{
     FetchError, Sign,
@@ -98,6 +99,11 @@ impl Directory {
             },
             Who::Handle(_) => self.actor(&self.account(who).await?.actor).await,
         }
+    }
+
+    /// A collection of another host, or a page of one, as it is now.
+    pub async fn collection(&self, url: &ActorUrl) -> Result<Map<String, Value>, FetchError> {
+        self.fetch.collection(url).await
     }
 
     /// Takes in what the log says was learned at a moment, unless something newer is known.

@@ -35,6 +35,7 @@ struct Kind {
 
 const ACTOR: Kind =
     Kind { accepts: media_type::ACCEPTS_ACTIVITY, is_of: media_type::is_activity, limit: limits::REMOTE_ACTOR_BYTES };
+const COLLECTION: Kind = Kind { limit: limits::REMOTE_PAGE_BYTES, ..ACTOR };
 const JRD: Kind = Kind { accepts: media_type::ACCEPTS_JRD, is_of: media_type::is_jrd, limit: limits::WEBFINGER_BYTES };
 
 impl Fetch {
@@ -52,6 +53,12 @@ impl Fetch {
             | RemoteActorError::ForeignUrl { .. }
             | RemoteActorError::TooLong { .. } => FetchError::unreadable(url, error),
         })
+    }
+
+    /// A collection, or a page of one.
+    pub(super) async fn collection(&self, url: &ActorUrl) -> Result<Map<String, Value>, FetchError> {
+        let web_url = Url::parse(url.as_str()).map_err(|error| FetchError::unreadable(url, error))?;
+        self.document(web_url, &url.host(), url.as_str(), &COLLECTION).await
     }
 
     /// What a host's `WebFinger` says of somebody (RFC 7033 §4).

@@ -4,14 +4,18 @@
 //! learned of others is kept in the directory, also that there was nothing to learn; callers that want the same share one
 //! request; a host is asked for one document at a time.
 
+mod backfill;
 mod directory;
 mod fetch;
 mod fetch_error;
+mod inbox;
 mod keyring;
 mod lookups;
 mod turns;
 
+pub use backfill::{Backfill, BackfillError};
 pub use directory::{Clock, Directory};
 pub use fetch::Sign;
 pub use fetch_error::FetchError;
+pub use inbox::{Began, Inbox, InboxParts, InboxRequest, Refused, TakenIn};
 pub use keyring::Keyring;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use rosehip_core::{
-    activity::Cause,
+    activity::{Activity, Cause},
     event::{Erased, Event, ObjectRevised, Record},
     flow::FlowSummary,
     ids::{ActivityId, ActorName, BoxName, Digest, FlowId},
@@ -79,8 +79,8 @@ impl<'a> Batch<'a> {
                 *all += 1;
                 *public += u64::from(row.is_public);
                 follows::change(self.transaction, record.seq, activity)?;
-                if activity.r#box == BoxName::Inbox && activity.kind.as_str() == "Delete" {
-                    actors::deleted(self.transaction, activity.owner.as_str(), activity.object_document())?;
+                if activity.r#box == BoxName::Inbox {
+                    self.arrival(record.seq, activity)?;
                 }
                 self.activities.insert(record.seq, row);
                 if activity.depth > 0 {
@@ -134,6 +134,17 @@ impl<'a> Batch<'a> {
             Event::Erased(erased) => self.erase(erased),
             of_flow => self.flow(record, of_flow),
         }
+    }
+
+    fn arrival(&self, seq: u64, activity: &Activity) -> Result<(), ViewError> {
+        let owner = activity.owner.as_str();
+        match activity.kind.as_str() {
+            "Delete" => actors::deleted(self.transaction, owner, activity.object_document())?,
+            // Where the actor was asked something, or answered, tells nothing of how much of its outbox is known.
+            "Follow" | "Accept" | "Reject" | "Undo" | "Block" => return Ok(()),
+            _ => {}
+        }
+        activity.actor().map_or(Ok(()), |actor| actors::arrived(self.transaction, seq, owner, actor))
     }
 
     /// Writes what the batch changed. Returns whether something was erased.

@@ -21,7 +21,7 @@ use rosehip_core::{event::UnreadableEvent, ports::StoreError};
 
 pub use boxes::{BoxQuery, BoxTip};
 pub use effects::{RecordedMinute, StuckEffect, StuckFilter};
-pub use projector::{Projector, ProjectorHandle, Tail};
+pub use projector::{Position, Projector, ProjectorHandle, Tail};
 pub use queries::{ActivityPlace, ChildFlow, FlowFilter, OpenFlow, SlugOwner, ViewReader};
 
 /// Why views cannot be read or written.

@@ -41,7 +41,7 @@ pub struct Projector {
 /// A running projector.
 #[derive(Debug)]
 pub struct ProjectorHandle {
-    position: watch::Receiver<u64>,
+    position: Position,
     tail: broadcast::Sender<Tail>,
     thread: Option<JoinHandle<()>>,
 }
@@ -74,7 +74,7 @@ impl Projector {
     /// the thread ends.
     pub fn start(self) -> std::io::Result<(Sender<Arc<[Entry]>>, ProjectorHandle)> {
         let (sender, receiver) = channel();
-        let (position, tail) = (self.position.subscribe(), self.tail.clone());
+        let (position, tail) = (Position(self.position.subscribe()), self.tail.clone());
         let thread = std::thread::Builder::new().name("projector".to_owned()).spawn(move || self.run(&receiver))?;
         Ok((sender, ProjectorHandle { position, tail, thread: Some(thread) }))
     }
@@ -143,21 +143,37 @@ impl Projector {
     }
 }
 
-impl ProjectorHandle {
+/// How far the views are. A clone follows the same ones.
+#[derive(Debug, Clone)]
+pub struct Position(watch::Receiver<u64>);
+
+impl Position {
     /// Waits until the views hold entry `seq`.
     pub async fn reached(&self, seq: u64) -> Result<(), ViewError> {
-        let mut position = self.position.clone();
+        let mut position = self.0.clone();
         position.wait_for(|position| *position >= seq).await.map(drop).map_err(|_| ViewError::Stopped)
+    }
+}
+
+impl ProjectorHandle {
+    /// Follows how far the views are.
+    pub fn follow(&self) -> Position {
+        self.position.clone()
+    }
+
+    /// Waits until the views hold entry `seq`.
+    pub async fn reached(&self, seq: u64) -> Result<(), ViewError> {
+        self.position.reached(seq).await
     }
 
     /// `seq` of the last entry that the views hold.
     pub fn position(&self) -> u64 {
-        *self.position.borrow()
+        *self.position.0.borrow()
     }
 
     /// Whether the thread still follows the log.
     pub fn is_running(&self) -> bool {
-        self.position.has_changed().is_ok()
+        self.position.0.has_changed().is_ok()
     }
 
     /// Every record from now on.

@@ -51,6 +51,9 @@ CREATE TABLE follows(
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX follows_by_state ON follows(owner, side, state, seq);
 CREATE INDEX follows_by_actor ON follows(actor);
+CREATE TABLE last_received(
+    owner TEXT NOT NULL, actor TEXT NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (owner, actor)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE blocks(owner TEXT NOT NULL, actor TEXT NOT NULL, PRIMARY KEY (owner, actor)) STRICT, WITHOUT ROWID;
 CREATE TABLE blocked_peers(peer TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
 CREATE TABLE received(

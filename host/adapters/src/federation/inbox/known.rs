@@ -1,0 +1,150 @@
+//! What this host knows when something arrives: of its own actor, of the sender, and of what the arrival goes on from.
+
+use rosehip_core::{
+    activity::local_actor,
+    actor::LocalActor,
+    event::{Event, Record},
+    federation::RemoteActor,
+    follows::Follow,
+    ids::{ActorName, FlowId, ObjectKey},
+    pipeline::receive::{Arrival, Known, Lineage, TheirObject},
+    ports::{LogReader, StoreError},
+    time::Timestamp,
+};
+
+use super::{InboxParts, Refused};
+use crate::views::ViewReader;
+
+/// What stands in the views.
+pub(super) struct Facts {
+    pub(super) actor: LocalActor,
+    pub(super) is_blocked: bool,
+    pub(super) following: Option<Follow>,
+    /// The sender as the log knows it.
+    pub(super) sender: Option<RemoteActor>,
+    pub(super) their_object: TheirObject,
+    pub(super) object: Option<ObjectKey>,
+    pub(super) lineage: Option<Lineage>,
+}
+
+impl Facts {
+    pub(super) fn known<'a>(&'a self, parts: &'a InboxParts, owner: &'a ActorName, now: Timestamp) -> Known<'a> {
+        Known {
+            base_url: &parts.base_url,
+            owner,
+            owner_kind: &self.actor.kind,
+            approves_followers: self.actor.profile.approves_followers,
+            is_blocked: self.is_blocked,
+            following: self.following.clone(),
+            object: self.object.clone(),
+            their_object: self.their_object,
+            lineage: self.lineage.clone(),
+            signatures: &*parts.keyring,
+            now,
+        }
+    }
+}
+
+/// The actor of this host that a URL names: the actor itself or one of its collections.
+pub(super) fn local_actor_of(base_url: &str, url: &str) -> Option<ActorName> {
+    local_actor(base_url, url)
+}
+
+/// The path of a URL of this host, without what stands after it.
+fn own_path<'a>(base_url: &str, url: &'a str) -> Option<&'a str> {
+    let path = url.strip_prefix(base_url)?.strip_prefix('/')?;
+    Some(path.split(['?', '#']).next().unwrap_or(path))
+}
+
+/// The key that a URL of this host names an object by: its id, or the page of an article.
+fn object_of(base_url: &str, url: &str, views: &ViewReader) -> Result<Option<ObjectKey>, Refused> {
+    let Some(path) = own_path(base_url, url) else { return Ok(None) };
+    if let Some(key) = path.strip_prefix("objects/") {
+        let key: Option<ObjectKey> = key.parse().ok();
+        return Ok(match key {
+            Some(key) if views.object(&key.to_string())?.is_some() => Some(key),
+            _ => None,
+        });
+    }
+    let slug = path.trim_end_matches('/');
+    if slug.is_empty() || slug.contains('/') {
+        return Ok(None);
+    }
+    Ok(views.slug(slug)?.and_then(|owner| owner.key.parse().ok()))
+}
+
+/// The object of this host that an arrival is about.
+pub(super) fn own_object(
+    base_url: &str,
+    arrival: &Arrival,
+    views: &ViewReader,
+) -> Result<Option<ObjectKey>, Refused> {
+    match arrival.object() {
+        Some(url) if !arrival.is_about_their_object() => object_of(base_url, url, views),
+        _ => Ok(None),
+    }
+}
+
+/// Where an arrival stands in a chain of flows: one further than the deepest of what it goes on from that happened here.
+pub(super) fn lineage(parts: &InboxParts, arrival: &Arrival, views: &ViewReader) -> Result<Option<Lineage>, Refused> {
+    let mut deepest: Option<Lineage> = None;
+    for url in arrival.refers_to() {
+        let Some(lineage) = lineage_of(parts, url, views)? else { continue };
+        if deepest.as_ref().is_none_or(|deepest| deepest.depth < lineage.depth) {
+            deepest = Some(lineage);
+        }
+    }
+    // Whoever likes an article has not gone on with the flow that published it: of a root's flows only those are counted
+    // that are said to be caused by it.
+    let is_caused = arrival.document().contains_key("cause");
+    Ok(deepest.map(|lineage| Lineage { root: lineage.root.filter(|_| is_caused), ..lineage }))
+}
+
+fn lineage_of(parts: &InboxParts, url: &str, views: &ViewReader) -> Result<Option<Lineage>, Refused> {
+    let Some(path) = own_path(&parts.base_url, url) else { return Ok(None) };
+    let seq = if path.starts_with("activities/") {
+        views.activity(url)?.map(|place| place.seq)
+    } else if let Some(flow) = path.strip_prefix("flows/").and_then(|flow| flow.parse::<FlowId>().ok()) {
+        views.flow(&flow.to_string())?.map(|(seq, _)| seq)
+    } else {
+        match object_of(&parts.base_url, url, views)? {
+            Some(key) => views.object(&key.to_string())?,
+            None => None,
+        }
+    };
+    let Some(seq) = seq else { return Ok(None) };
+    let event = event_at(parts, seq)?;
+    Ok(match event.as_deref() {
+        Some(Event::ActivityAppended(appended)) => {
+            let activity = &appended.activity;
+            Some(Lineage { depth: activity.depth, root: Some(activity.root.clone()) })
+        }
+        Some(Event::FlowStarted(started)) => {
+            Some(Lineage { depth: started.depth, root: Some(started.root.clone()) })
+        }
+        Some(Event::ObjectRevised(revised)) => {
+            let depth = match &revised.cause {
+                Some(cause) => flow_depth(parts, cause.flow, views)?.map_or(0, |depth| depth + 1),
+                None => 0,
+            };
+            Some(Lineage { depth, root: None })
+        }
+        _ => None,
+    })
+}
+
+fn flow_depth(parts: &InboxParts, flow: FlowId, views: &ViewReader) -> Result<Option<u32>, Refused> {
+    let Some((seq, _)) = views.flow(&flow.to_string())? else { return Ok(None) };
+    Ok(match event_at(parts, seq)?.as_deref() {
+        Some(Event::FlowStarted(started)) => Some(started.depth),
+        _ => None,
+    })
+}
+
+fn event_at(parts: &InboxParts, seq: u64) -> Result<Option<std::sync::Arc<Event>>, Refused> {
+    Ok(parts.log.with::<_, StoreError>(|log| {
+        let entries = log.read(seq, 1)?;
+        let record = entries.first().filter(|entry| entry.header.seq == seq).map(Record::read).transpose();
+        Ok(record.map_err(|error| StoreError::Unreadable(error.to_string()))?.and_then(|record| record.event))
+    })?)
+}

@@ -1,0 +1,75 @@
+//! What one actor of this host says to another: it stands in the outbox already, so nothing of it is doubted, and it is
+//! taken in by the same rules as what comes from afar.
+
+use std::sync::Arc;
+
+use rosehip_core::{
+    activity::Activity,
+    event::{ActivityAppended, Event},
+    federation::ActorUrl,
+    ids::ActorName,
+    log::Append,
+    pipeline::receive::{Arrival, Received, Refusal, receive},
+};
+
+use super::{Began, Inbox, Refused, TRIES, TakenIn};
+use crate::{clock::SystemClock, writer::AppendError};
+
+impl Inbox {
+    /// Brings an activity of an outbox of this host into the inbox of another of its actors.
+    pub async fn take_in_from_here(&self, activity: &Arc<Activity>, owner: &ActorName) -> Result<TakenIn, Refused> {
+        let url = activity.actor().unwrap_or_default();
+        let sender: ActorUrl = url.parse().map_err(|error| Refusal::Malformed {
+            member: "actor",
+            message: format!("{error}"),
+        })?;
+        let arrival = Arrival::check(&sender, activity.document.clone())?;
+        for _ in 0..TRIES {
+            let now = SystemClock::now();
+            let facts = self.facts(&arrival, owner).await?;
+            let Received { mut events, begins_following } = receive(&arrival, &facts.known(&self.parts, owner, now))?;
+            let Some(Event::ActivityAppended(arrived)) = events.first_mut() else { return Ok(TakenIn::Dropped) };
+            *arrived = ActivityAppended { activity: Arc::new(as_told(&arrived.activity, activity)) };
+            let drafts = events.into_iter().map(|event| event.draft(now)).collect();
+            match self.parts.writer.append(Append::unconditional(drafts)).await {
+                Ok(_) => {
+                    if begins_following {
+                        // At a stop nobody listens any more.
+                        let _ = self.parts.began.send(Began { owner: owner.clone(), actor: sender });
+                    }
+                    return Ok(TakenIn::Recorded);
+                }
+                Err(AppendError::Duplicate { seq, .. }) => {
+                    self.parts.position.reached(seq).await?;
+                    let is_there = self.parts.views.with(|views| {
+                        views.activity_in_box(owner, rosehip_core::ids::BoxName::Inbox, activity.id.as_str())
+                    })?;
+                    if is_there.is_some() {
+                        return Ok(TakenIn::Dropped);
+                    }
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(AppendError::QueueFull.into())
+    }
+}
+
+/// The arrival with what this host knows of the activity that others are not told.
+fn as_told(arrived: &Activity, activity: &Activity) -> Activity {
+    Activity {
+        cid: activity.cid.clone(),
+        object_type: match arrived.object_type.as_str() {
+            "Link" => activity.object_type.clone(),
+            _ => arrived.object_type.clone(),
+        },
+        object: arrived.object.clone().or_else(|| activity.object.clone()),
+        revision: activity.revision,
+        cause: activity.cause.clone(),
+        caused_by: None,
+        depth: activity.depth,
+        root: activity.root.clone(),
+        document: activity.document.clone(),
+        ..arrived.clone()
+    }
+}

@@ -1,0 +1,376 @@
+//! The inbox: what strangers send, from the first byte to the log.
+//!
+//! What costs nothing is checked first, then what costs a hash, then what costs a look at the log, and only then is anybody
+//! asked for a key. Each arrival is one append for each inbox it reaches: `activity.appended`, and what follows from it,
+//! such as the `Accept` of a `Follow`. An arrival is acknowledged once that append is durable.
+
+mod budgets;
+mod door;
+mod known;
+mod local;
+
+use std::{net::IpAddr, sync::Arc};
+
+use rosehip_core::{
+    activity::urls_of,
+    event::{ActivityConflicted, Event, Record, RemoteActorLearned},
+    federation::{ActorUrl, Peer, RemoteActor},
+    follows::Side,
+    ids::{ActorName, BoxName, DedupKey},
+    limits::APPEND_ENTRIES,
+    log::Append,
+    pipeline::receive::{Arrival, Received, Refusal, TheirObject, receive},
+    ports::{LogReader, StoreError},
+    signing::{ContentDigestError, MessageError, ProofError},
+    time::Timestamp,
+};
+use serde_json::{Map, Value};
+use tokio::sync::mpsc;
+
+use self::budgets::Budgets;
+use super::{Directory, FetchError, Keyring};
+use crate::{
+    clock::SystemClock,
+    pool::Pool,
+    store::{SchemaError, SqliteReader},
+    views::{Position, ViewError, ViewReader},
+    writer::{AppendError, Writer},
+};
+
+/// An arrival that lost against another one is decided again this often.
+const TRIES: usize = 8;
+
+/// A request to an inbox, as it came.
+#[derive(Debug, Clone)]
+pub struct InboxRequest {
+    /// Whose inbox it is for; none for the one that all share.
+    pub owner: Option<ActorName>,
+    /// Path and query.
+    pub path: String,
+    /// Header fields, names in lower case, in their order.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+    /// Where it came from.
+    pub client: IpAddr,
+}
+
+/// What became of an arrival.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TakenIn {
+    /// It stands in an inbox, durably.
+    Recorded,
+    /// It was there already, or is about what is gone, or nobody here wants it.
+    Dropped,
+}
+
+/// Why a request was not taken in.
+#[derive(Debug, thiserror::Error)]
+pub enum Refused {
+    /// The content is not of the type that an inbox takes.
+    #[error("content-type {0:?} is not ActivityStreams")]
+    ContentType(String),
+    /// The body is no document.
+    #[error(transparent)]
+    Json(#[from] rosehip_core::json::InvalidJson),
+    /// The request is not signed, or not so that it says anything.
+    #[error("{0}")]
+    Unsigned(#[from] MessageError),
+    /// The key cannot be had, so that it is not known who sent it.
+    #[error("{0}")]
+    NoKey(FetchError),
+    /// The key's host does not answer now. Later it may.
+    #[error("{0}")]
+    Later(FetchError),
+    /// The proof within the document does not hold.
+    #[error("proof: {0}")]
+    Proof(#[from] ProofError),
+    /// The proof is of somebody else's key.
+    #[error("proof: verificationMethod {0:?} is not a key of the actor")]
+    ForeignProof(String),
+    /// What is said is wrong, not its sender's to say, not asked for, or from somebody who is blocked.
+    #[error(transparent)]
+    Refusal(#[from] Refusal),
+    /// The host sends too much.
+    #[error("{peer} sends more than it may; again in {seconds} s")]
+    TooMany {
+        /// The host.
+        peer: Peer,
+        /// After how many seconds it may send more.
+        seconds: u64,
+    },
+    /// There is no such actor here.
+    #[error("there is no actor {0}")]
+    NoActor(ActorName),
+    /// Something else stands under the id already. That is recorded.
+    #[error("{0} is known, and says something else")]
+    Conflict(String),
+    /// It could not be made durable.
+    #[error(transparent)]
+    Append(#[from] AppendError),
+    /// The log cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The views cannot be read.
+    #[error(transparent)]
+    View(#[from] ViewError),
+}
+
+impl Refused {
+    /// The rule that was broken, in one word.
+    pub fn rule(&self) -> &'static str {
+        match self {
+            Self::ContentType(_) => "content-type",
+            Self::Json(error) => error.rule,
+            Self::Unsigned(MessageError::Digest(ContentDigestError::Mismatch(_))) => "digest",
+            Self::Unsigned(MessageError::Digest(_)) => "content-digest",
+            Self::Unsigned(MessageError::Stale { .. } | MessageError::Undated | MessageError::Expired(_)) => "created",
+            Self::Unsigned(MessageError::NotCovered(_)) => "not-covered",
+            Self::Unsigned(_) => "signature",
+            Self::NoKey(_) => "key",
+            Self::Later(_) => "key-unreachable",
+            Self::Proof(_) | Self::ForeignProof(_) => "proof",
+            Self::Refusal(Refusal::Malformed { .. }) => "activity",
+            Self::Refusal(Refusal::NotTheirs(_)) => "origin",
+            Self::Refusal(Refusal::Unsolicited(_)) => "unsolicited",
+            Self::Refusal(Refusal::Blocked(_)) => "blocked",
+            Self::TooMany { .. } => "rate",
+            Self::NoActor(_) => "actor",
+            Self::Conflict(_) => "conflict",
+            Self::Append(_) | Self::Store(_) | Self::View(_) => "log",
+        }
+    }
+}
+
+/// An actor of this host has begun to follow another one, whose outbox holds what was said before.
+#[derive(Debug, Clone)]
+pub struct Began {
+    /// Who follows.
+    pub owner: ActorName,
+    /// Whom.
+    pub actor: ActorUrl,
+}
+
+/// What an inbox is made of.
+pub struct InboxParts {
+    /// The origin of ids, without a slash at its end.
+    pub base_url: String,
+    /// Appends.
+    pub writer: Writer,
+    /// Reads the log.
+    pub log: Arc<Pool<SqliteReader, SchemaError>>,
+    /// Reads the views.
+    pub views: Arc<Pool<ViewReader, ViewError>>,
+    /// How far the views are.
+    pub position: Position,
+    /// Knows the actors of other hosts.
+    pub directory: Directory,
+    /// Signs answers.
+    pub keyring: Arc<Keyring>,
+    /// Is told whom an actor has begun to follow.
+    pub began: mpsc::UnboundedSender<Began>,
+}
+
+/// Takes in what strangers and neighbours send.
+pub struct Inbox {
+    parts: InboxParts,
+    budgets: Budgets,
+    blocked: door::Blocked,
+}
+
+impl Inbox {
+    /// An inbox that nothing has come to.
+    pub fn new(parts: InboxParts) -> Result<Self, ViewError> {
+        let blocked = door::Blocked::of(parts.views.with(ViewReader::blocked_peers)?);
+        Ok(Self { parts, budgets: Budgets::default(), blocked })
+    }
+
+    /// Takes in a commit: hosts that are blocked from now on, or are not any more.
+    pub fn observe(&self, event: &Event) {
+        if let Event::PeerBlocked(blocked) = event {
+            self.blocked.set(&blocked.peer, blocked.is_blocked);
+        }
+    }
+
+    /// Takes in a request.
+    pub async fn take_in(&self, request: InboxRequest) -> Result<TakenIn, Refused> {
+        let now = SystemClock::now();
+        let (sender, document) = self.verified(&request, now).await?;
+        let arrival = Arrival::check(&sender.id, document)?;
+        let owners = match request.owner {
+            Some(owner) => vec![owner],
+            None => self.wanted_by(&arrival, &sender).await?,
+        };
+        self.deliver(&arrival, &sender, owners).await
+    }
+
+    /// Takes in what was fetched from its sender's own outbox.
+    pub(super) async fn take_in_fetched(
+        &self,
+        owner: &ActorName,
+        sender: &Arc<RemoteActor>,
+        document: Map<String, Value>,
+    ) -> Result<TakenIn, Refused> {
+        door::check_proof(&document, sender, SystemClock::now())?;
+        let arrival = Arrival::check(&sender.id, document)?;
+        self.deliver(&arrival, sender, vec![owner.clone()]).await
+    }
+
+    /// Brings an arrival into inboxes.
+    async fn deliver(
+        &self,
+        arrival: &Arrival,
+        sender: &Arc<RemoteActor>,
+        owners: Vec<ActorName>,
+    ) -> Result<TakenIn, Refused> {
+        let mut taken = TakenIn::Dropped;
+        for owner in owners {
+            if self.record(arrival, sender, &owner).await? == TakenIn::Recorded {
+                taken = TakenIn::Recorded;
+            }
+        }
+        // What an actor says of itself has changed, and so may its keys have.
+        if arrival.kind.as_str() == "Update" && arrival.object() == Some(sender.id.as_str()) {
+            self.parts.directory.forget(&sender.id);
+        }
+        Ok(taken)
+    }
+
+    /// Appends an arrival to one inbox.
+    async fn record(
+        &self,
+        arrival: &Arrival,
+        sender: &Arc<RemoteActor>,
+        owner: &ActorName,
+    ) -> Result<TakenIn, Refused> {
+        let seen = DedupKey::seen(owner, BoxName::Inbox, &arrival.id);
+        for _ in 0..TRIES {
+            let now = SystemClock::now();
+            let facts = self.facts(arrival, owner).await?;
+            let received = receive(arrival, &facts.known(&self.parts, owner, now))?;
+            if received.events.is_empty() {
+                return Ok(TakenIn::Dropped);
+            }
+            let Received { mut events, begins_following } = received;
+            if facts.sender.as_ref() != Some(&**sender) {
+                events.push(RemoteActorLearned { actor: RemoteActor::clone(sender) }.into());
+            }
+            let drafts = events.into_iter().map(|event| event.draft(now)).collect();
+            match self.parts.writer.append(Append::unconditional(drafts)).await {
+                Ok(_) => {
+                    if begins_following {
+                        let began = Began { owner: owner.clone(), actor: sender.id.clone() };
+                        // At a stop nobody listens any more.
+                        let _ = self.parts.began.send(began);
+                    }
+                    return Ok(TakenIn::Recorded);
+                }
+                Err(AppendError::Duplicate { key, seq }) if key == seen => {
+                    return self.seen_before(arrival, owner, seq).await;
+                }
+                // Its object, or the answer to it, was recorded meanwhile: what that means is decided again.
+                Err(AppendError::Duplicate { seq, .. }) => self.parts.position.reached(seq).await?,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(AppendError::QueueFull.into())
+    }
+
+    /// Something stands under the id already: the same, or something else, which is recorded and fires nothing.
+    async fn seen_before(&self, arrival: &Arrival, owner: &ActorName, seq: u64) -> Result<TakenIn, Refused> {
+        let event = self.parts.log.with::<_, StoreError>(|log| {
+            let entries = log.read(seq, 1)?;
+            let record = entries.first().map(Record::read).transpose();
+            Ok(record.map_err(|error| StoreError::Unreadable(error.to_string()))?.and_then(|record| record.event))
+        })?;
+        let known = match event.as_deref() {
+            Some(Event::ActivityAppended(appended)) => appended.activity.cid.clone(),
+            // It was erased here, and does not come back.
+            _ => return Ok(TakenIn::Dropped),
+        };
+        if known == arrival.cid {
+            return Ok(TakenIn::Dropped);
+        }
+        let (activity, arrived, owner) = (arrival.id.clone(), arrival.cid.clone(), owner.clone());
+        let conflicted = ActivityConflicted { activity, owner, r#box: BoxName::Inbox, known, arrived };
+        let append = Append::unconditional(vec![Event::from(conflicted).draft(SystemClock::now())]);
+        match self.parts.writer.append(append).await {
+            // It was said before that it is one.
+            Ok(_) | Err(AppendError::Duplicate { .. }) => Err(Refused::Conflict(arrival.id.to_string())),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The actors of this host whom something at the shared inbox is for: those it addresses, those it is about, and,
+    /// where it is for the sender's followers or everybody, those who follow.
+    async fn wanted_by(&self, arrival: &Arrival, sender: &RemoteActor) -> Result<Vec<ActorName>, Refused> {
+        let document = arrival.document();
+        let named: Vec<&str> = ["to", "cc", "bto", "bcc", "audience"]
+            .into_iter()
+            .flat_map(|member| urls_of(document.get(member)))
+            .chain(arrival.object())
+            .chain(urls_of(document.get("object").and_then(|object| object.get("object"))))
+            .chain(urls_of(document.get("object").and_then(|object| object.get("actor"))))
+            .collect();
+        let is_for_followers = named.iter().any(|url| {
+            rosehip_core::activity::is_public(url) || sender.followers.as_deref() == Some(url)
+        });
+        self.parts.position.reached(self.parts.writer.committed()).await?;
+        self.parts.views.with(|views| {
+            let mut owners = Vec::new();
+            for name in named.iter().filter_map(|url| known::local_actor_of(&self.parts.base_url, url)) {
+                if !owners.contains(&name) && views.actor(name.as_str())?.is_some() {
+                    owners.push(name);
+                }
+            }
+            if is_for_followers {
+                for name in views.followers_here(sender.id.as_str())? {
+                    if !owners.contains(&name) {
+                        owners.push(name);
+                    }
+                }
+            }
+            owners.truncate(APPEND_ENTRIES);
+            Ok(owners)
+        })
+    }
+
+    /// What the views say of a sender, an actor of this host and what is between the two.
+    async fn facts(&self, arrival: &Arrival, owner: &ActorName) -> Result<known::Facts, Refused> {
+        self.parts.position.reached(self.parts.writer.committed()).await?;
+        let parts = &self.parts;
+        parts.views.with(|views| {
+            let actor = views.actor(owner.as_str())?.ok_or_else(|| Refused::NoActor(owner.clone()))?;
+            let sender = arrival.actor.as_str();
+            let their_object = match arrival.object().filter(|_| arrival.is_about_their_object()) {
+                None => TheirObject::Unknown,
+                Some(object) => match views.received(owner.as_str(), object)? {
+                    None => TheirObject::Unknown,
+                    Some(false) => TheirObject::Here,
+                    Some(true) => TheirObject::Gone,
+                },
+            };
+            Ok(known::Facts {
+                actor,
+                is_blocked: views.blocks(owner, sender)?,
+                following: views.follow(owner, Side::Following, sender)?,
+                sender: views.remote_actor(&arrival.actor)?,
+                their_object,
+                object: known::own_object(&parts.base_url, arrival, views)?,
+                lineage: known::lineage(parts, arrival, views)?,
+            })
+        })
+    }
+
+    fn directory(&self) -> &Directory {
+        &self.parts.directory
+    }
+
+    /// The moment up to which what was learned of an actor is known by the log.
+    fn seed(&self, url: &ActorUrl, now: Timestamp) -> Result<(), Refused> {
+        if let Some(actor) = self.parts.views.with(|views| views.remote_actor(url))? {
+            self.directory().know(actor, now);
+        }
+        Ok(())
+    }
+}
