@@ -3,6 +3,7 @@
 //! The file is the data directory's, or else the working directory's. A key that is not known is refused by name,
 //! wherever it stands, so that a misspelt one is not silently the default.
 
+mod federation;
 mod outgoing;
 
 use std::{
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tracing_subscriber::EnvFilter;
 
+pub use self::federation::FederationConfig;
 pub use self::outgoing::{ChannelConfig, EmailConfig, OutgoingConfig, Reach, WebhookConfig};
 use crate::host::Retention;
 
@@ -40,6 +42,8 @@ pub struct Config {
     pub log: LogConfig,
     /// Which hosts effects may reach.
     pub outgoing: OutgoingConfig,
+    /// How other hosts are dealt with.
+    pub federation: FederationConfig,
     /// How webhooks are signed.
     pub webhook: WebhookConfig,
     /// How e-mail leaves; it does not, where this is left out.
@@ -199,6 +203,7 @@ const KEYS: &[&str] = &[
     "outgoing.timeout_ms",
     "outgoing.concurrency",
     "outgoing.per_second",
+    "federation.backoff_seconds",
     "webhook.secrets.*",
     "email.smtp",
     "email.from",
@@ -296,7 +301,8 @@ fn merge(
         .try_parsing(true)
         .list_separator(",")
         .with_list_parse_key("server.trusted_proxies")
-        .with_list_parse_key("outgoing.allow");
+        .with_list_parse_key("outgoing.allow")
+        .with_list_parse_key("federation.backoff_seconds");
     for channel in outgoing::channels_with_recipients(&environment) {
         source = source.with_list_parse_key(&format!("channels.{channel}.to"));
     }

@@ -53,6 +53,8 @@ pub struct ServeOptions {
     pub watch: Option<PathBuf>,
     /// What effects may reach.
     pub reach: Reach,
+    /// How other hosts are dealt with.
+    pub federation: rosehip_adapters::federation::FederationOptions,
     /// What of the log is kept.
     pub retention: Retention,
 }
@@ -124,6 +126,7 @@ impl Server {
             runs_flows: true,
             accept_truncation: options.accept_truncation,
             reach: options.reach,
+            federation: options.federation,
             retention: options.retention,
         };
         let host = open_once_free(&host_options, &socket).await.map_err(ServeError::Open)?;

@@ -13,9 +13,26 @@ mod keyring;
 mod lookups;
 mod turns;
 
+use rosehip_core::pipeline::dispatch::BACKOFF_MS;
+
 pub use backfill::{Backfill, BackfillError};
 pub use directory::{Clock, Directory};
 pub use fetch::Sign;
 pub use fetch_error::FetchError;
 pub use inbox::{Began, Inbox, InboxParts, InboxRequest, Refused, TakenIn};
 pub use keyring::Keyring;
+
+/// How a host deals with others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FederationOptions {
+    /// Whether http and addresses that are not public are allowed, for hosts on one machine.
+    pub is_development: bool,
+    /// How long a delivery waits after its first to its fifth failure, in milliseconds.
+    pub backoff_ms: [u64; 5],
+}
+
+impl Default for FederationOptions {
+    fn default() -> Self {
+        Self { is_development: false, backoff_ms: BACKOFF_MS }
+    }
+}

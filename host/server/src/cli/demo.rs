@@ -99,6 +99,7 @@ impl Demo {
             accept_truncation: false,
             watch: None,
             reach: Reach::default(),
+            federation: rosehip_adapters::federation::FederationOptions::default(),
             retention: Retention::default(),
         };
         let mut signals = Signals::listen()?;

@@ -31,6 +31,10 @@ pub(super) struct Serve {
     /// Accept a log that is shorter than the head that this host signed, such as one restored from a backup.
     #[arg(long)]
     accept_truncation: bool,
+    /// For development on one machine: federate by http and with addresses that are not public. Refused where ids begin with
+    /// https.
+    #[arg(long)]
+    dev_federation: bool,
 }
 
 impl Serve {
@@ -45,10 +49,12 @@ impl Serve {
         let listen = with_port(&config.server.listen, listener.local_addr()?.port());
         let base_url = config.base_url(&listen);
         let reach = config.reach().map_err(anyhow::Error::msg)?;
+        let federation = config.federation.options(self.dev_federation, &base_url).map_err(anyhow::Error::msg)?;
         let options = ServeOptions {
             data_dir: context.data.clone(),
             base_url: base_url.clone(),
             reach,
+            federation,
             trusted_proxies: config.server.trusted_proxies,
             accept_truncation: self.accept_truncation,
             watch: config.behaviors.watch,

@@ -178,6 +178,7 @@ impl Client {
             accept_truncation: false,
             // Effects are left to a host that runs.
             reach: Reach::default(),
+            federation: rosehip_adapters::federation::FederationOptions::default(),
             // Only a host that serves lets anything go by itself.
             retention: Retention::default(),
         };

@@ -7,6 +7,7 @@ mod bulk;
 mod collect;
 mod erasing;
 mod export;
+mod federation;
 mod flows;
 mod gone;
 mod installs;
@@ -23,12 +24,14 @@ use std::{
 use anyhow::Context as _;
 use rosehip_adapters::{
     accounts::Accounts,
+    clock::SystemClock,
     data_dir::{DataDir, DataDirOptions, cache_path, log_path},
     engine::{Engine, EngineParts, Sinks, stand_back},
-    federation::Keyring,
+    federation::{Backfill, Directory, FederationOptions, Inbox, InboxParts, Keyring},
     keys::Keys,
     lock::DirLock,
     modules::ModuleFiles,
+    outgoing::{self, OutgoingOptions},
     pool::Pool,
     sinks::{ActivitySink, SetSink},
     store::{SchemaError, SqliteReader},
@@ -77,6 +80,8 @@ pub struct HostOptions {
     pub accept_truncation: bool,
     /// What effects may reach.
     pub reach: Reach,
+    /// How other hosts are dealt with.
+    pub federation: FederationOptions,
     /// What of the log is kept.
     pub retention: Retention,
 }
@@ -103,6 +108,8 @@ pub struct Host {
     options: HostOptions,
     keys: Keys,
     keyring: Arc<Keyring>,
+    directory: Directory,
+    inbox: Arc<Inbox>,
     lock: Mutex<Option<DirLock>>,
 }
 
@@ -174,6 +181,22 @@ impl Host {
             ],
         };
         let engine = prepared.start(writer.clone(), sinks, options.runs_flows)?;
+        let client = outgoing::Client::new(OutgoingOptions::federation(options.federation.is_development));
+        let directory = Directory::new(client, None, Arc::new(SystemClock::now));
+        let (began, begins) = tokio::sync::mpsc::unbounded_channel();
+        let inbox = Arc::new(Inbox::new(InboxParts {
+            base_url: options.base_url.clone(),
+            writer: writer.clone(),
+            log: Arc::new(Pool::new({
+                let log_file = log_file.clone();
+                move || SqliteReader::open(&log_file)
+            })),
+            views: Arc::clone(&views),
+            position: projector.follow(),
+            directory: directory.clone(),
+            keyring: Arc::clone(&keyring),
+            began,
+        })?);
         let host = Arc::new(Self {
             engine: RwLock::new(engine),
             guests,
@@ -191,12 +214,16 @@ impl Host {
             options,
             keys: dir.keys,
             keyring,
+            directory: directory.clone(),
+            inbox: Arc::clone(&inbox),
             lock: Mutex::new(Some(dir.lock)),
         });
         host.begin()?;
         if host.options.runs_flows {
             tokio::spawn(Arc::clone(&host.collector).run(Arc::downgrade(&host)));
             tokio::spawn(retention::run(Arc::downgrade(&host)));
+            let views = Arc::clone(&host.views);
+            tokio::spawn(Backfill { directory, inbox, views }.run(begins));
         }
         Ok(host)
     }

@@ -33,7 +33,7 @@ use tower_sessions::Session;
 use super::{
     App, HttpOptions, csrf,
     fault::Fault,
-    leftover, limits,
+    inbox, leftover, limits,
     negotiate::wants_page,
     page,
     prefer::Wait,
@@ -68,7 +68,7 @@ pub(super) fn public(app: &App, options: &HttpOptions) -> Router {
         limits: Arc::new(limits),
     };
     let people = Router::new().fallback(by_cookie).with_state(people).layer(session::layer(app, options));
-    let door = Public { app: app.clone(), routes, people };
+    let door = Public { app: app.clone(), routes, people, address: limits::Address::of_options(options) };
     Router::new().fallback(by_token).with_state(door).layer(from_fn(leftover::read_on))
 }
 
@@ -83,6 +83,7 @@ struct Public {
     app: App,
     routes: Router,
     people: Router,
+    address: limits::Address,
 }
 
 #[derive(Clone)]
@@ -99,6 +100,9 @@ async fn by_socket(State(door): State<Socket>, request: Request) -> Response {
 }
 
 async fn by_token(State(door): State<Public>, request: Request) -> Response {
+    if inbox::is_for_inbox(&request) {
+        return by_signature(&door, request).await;
+    }
     let Some(authorization) = request.headers().get(AUTHORIZATION) else {
         return infallible(door.people.oneshot(request).await);
     };
@@ -111,6 +115,18 @@ async fn by_token(State(door): State<Public>, request: Request) -> Response {
     let visitor = Visitor::without_session(identity);
     let asked = Asked::of(&request, &visitor);
     asked.answer(door.routes, request, visitor).await
+}
+
+/// Who sends something to an inbox says so by a signature, which is the inbox's to read.
+async fn by_signature(door: &Public, mut request: Request) -> Response {
+    let client = inbox::ClientAddress(door.address.of_request(&request));
+    request.extensions_mut().insert(client);
+    let asked = Asked { is_person: false, ..Asked::of(&request, &Visitor::default()) };
+    let mut response = asked.answer(door.routes.clone(), request, Visitor::default()).await;
+    if response.status() == StatusCode::UNAUTHORIZED {
+        inbox::challenge(&mut response);
+    }
+    response
 }
 
 async fn by_cookie(

@@ -42,7 +42,7 @@ pub(super) struct Limits {
 impl Limits {
     /// Limits that believe the trusted proxies.
     pub(super) fn new(options: &HttpOptions) -> Self {
-        let address = Address { trusted: options.trusted_proxies.clone().into() };
+        let address = Address::of_options(options);
         Self { reads: bucket(address.clone(), READS), logins: bucket(address, LOGINS), seen: AtomicU64::new(0) }
     }
 
@@ -90,6 +90,17 @@ pub(super) struct Address {
 }
 
 impl Address {
+    /// Addresses beyond the trusted proxies.
+    pub(super) fn of_options(options: &HttpOptions) -> Self {
+        Self { trusted: options.trusted_proxies.clone().into() }
+    }
+
+    /// Where a request comes from.
+    pub(super) fn of_request<T>(&self, request: &Request<T>) -> IpAddr {
+        let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip().to_canonical());
+        self.of(peer, request.headers())
+    }
+
     /// The nearest address on the request's way that is no trusted proxy's. Of an IPv6 address the network counts
     /// (its first 64 bits), because a host has all of one.
     fn of(&self, peer: Option<IpAddr>, headers: &HeaderMap) -> IpAddr {
@@ -115,8 +126,7 @@ impl KeyExtractor for Address {
     type Key = IpAddr;
 
     fn extract<T>(&self, request: &Request<T>) -> Result<IpAddr, GovernorError> {
-        let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip().to_canonical());
-        Ok(self.of(peer, request.headers()))
+        Ok(self.of_request(request))
     }
 }
 

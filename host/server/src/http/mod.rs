@@ -25,6 +25,7 @@ mod flow_pages;
 mod flow_query;
 mod flows;
 mod health;
+mod inbox;
 mod input;
 mod leftover;
 mod limits;

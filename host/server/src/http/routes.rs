@@ -18,7 +18,7 @@ use super::{
     account_admin as accounts, activities, article_form_page as forms, article_pages as pages,
     article_writes as writes, assets, behaviors, bulk, erasures,
     fault::Fault,
-    flows, health, live, login, objects,
+    flows, health, inbox, live, login, objects,
     visitor::Visitor,
 };
 
@@ -83,6 +83,9 @@ fn table() -> Vec<Row> {
         row("POST", "/effects/redrive", Operate, bulk::effects),
         row("POST", "/effects/{id}/redrive", Operate, flows::redrive),
         row("POST", "/erasures", Operate, erasures::erase),
+        // What other hosts send. Their signature says who they are.
+        row("POST", "/inbox", Nothing, inbox::shared),
+        row("POST", "/actors/{id}/inbox", Nothing, inbox::post),
         // Behaviors.
         row("GET", "/behaviors", Login, behaviors::list),
         row("POST", "/behaviors", Upload, behaviors::install_by_its_name),
@@ -195,6 +198,8 @@ mod tests {
         ----O POST /effects/redrive
         ----O POST /effects/{id}/redrive
         ----O POST /erasures
+        sAEPO POST /inbox
+        sAEPO POST /actors/{id}/inbox
         -AEPO GET /behaviors
         -A--O POST /behaviors
         -AEPO GET /behaviors/{name}
@@ -232,7 +237,7 @@ mod tests {
     fn a_stranger_changes_nothing_but_who_he_is() {
         let open = table().into_iter().filter(|row| row.method != "GET" && row.need.is_met_by(None));
         let paths: Vec<_> = open.map(|row| row.path).collect();
-        assert_eq!(paths, ["/login", "/logout"]);
+        assert_eq!(paths, ["/inbox", "/actors/{id}/inbox", "/login", "/logout"]);
     }
 
     #[test]

@@ -32,9 +32,9 @@ impl Budgets {
         if self.seen.fetch_add(1, Ordering::Relaxed) % TIDY_EVERY == TIDY_EVERY - 1 {
             self.limiter.retain_recent();
         }
-        self.limiter.check_key(&(peer.clone(), client)).map_err(|not_until| {
-            not_until.wait_time_from(self.limiter.clock().now()).as_secs() + 1
-        })
+        self.limiter
+            .check_key(&(peer.clone(), client))
+            .map_err(|not_until| not_until.wait_time_from(self.limiter.clock().now()).as_secs() + 1)
     }
 }
 

@@ -43,9 +43,10 @@ impl Blocked {
         let name = peer.as_str();
         let below = name.match_indices('.').map(|(dot, _)| &name[dot + 1..]);
         let without_port = name.rsplit_once(':').map(|(host, _)| host);
-        std::iter::once(name).chain(without_port).chain(below).any(|domain| {
-            domain.parse::<Peer>().is_ok_and(|domain| peers.contains(&domain))
-        })
+        std::iter::once(name)
+            .chain(without_port)
+            .chain(below)
+            .any(|domain| domain.parse::<Peer>().is_ok_and(|domain| peers.contains(&domain)))
     }
 }
 
@@ -65,9 +66,8 @@ impl Inbox {
         if !media_type::is_activity(&content_type) {
             return Err(Refused::ContentType(content_type.chars().take(100).collect()));
         }
-        let header = |name: &str| {
-            message.header(name).ok_or_else(|| MessageError::Missing(format!("header field {name}")))
-        };
+        let header =
+            |name: &str| message.header(name).ok_or_else(|| MessageError::Missing(format!("header field {name}")));
         let input = SignatureInput::parse(&header("signature-input")?, &header("signature")?)?;
         input.check(&message, now, SIGNATURE_TOLERANCE_MS)?;
         let sender = ActorUrl::of_key(&input.key_id)
@@ -129,11 +129,7 @@ fn no_key(error: FetchError) -> Refused {
 
 /// Holds the proof of a document, where it has one, against the keys of its actor. One that was made with a key that was
 /// replaced since holds, if the key was in use then.
-pub(super) fn check_proof(
-    document: &Map<String, Value>,
-    actor: &RemoteActor,
-    now: Timestamp,
-) -> Result<(), Refused> {
+pub(super) fn check_proof(document: &Map<String, Value>, actor: &RemoteActor, now: Timestamp) -> Result<(), Refused> {
     let proof = match Proof::of(document) {
         Ok(proof) => proof,
         Err(ProofError::Absent) => return Ok(()),

@@ -74,11 +74,7 @@ fn object_of(base_url: &str, url: &str, views: &ViewReader) -> Result<Option<Obj
 }
 
 /// The object of this host that an arrival is about.
-pub(super) fn own_object(
-    base_url: &str,
-    arrival: &Arrival,
-    views: &ViewReader,
-) -> Result<Option<ObjectKey>, Refused> {
+pub(super) fn own_object(base_url: &str, arrival: &Arrival, views: &ViewReader) -> Result<Option<ObjectKey>, Refused> {
     match arrival.object() {
         Some(url) if !arrival.is_about_their_object() => object_of(base_url, url, views),
         _ => Ok(None),
@@ -119,9 +115,7 @@ fn lineage_of(parts: &InboxParts, url: &str, views: &ViewReader) -> Result<Optio
             let activity = &appended.activity;
             Some(Lineage { depth: activity.depth, root: Some(activity.root.clone()) })
         }
-        Some(Event::FlowStarted(started)) => {
-            Some(Lineage { depth: started.depth, root: Some(started.root.clone()) })
-        }
+        Some(Event::FlowStarted(started)) => Some(Lineage { depth: started.depth, root: Some(started.root.clone()) }),
         Some(Event::ObjectRevised(revised)) => {
             let depth = match &revised.cause {
                 Some(cause) => flow_depth(parts, cause.flow, views)?.map_or(0, |depth| depth + 1),

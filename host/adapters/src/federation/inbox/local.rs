@@ -19,10 +19,8 @@ impl Inbox {
     /// Brings an activity of an outbox of this host into the inbox of another of its actors.
     pub async fn take_in_from_here(&self, activity: &Arc<Activity>, owner: &ActorName) -> Result<TakenIn, Refused> {
         let url = activity.actor().unwrap_or_default();
-        let sender: ActorUrl = url.parse().map_err(|error| Refusal::Malformed {
-            member: "actor",
-            message: format!("{error}"),
-        })?;
+        let sender: ActorUrl =
+            url.parse().map_err(|error| Refusal::Malformed { member: "actor", message: format!("{error}") })?;
         let arrival = Arrival::check(&sender, activity.document.clone())?;
         for _ in 0..TRIES {
             let now = SystemClock::now();

@@ -312,9 +312,8 @@ impl Inbox {
             .chain(urls_of(document.get("object").and_then(|object| object.get("object"))))
             .chain(urls_of(document.get("object").and_then(|object| object.get("actor"))))
             .collect();
-        let is_for_followers = named.iter().any(|url| {
-            rosehip_core::activity::is_public(url) || sender.followers.as_deref() == Some(url)
-        });
+        let is_for_followers =
+            named.iter().any(|url| rosehip_core::activity::is_public(url) || sender.followers.as_deref() == Some(url));
         self.parts.position.reached(self.parts.writer.committed()).await?;
         self.parts.views.with(|views| {
             let mut owners = Vec::new();
