@@ -2,6 +2,7 @@
 
 fn main() -> Result<(), rosehip_guest_build::BuildError> {
     for (guest, variable) in [
+        ("guests/answer", "ANSWER_COMPONENT"),
         ("guests/ask", "ASK_COMPONENT"),
         ("guests/heed", "HEED_COMPONENT"),
         ("guests/invite", "INVITE_COMPONENT"),

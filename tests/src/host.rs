@@ -23,6 +23,7 @@ pub struct Host {
     child: Option<Child>,
     token: Option<String>,
     environment: Vec<(String, String)>,
+    arguments: Vec<&'static str>,
 }
 
 /// A port that nothing listens on.
@@ -39,9 +40,20 @@ impl Host {
 
     /// The same with a configuration file and variables of its own.
     pub async fn start_configured(config: &str, environment: &[(&str, &str)]) -> Self {
+        Self::start_with(config, environment, &[]).await
+    }
+
+    /// Starts a host that federates with others on this machine, whose deliveries are tried again within seconds.
+    pub async fn start_federating() -> Self {
+        let config = "[federation]\nbackoff_seconds = [1, 1, 1, 1, 1]\n";
+        Self::start_with(config, &[], &["--dev-federation"]).await
+    }
+
+    async fn start_with(config: &str, environment: &[(&str, &str)], arguments: &[&'static str]) -> Self {
         let dir = TempDir::new().expect("a directory");
+        let arguments = arguments.to_vec();
         let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let mut host = Self { dir, port: free_port(), child: None, token: None, environment };
+        let mut host = Self { dir, port: free_port(), child: None, token: None, environment, arguments };
         host.token = Some(host.add_user("olga", "operator"));
         std::fs::write(host.path("rosehip.toml"), config).expect("the configuration is written");
         host.serve().await;
@@ -62,6 +74,7 @@ impl Host {
             .arg("--data")
             .arg(self.data())
             .args(["serve", "--listen", &format!("127.0.0.1:{}", self.port)])
+            .args(&self.arguments)
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::null())

@@ -6,6 +6,7 @@ mod client;
 mod host;
 mod hostile;
 mod mail;
+mod peer;
 mod process;
 mod receiver;
 mod secure;
@@ -15,10 +16,13 @@ pub use browser::Browser;
 pub use client::{Answer, Client};
 pub use host::{Host, free_port};
 pub use mail::{MailServer, Message};
+pub use peer::{Peer, Signing, body_of, headers_of, now, send};
 pub use process::Process;
 pub use receiver::{Delivery, Receiver, Respond};
 pub use secure::{Certificate, SecureReceiver};
 
+/// The component of `tests/guests/answer`.
+pub const ANSWER: &[u8] = include_bytes!(env!("ANSWER_COMPONENT"));
 /// The component of `tests/guests/ask`.
 pub const ASK: &[u8] = include_bytes!(env!("ASK_COMPONENT"));
 /// The component of `tests/guests/heed`.

@@ -121,7 +121,7 @@ async fn drip(stream: &mut TcpStream) {
     }
 }
 
-async fn read(stream: &mut BufReader<TcpStream>) -> Option<Delivery> {
+pub(crate) async fn read(stream: &mut BufReader<TcpStream>) -> Option<Delivery> {
     let mut lines = Vec::new();
     loop {
         let mut line = String::new();

@@ -19,6 +19,7 @@ mod guard;
 mod hostile;
 mod hot_load;
 mod hot_swap;
+mod inbox;
 mod modules;
 mod policy;
 mod publishing;
