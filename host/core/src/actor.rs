@@ -136,3 +136,48 @@ fn read_key(text: &str) -> Option<PublicKey> {
     let bytes = BASE64.decode(text.as_bytes()).ok()?;
     PublicKey::from_bytes(bytes.try_into().ok()?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        event::{ActorChanged, ActorKeyRotated},
+        federation::{ActorUrl, RemoteActor},
+    };
+
+    fn key(byte: u8) -> String {
+        let key = ed25519_dalek::SigningKey::from_bytes(&[byte; 32]);
+        BASE64.encode(key.verifying_key().as_bytes())
+    }
+
+    /// What an actor says of itself is read by our own kind, with the key in use and the one before it.
+    #[test]
+    fn an_actor_that_was_told_is_read_again_with_every_key_it_had() {
+        let name: ActorName = "site".parse().expect("a name");
+        let created = ActorCreated {
+            name: name.clone(),
+            kind: "Service".to_owned(),
+            public_key: key(1),
+            profile: ActorProfile::default(),
+            by: None,
+        };
+        let at = Timestamp::from_millis;
+        let mut actor = LocalActor::begin(&created, at(0)).expect("a key");
+        let rotated = ActorKeyRotated { name: name.clone(), number: 2, public_key: key(2), by: None };
+        actor.apply(&rotated.into(), at(60_000));
+        let profile = ActorProfile { summary: Some("a < b".to_owned()), ..ActorProfile::default() };
+        actor.apply(&ActorChanged { name, profile, by: None }.into(), at(70_000));
+
+        let document = actor.document("https://h.example");
+        assert_eq!(document["summary"], "a &lt; b");
+        assert_eq!(document["endpoints"]["sharedInbox"], "https://h.example/inbox");
+        let url: ActorUrl = "https://h.example/actors/site".parse().expect("a URL");
+        let read = RemoteActor::read(&url, &document).expect("our own kind");
+        assert_eq!(read.inbox, "https://h.example/actors/site/inbox");
+        let [first, second] =
+            ["https://h.example/actors/site#ed25519-key", "https://h.example/actors/site#ed25519-key-2"];
+        assert!(read.key(first, at(59_999)).is_some() && read.key(first, at(60_000)).is_none());
+        assert!(read.key(second, at(60_000)).is_some());
+        assert_eq!(actor.key_number(), 2);
+    }
+}

@@ -64,7 +64,7 @@ pub struct Follow {
 /// What an activity changes of one side of its owner's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FollowChange {
-    /// Someone asks; what stood there before between the two is replaced.
+    /// Someone asks. What was accepted between the two before stays so, under the new id.
     Asked {
         /// The side.
         side: Side,
@@ -152,5 +152,81 @@ pub fn block(activity: &Activity) -> Option<(String, bool)> {
             object.get("object").and_then(id_of).map(|actor| (actor.to_owned(), false))
         }
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::{canonical::Cid, ids::ActivityId};
+
+    const ME: &str = "https://here.example/actors/site";
+    const THEM: &str = "https://there.example/ann";
+
+    fn activity(r#box: BoxName, kind: &str, object: Value) -> Activity {
+        let actor = if r#box == BoxName::Inbox { THEM } else { ME };
+        let id: ActivityId = "https://some.example/activities/1".parse().expect("a URL");
+        let object_type = object.get("type").and_then(Value::as_str).unwrap_or("Link").parse().expect("a type");
+        let document = json!({"id": id, "type": kind, "actor": actor, "object": object});
+        let document = document.as_object().cloned().expect("an object");
+        Activity {
+            cid: Cid::of_document(&document),
+            owner: "site".parse().expect("a name"),
+            r#box,
+            kind: kind.parse().expect("a type"),
+            object_type,
+            object: None,
+            revision: None,
+            cause: None,
+            caused_by: None,
+            depth: 0,
+            root: id.clone(),
+            id,
+            transitions: Vec::new(),
+            blind: Vec::new(),
+            document,
+        }
+    }
+
+    /// What each activity in either box changes.
+    #[test]
+    fn asking_answering_undoing_and_blocking_change_one_side_or_both() {
+        let follow = json!({"type": "Follow", "id": "urn:f", "actor": THEM, "object": ME});
+        let ours = json!({"type": "Follow", "id": "urn:f", "actor": ME, "object": THEM});
+        let rows = [
+            (BoxName::Inbox, "Follow", json!(ME)),
+            (BoxName::Outbox, "Accept", follow.clone()),
+            (BoxName::Outbox, "Reject", json!("urn:f")),
+            (BoxName::Inbox, "Undo", follow.clone()),
+            (BoxName::Outbox, "Follow", json!(THEM)),
+            (BoxName::Inbox, "Accept", ours.clone()),
+            (BoxName::Inbox, "Reject", json!("urn:f")),
+            (BoxName::Outbox, "Undo", ours),
+            (BoxName::Inbox, "Block", json!(ME)),
+            (BoxName::Outbox, "Block", json!(THEM)),
+            (BoxName::Inbox, "Delete", json!(THEM)),
+            (BoxName::Inbox, "Delete", json!("https://there.example/notes/1")),
+            (BoxName::Inbox, "Undo", json!({"type": "Like", "id": "urn:l"})),
+            (BoxName::Outbox, "Accept", json!({"type": "Invite", "id": "urn:i"})),
+        ];
+        let told: Vec<String> = rows
+            .into_iter()
+            .map(|(r#box, kind, object)| {
+                let changed = changes(&activity(r#box, kind, object));
+                let changed: Vec<String> = changed.iter().map(|change| format!("{change:?}")).collect();
+                format!("{box} {kind}: {}", changed.join(", "))
+            })
+            .collect();
+        insta::assert_snapshot!(told.join("\n"));
+    }
+
+    #[test]
+    fn a_block_is_the_owners_and_can_be_taken_back() {
+        assert_eq!(block(&activity(BoxName::Outbox, "Block", json!(THEM))), Some((THEM.to_owned(), true)));
+        let undo = json!({"type": "Block", "id": "urn:b", "object": THEM});
+        assert_eq!(block(&activity(BoxName::Outbox, "Undo", undo)), Some((THEM.to_owned(), false)));
+        assert_eq!(block(&activity(BoxName::Inbox, "Block", json!(ME))), None);
     }
 }

@@ -18,7 +18,11 @@ pub(super) fn change(transaction: &Transaction<'_>, seq: u64, activity: &Activit
         match change {
             FollowChange::Asked { side, actor, follow } => {
                 transaction
-                    .prepare_cached("INSERT OR REPLACE INTO follows VALUES (?1, ?2, ?3, ?4, 'pending', ?5)")?
+                    .prepare_cached(
+                        // Who asks again for what was accepted does not lose it.
+                        "INSERT INTO follows VALUES (?1, ?2, ?3, ?4, 'pending', ?5)
+                         ON CONFLICT (owner, side, actor) DO UPDATE SET follow = excluded.follow, seq = excluded.seq",
+                    )?
                     .execute((owner, side.as_str(), actor, follow, seq))?;
             }
             FollowChange::Accepted { side, actor, follow } => {
