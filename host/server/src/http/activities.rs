@@ -18,6 +18,7 @@ use super::{
     App,
     access::Need,
     article_pages::document,
+    cause::{CauseJson, CauseLink},
     fault::Fault,
     flow_pages::{ActivityView, FlowRow},
     input,
@@ -38,8 +39,7 @@ struct ActivityPage {
     activity: ActivityView,
     is_matched: bool,
     flows: Vec<FlowRow>,
-    /// The flow and the effect that caused it.
-    cause: Option<(String, String)>,
+    cause: Option<CauseLink>,
     considered: Vec<Considered>,
     more_considered: bool,
     denied: Vec<DeniedEffect>,
@@ -128,7 +128,7 @@ fn detail(activity: &Activity, matched: Option<&ActivityMatched>, why: &Why) -> 
         "cid": activity.cid,
         "owner": activity.owner,
         "box": activity.r#box,
-        "cause": activity.cause,
+        "cause": CauseJson::of(activity.cause.as_ref(), activity.caused_by.as_deref()),
         "depth": activity.depth,
         "root": activity.root,
         "activity": document,
@@ -150,13 +150,13 @@ async fn page(
     let is_insider = visitor.has(Need::Login);
     let matched = matched.filter(|_| is_insider);
     let why = Why::of(host, activity, matched).await?;
-    let cause = activity.cause.as_ref().filter(|_| is_insider);
+    let cause = CauseLink::of(activity.cause.as_ref(), activity.caused_by.as_deref()).filter(|_| is_insider);
     Ok(page::html(&ActivityPage {
         frame: Frame::new(format!("{} {}", activity.kind, activity.object_type), visitor),
         activity: if is_insider { ActivityView::of(activity) } else { ActivityView::of(activity).for_everybody() },
         is_matched: matched.is_some(),
         flows: why.flows.iter().map(FlowRow::of).collect(),
-        cause: cause.map(|cause| (cause.flow.to_string(), cause.effect.to_string())),
+        cause,
         considered: why.consideration.considered,
         more_considered: why.consideration.more,
         denied: why.denied,

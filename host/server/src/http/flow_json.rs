@@ -3,7 +3,7 @@
 
 use rosehip_adapters::views::ChildFlow;
 use rosehip_core::{
-    activity::{Activity, Cause},
+    activity::Activity,
     behavior::{Capability, Node, NodeWork},
     effect::{Effect, EffectState},
     event::{Event, NodeError, Record},
@@ -15,6 +15,7 @@ use rosehip_core::{
 use serde::Serialize;
 use serde_json::{Map, Value, json, value::RawValue};
 
+use super::cause::CauseJson;
 use crate::host::FlowDetail;
 
 /// A flow with all that happened.
@@ -33,7 +34,7 @@ pub(super) struct FlowJson<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     next_due: Option<Timestamp>,
     pinned: bool,
-    cause: &'a Option<Cause>,
+    cause: Option<CauseJson<'a>>,
     depth: u32,
     activity: Map<String, Value>,
     needs: &'a [Capability],
@@ -131,7 +132,7 @@ impl<'a> FlowJson<'a> {
             finished_at: state.summary.finished_at,
             next_due: state.summary.next_due,
             pinned: state.summary.pinned,
-            cause: &state.started.cause,
+            cause: CauseJson::of(state.started.cause.as_ref(), state.started.caused_by.as_deref()),
             depth: state.started.depth,
             activity: activity(&flow.activity),
             needs: &flow.needs,

@@ -13,6 +13,7 @@ use serde_json::{Value, value::RawValue};
 
 use super::{
     access::Need,
+    cause::CauseLink,
     effect_view::{EffectView, Payload},
     flow_json,
     flow_query::Filters,
@@ -115,8 +116,7 @@ pub(super) struct FlowDetailPage {
     digest: String,
     activity: ActivityView,
     depth: u32,
-    /// The flow and the effect that caused it.
-    cause: Option<(String, String)>,
+    cause: Option<CauseLink>,
     /// Flows that it caused, and whether there are more than these.
     children: (Vec<FlowRow>, bool),
     deeds: Vec<Deed>,
@@ -253,7 +253,7 @@ impl FlowDetailPage {
             digest: state.summary.digest.to_string(),
             activity: ActivityView::of(&detail.activity),
             depth: state.started.depth,
-            cause: state.started.cause.as_ref().map(|cause| (cause.flow.to_string(), cause.effect.to_string())),
+            cause: CauseLink::of(state.started.cause.as_ref(), state.started.caused_by.as_deref()),
             children: (children.collect(), detail.more_children),
             deeds: detail.records.iter().filter_map(|(record, _)| Deed::of(record)).collect(),
             error: failure(detail),

@@ -15,6 +15,7 @@ mod behavior_json;
 mod behavior_pages;
 mod behaviors;
 mod bulk;
+mod cause;
 mod csrf;
 mod doors;
 mod effect_view;
