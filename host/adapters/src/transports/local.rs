@@ -46,6 +46,11 @@ impl Transport for LocalTransport {
         let mut events = vec![ActivityAppended { activity: Arc::clone(activity) }.into()];
         // Whoever acts has it in the outbox already.
         let mut reached = HashSet::from([activity.owner.clone()]);
+        // What asks for an answer, or is one, has to be held against what stands between the two: it arrives like what comes
+        // from elsewhere.
+        if matches!(activity.kind.as_str(), "Follow" | "Accept" | "Reject" | "Undo" | "Block") {
+            return Ok(events);
+        }
         for recipient in recipients.iter().filter_map(|recipient| self.actor(recipient)) {
             if !reached.insert(recipient.clone()) {
                 continue;

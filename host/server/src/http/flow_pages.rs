@@ -7,6 +7,7 @@ use rosehip_core::{
     event::{Event, Record, Timer},
     flow::{FlowState, FlowSummary, NodeState, Waiting},
     guest::{GuestLogLevel, GuestLogLine},
+    ids::BoxName,
     state::{EffectStatus, FlowEvent, FlowStatus, NodeStatus},
 };
 use serde_json::{Value, value::RawValue};
@@ -168,7 +169,11 @@ impl ActivityView {
         Self {
             kind: activity.kind.to_string(),
             object_type: activity.object_type.to_string(),
-            token: activity.id.token().to_owned(),
+            // Ids of other hosts may end alike.
+            token: match activity.r#box {
+                BoxName::Inbox => activity.cid.to_string(),
+                BoxName::Outbox => activity.id.token().to_owned(),
+            },
             id: activity.id.to_string(),
             cid: activity.cid.to_string(),
             actor: activity.owner.to_string(),
