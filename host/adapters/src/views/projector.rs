@@ -46,6 +46,18 @@ pub struct ProjectorHandle {
     thread: Option<JoinHandle<()>>,
 }
 
+/// Where the views stand.
+#[derive(Debug, Clone)]
+pub struct ViewPosition(watch::Receiver<u64>);
+
+impl ViewPosition {
+    /// Waits until the views hold entry `seq`.
+    pub async fn reached(&self, seq: u64) -> Result<(), ViewError> {
+        let mut position = self.0.clone();
+        position.wait_for(|position| *position >= seq).await.map(drop).map_err(|_| ViewError::Stopped)
+    }
+}
+
 impl Projector {
     /// Opens the views and folds in what the log has beyond them.
     pub fn open(path: &Path, log: &impl LogReader) -> Result<Self, ViewError> {
@@ -146,8 +158,12 @@ impl Projector {
 impl ProjectorHandle {
     /// Waits until the views hold entry `seq`.
     pub async fn reached(&self, seq: u64) -> Result<(), ViewError> {
-        let mut position = self.position.clone();
-        position.wait_for(|position| *position >= seq).await.map(drop).map_err(|_| ViewError::Stopped)
+        self.follow().reached(seq).await
+    }
+
+    /// Where the views stand, for somebody else to follow.
+    pub fn follow(&self) -> ViewPosition {
+        ViewPosition(self.position.clone())
     }
 
     /// `seq` of the last entry that the views hold.
