@@ -8,6 +8,7 @@ pub mod actor;
 pub mod behavior;
 pub mod call;
 pub mod canonical;
+pub mod delivery;
 pub mod destination;
 pub mod effect;
 pub mod erasure;

@@ -1,5 +1,5 @@
-//! The three state machines of a flow, its nodes and its effects. Each has one table; every pair that is not in
-//! it is an [`Illegal`] transition.
+//! The state machines of a flow, its nodes and its effects, and of a delivery. Each has one table; every pair that is
+//! not in it is an [`Illegal`] transition.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{} {machine} that is {status} cannot {event}", if *machine == "effect" { "an" } else { "a" })]
 pub struct Illegal {
-    /// `flow`, `node` or `effect`.
+    /// `flow`, `node`, `effect` or `delivery`.
     pub machine: &'static str,
     /// The status it was in.
     pub status: &'static str,
@@ -160,6 +160,34 @@ words!(
     }
 );
 
+words!(
+    /// Where a delivery stands.
+    DeliveryStatus {
+        /// Not attempted since it was enqueued or redriven.
+        Queued = "queued",
+        /// An attempt failed; another will be made.
+        Retrying = "retrying",
+        /// The other host took it.
+        Delivered = "delivered",
+        /// No further attempt will be made.
+        Dead = "dead",
+    }
+);
+
+words!(
+    /// What happens to a delivery.
+    DeliveryEvent {
+        /// The other host takes it.
+        Deliver = "deliver",
+        /// An attempt failed and another is due later.
+        Retry = "retry",
+        /// No further attempt will be made.
+        Die = "die",
+        /// Someone wants it tried again.
+        Redrive = "redrive",
+    }
+);
+
 impl FlowStatus {
     /// The status after `event`.
     pub fn on(self, event: FlowEvent) -> Result<Self, Illegal> {
@@ -219,6 +247,25 @@ impl EffectStatus {
     /// Whether the host still has something to do for the effect.
     pub fn is_open(self) -> bool {
         matches!(self, Self::Recorded | Self::Attempting | Self::Retrying)
+    }
+}
+
+impl DeliveryStatus {
+    /// The status after `event`.
+    pub fn on(self, event: DeliveryEvent) -> Result<Self, Illegal> {
+        use DeliveryEvent as E;
+        Ok(match (self, event) {
+            (Self::Queued | Self::Retrying, E::Deliver) => Self::Delivered,
+            (Self::Queued | Self::Retrying, E::Retry) => Self::Retrying,
+            (Self::Queued | Self::Retrying, E::Die) => Self::Dead,
+            (Self::Dead, E::Redrive) => Self::Queued,
+            (status, event) => return Err(illegal("delivery", status.as_str(), event.as_str())),
+        })
+    }
+
+    /// Whether the host still has something to do for the delivery.
+    pub fn is_open(self) -> bool {
+        matches!(self, Self::Queued | Self::Retrying)
     }
 }
 
@@ -285,6 +332,19 @@ mod tests {
         retrying -cancel-> cancelled
         dead -redrive-> retrying
         unhandled -redrive-> retrying
+        ");
+    }
+
+    #[test]
+    fn the_table_of_deliveries() {
+        insta::assert_snapshot!(table(DeliveryStatus::ALL, DeliveryEvent::ALL, DeliveryStatus::on), @"
+        queued -deliver-> delivered
+        queued -retry-> retrying
+        queued -die-> dead
+        retrying -deliver-> delivered
+        retrying -retry-> retrying
+        retrying -die-> dead
+        dead -redrive-> queued
         ");
     }
 

@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, HashMap};
 use rosehip_core::{
     activity::{Activity, Cause},
     event::{Erased, Event, ObjectRevised, Record},
+    federation::Peer,
     flow::FlowSummary,
-    ids::{ActivityId, ActorName, BoxName, Digest, FlowId},
+    ids::{ActivityId, ActorName, BoxName, DeliveryId, Digest, FlowId},
 };
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::{
-    ViewError, actors, boxes, effects, follows,
+    ViewError, actors, boxes, deliveries, effects, follows,
     schema::{ENDED, OPEN, RESTS},
 };
 
@@ -39,6 +40,7 @@ pub(super) struct Batch<'a> {
     causes: HashMap<FlowId, Cause>,
     minutes: effects::Minutes,
     boxes: boxes::Additions,
+    peers: deliveries::PeerChanges,
     /// Whether something was erased, whose bytes must leave the file as well.
     has_erased: bool,
 }
@@ -54,6 +56,7 @@ impl<'a> Batch<'a> {
             causes: HashMap::new(),
             minutes: effects::Minutes::new(),
             boxes: boxes::Additions::new(),
+            peers: deliveries::PeerChanges::default(),
             has_erased: false,
         }
     }
@@ -79,6 +82,7 @@ impl<'a> Batch<'a> {
                 *all += 1;
                 *public += u64::from(row.is_public);
                 follows::change(self.transaction, record.seq, activity)?;
+                deliveries::appended(self.transaction, record.seq, activity)?;
                 if activity.r#box == BoxName::Inbox {
                     self.arrival(record.seq, activity)?;
                 }
@@ -126,11 +130,13 @@ impl<'a> Batch<'a> {
             Event::RemoteActorLearned(learned) => actors::remote(self.transaction, record, &learned.actor),
             Event::ObjectReceived(received) => actors::received(self.transaction, record.seq, received),
             Event::PeerBlocked(blocked) => follows::block(self.transaction, blocked),
-            Event::DeliveryEnqueued(_)
-            | Event::DeliveryDelivered(_)
-            | Event::DeliveryFailed(_)
-            | Event::DeliveryDeadLettered(_)
-            | Event::DeliveryRedriven(_) => Ok(()),
+            Event::DeliveryEnqueued(enqueued) => {
+                deliveries::enqueued(self.transaction, &mut self.peers, record, enqueued)
+            }
+            Event::DeliveryDelivered(body) => self.delivery(record, event, body.delivery, &body.peer),
+            Event::DeliveryFailed(body) => self.delivery(record, event, body.delivery, &body.peer),
+            Event::DeliveryDeadLettered(body) => self.delivery(record, event, body.delivery, &body.peer),
+            Event::DeliveryRedriven(body) => self.delivery(record, event, body.delivery, &body.peer),
             Event::Erased(erased) => self.erase(erased),
             of_flow => self.flow(record, of_flow),
         }
@@ -170,6 +176,7 @@ impl<'a> Batch<'a> {
             )?;
         }
         boxes::add(self.transaction, &std::mem::take(&mut self.boxes))?;
+        self.peers.write(self.transaction)?;
         for (digest, flows) in &std::mem::take(&mut self.modules) {
             self.execute(
                 "INSERT INTO modules VALUES (?1, ?2) ON CONFLICT (digest) DO UPDATE SET flows = flows + excluded.flows",
@@ -213,6 +220,10 @@ impl<'a> Batch<'a> {
             )?;
         }
         Ok(())
+    }
+
+    fn delivery(&mut self, record: &Record, event: &Event, id: DeliveryId, peer: &Peer) -> Result<(), ViewError> {
+        deliveries::changed(self.transaction, &mut self.peers, record, event, (id, peer))
     }
 
     #[expect(clippy::wildcard_enum_match_arm, reason = "two of the entries of flows say something of effects")]
@@ -260,6 +271,7 @@ impl<'a> Batch<'a> {
             }
             self.execute("DELETE FROM flows WHERE seq BETWEEN ?1 AND ?2", (first, last))?;
             boxes::subtract(self.transaction, *first, *last)?;
+            deliveries::erase(self.transaction, *first, *last)?;
             self.execute("DELETE FROM received WHERE seq BETWEEN ?1 AND ?2", (first, last))?;
             self.execute("DELETE FROM follows WHERE seq BETWEEN ?1 AND ?2", (first, last))?;
             self.execute("DELETE FROM activities WHERE seq BETWEEN ?1 AND ?2", (first, last))?;

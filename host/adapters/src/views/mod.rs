@@ -6,6 +6,7 @@
 
 mod actors;
 mod boxes;
+mod deliveries;
 mod effects;
 mod fold;
 mod follows;
@@ -20,8 +21,9 @@ use std::path::Path;
 use rosehip_core::{event::UnreadableEvent, ports::StoreError};
 
 pub use boxes::{BoxQuery, BoxTip};
+pub use deliveries::{AboutKey, DeliveryCounts, DeliveryPlace, DeliveryRow, OpenDelivery, PeerRow};
 pub use effects::{RecordedMinute, StuckEffect, StuckFilter};
-pub use projector::{Position, Projector, ProjectorHandle, Tail};
+pub use projector::{Projector, ProjectorHandle, Tail, ViewPosition};
 pub use queries::{ActivityPlace, ChildFlow, FlowFilter, OpenFlow, SlugOwner, ViewReader};
 
 /// Why views cannot be read or written.

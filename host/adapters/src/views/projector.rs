@@ -41,7 +41,7 @@ pub struct Projector {
 /// A running projector.
 #[derive(Debug)]
 pub struct ProjectorHandle {
-    position: Position,
+    position: ViewPosition,
     tail: broadcast::Sender<Tail>,
     thread: Option<JoinHandle<()>>,
 }
@@ -74,7 +74,7 @@ impl Projector {
     /// the thread ends.
     pub fn start(self) -> std::io::Result<(Sender<Arc<[Entry]>>, ProjectorHandle)> {
         let (sender, receiver) = channel();
-        let (position, tail) = (Position(self.position.subscribe()), self.tail.clone());
+        let (position, tail) = (ViewPosition(self.position.subscribe()), self.tail.clone());
         let thread = std::thread::Builder::new().name("projector".to_owned()).spawn(move || self.run(&receiver))?;
         Ok((sender, ProjectorHandle { position, tail, thread: Some(thread) }))
     }
@@ -145,9 +145,9 @@ impl Projector {
 
 /// How far the views are. A clone follows the same ones.
 #[derive(Debug, Clone)]
-pub struct Position(watch::Receiver<u64>);
+pub struct ViewPosition(watch::Receiver<u64>);
 
-impl Position {
+impl ViewPosition {
     /// Waits until the views hold entry `seq`.
     pub async fn reached(&self, seq: u64) -> Result<(), ViewError> {
         let mut position = self.0.clone();
@@ -157,7 +157,7 @@ impl Position {
 
 impl ProjectorHandle {
     /// Follows how far the views are.
-    pub fn follow(&self) -> Position {
+    pub fn follow(&self) -> ViewPosition {
         self.position.clone()
     }
 

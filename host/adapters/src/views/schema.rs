@@ -18,7 +18,7 @@ pub(super) const OPEN: u8 = 1;
 pub(super) const RESTS: u8 = 2;
 
 /// Raised whenever a table or a fold changes: older views are rebuilt, not migrated.
-const VERSION: u32 = 7;
+const VERSION: u32 = 8;
 
 pub(super) const TABLES: &str = "
 CREATE TABLE position(id INTEGER PRIMARY KEY CHECK (id = 1), seq INTEGER NOT NULL, hash TEXT NOT NULL) STRICT;
@@ -59,6 +59,22 @@ CREATE TABLE blocked_peers(peer TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
 CREATE TABLE received(
     owner TEXT NOT NULL, object TEXT NOT NULL, actor TEXT NOT NULL, is_gone INTEGER NOT NULL, seq INTEGER NOT NULL,
     PRIMARY KEY (owner, object)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE unaddressed(seq INTEGER PRIMARY KEY) STRICT;
+CREATE TABLE deliveries(
+    place INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, activity INTEGER NOT NULL, owner TEXT NOT NULL,
+    peer TEXT NOT NULL, is_actor INTEGER NOT NULL, url TEXT NOT NULL, about INTEGER NOT NULL, status TEXT NOT NULL,
+    attempts INTEGER NOT NULL, rejected INTEGER NOT NULL, unreachable INTEGER NOT NULL, silent_since INTEGER,
+    next_at INTEGER, error TEXT, recipients INTEGER NOT NULL, answered INTEGER, changed INTEGER NOT NULL,
+    changed_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX deliveries_by_activity ON deliveries(activity, place);
+CREATE INDEX deliveries_by_peer ON deliveries(peer, place);
+CREATE INDEX deliveries_by_status ON deliveries(peer, status, place);
+CREATE INDEX deliveries_open ON deliveries(place) WHERE status IN ('queued', 'retrying');
+CREATE TABLE peers(
+    peer TEXT PRIMARY KEY, queued INTEGER NOT NULL, retrying INTEGER NOT NULL, delivered INTEGER NOT NULL,
+    dead INTEGER NOT NULL, delivered_at INTEGER, error TEXT, failed_at INTEGER, silent_since INTEGER
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX activities_by_token ON activities(token);
 CREATE INDEX activities_by_cid ON activities(cid);

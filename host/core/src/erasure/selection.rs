@@ -8,7 +8,7 @@ use std::{
 use crate::{
     activity::Activity,
     event::{Event, UnreadableEvent, object_stream},
-    ids::{ActivityId, ActorName, FlowId, ObjectKey},
+    ids::{ActivityId, ActorName, BoxName, FlowId, ObjectKey},
     log::{SeqSet, StoredEntry, Stream},
 };
 
@@ -54,6 +54,8 @@ pub struct Selector {
     found: Selection,
     /// Entries that hold the activities that were found.
     activity_seqs: HashSet<u64>,
+    /// The same activities, by whose box they are in.
+    boxed: HashSet<(ActorName, BoxName, ActivityId)>,
     /// The subject's own stream, of an object.
     own: Option<Stream>,
 }
@@ -65,7 +67,7 @@ impl Selector {
             Subject::Object(key) => Some(object_stream(key)),
             Subject::Actor(_) => None,
         };
-        Self { subject, found: Selection::default(), activity_seqs: HashSet::new(), own }
+        Self { subject, found: Selection::default(), activity_seqs: HashSet::new(), boxed: HashSet::new(), own }
     }
 
     /// Takes in the next entry. Those without a body are passed over, and most are told by their header alone.
@@ -96,7 +98,13 @@ impl Selector {
                 Some(own) if own != stream => return Ok(false),
                 Some(_) | None => true,
             },
-            "slug.assigned" | "activity.appended" | "activity.matched" | "flow.started" => true,
+            "slug.assigned"
+            | "activity.appended"
+            | "activity.matched"
+            | "activity.conflicted"
+            | "object.received"
+            | "delivery.enqueued"
+            | "flow.started" => true,
             _ => false,
         };
         if !is_told_by_body {
@@ -123,9 +131,19 @@ impl Selector {
                     self.activity_seqs.insert(seq);
                     self.found.unmatched.insert(appended.activity.id.clone());
                     self.found.activities.insert(appended.activity.id.clone());
+                    let Activity { owner, r#box, id, .. } = &*appended.activity;
+                    self.boxed.insert((owner.clone(), *r#box, id.clone()));
                 }
                 is_about
             }
+            // What came with an activity, came under its name, or says to whom it went.
+            Event::ObjectReceived(received) => {
+                self.boxed.contains(&(received.owner, BoxName::Inbox, received.activity))
+            }
+            Event::ActivityConflicted(conflict) => {
+                self.boxed.contains(&(conflict.owner, conflict.r#box, conflict.activity))
+            }
+            Event::DeliveryEnqueued(enqueued) => self.activity_seqs.contains(&enqueued.seq),
             Event::ActivityMatched(matched) => {
                 let is_of_one = self.activity_seqs.contains(&matched.seq);
                 if is_of_one {

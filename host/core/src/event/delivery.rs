@@ -42,7 +42,7 @@ pub struct Target {
 }
 
 /// Where a delivery goes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Destination {
     /// An inbox by its URL, of an actor or shared.
@@ -107,6 +107,9 @@ pub struct DeliveryDeadLettered {
     pub attempt: u32,
     /// Why.
     pub error: String,
+    /// The status that the host answered at the last of them, if it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
 }
 
 /// A delivery that was given up is to be tried again.

@@ -149,6 +149,6 @@ fn change(
     clippy::cast_sign_loss,
     reason = "a day in milliseconds is exact as a double"
 )]
-fn spread(longest: u64, jitter: f64) -> u64 {
+pub(super) fn spread(longest: u64, jitter: f64) -> u64 {
     (longest as f64 * jitter.clamp(0.0, 1.0)) as u64
 }

@@ -33,7 +33,7 @@ use crate::{
     clock::SystemClock,
     pool::Pool,
     store::{SchemaError, SqliteReader},
-    views::{Position, ViewError, ViewReader},
+    views::{ViewError, ViewPosition, ViewReader},
     writer::{AppendError, Writer},
 };
 
@@ -162,7 +162,7 @@ pub struct InboxParts {
     /// Reads the views.
     pub views: Arc<Pool<ViewReader, ViewError>>,
     /// How far the views are.
-    pub position: Position,
+    pub position: ViewPosition,
     /// Knows the actors of other hosts.
     pub directory: Directory,
     /// Signs answers.
