@@ -43,6 +43,8 @@ struct ActivityPage {
     considered: Vec<Considered>,
     more_considered: bool,
     denied: Vec<DeniedEffect>,
+    spread: Option<SpreadView>,
+    may_operate: bool,
     is_insider: bool,
     json: String,
 }

@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use rosehip_core::{
-    state::{EffectStatus, FlowStatus, NodeStatus},
+    state::{DeliveryStatus, EffectStatus, FlowStatus, NodeStatus},
     time::Timestamp,
 };
 
@@ -185,6 +185,18 @@ impl From<EffectStatus> for Badge {
             EffectStatus::Denied => ("⊘", "bad"),
             EffectStatus::Cancelled => ("⊘", "quiet"),
             EffectStatus::Unhandled => ("?", "waiting"),
+        };
+        Self { sign, word: status.as_str(), tone }
+    }
+}
+
+impl From<DeliveryStatus> for Badge {
+    fn from(status: DeliveryStatus) -> Self {
+        let (sign, tone) = match status {
+            DeliveryStatus::Queued => ("○", "waiting"),
+            DeliveryStatus::Retrying => ("↻", "waiting"),
+            DeliveryStatus::Delivered => ("✓", "good"),
+            DeliveryStatus::Dead => ("✕", "bad"),
         };
         Self { sign, word: status.as_str(), tone }
     }

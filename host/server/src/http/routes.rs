@@ -18,7 +18,7 @@ use super::{
     account_admin as accounts, activities, article_form_page as forms, article_pages as pages,
     article_writes as writes, assets, behaviors, bulk, erasures,
     fault::Fault,
-    flows, health, inbox, live, login, objects,
+    flows, health, inbox, live, login, objects, peers,
     visitor::Visitor,
 };
 
@@ -86,6 +86,13 @@ fn table() -> Vec<Row> {
         // What other hosts send. Their signature says who they are.
         row("POST", "/inbox", Nothing, inbox::shared),
         row("POST", "/actors/{id}/inbox", Nothing, inbox::post),
+        // Other hosts, and what goes there.
+        row("GET", "/peers", Login, peers::list),
+        row("GET", "/peers/{host}", Login, peers::show),
+        row("POST", "/peers/{host}/redrive", Operate, peers::redrive),
+        row("POST", "/peers/{host}/block", Operate, peers::block),
+        row("POST", "/peers/{host}/unblock", Operate, peers::unblock),
+        row("POST", "/deliveries/{id}/redrive", Operate, peers::redrive_one),
         // Behaviors.
         row("GET", "/behaviors", Login, behaviors::list),
         row("POST", "/behaviors", Upload, behaviors::install_by_its_name),
@@ -200,6 +207,12 @@ mod tests {
         ----O POST /erasures
         sAEPO POST /inbox
         sAEPO POST /actors/{id}/inbox
+        -AEPO GET /peers
+        -AEPO GET /peers/{host}
+        ----O POST /peers/{host}/redrive
+        ----O POST /peers/{host}/block
+        ----O POST /peers/{host}/unblock
+        ----O POST /deliveries/{id}/redrive
         -AEPO GET /behaviors
         -A--O POST /behaviors
         -AEPO GET /behaviors/{name}
