@@ -91,6 +91,13 @@ impl Client {
         self.post_once(&target, &headers, &body, deadline).await
     }
 
+    /// Sends a POST that is signed for its URL, and so follows no redirect: what answers is returned, whatever it says.
+    pub async fn post_signed(&self, url: Url, headers: HeaderMap, body: Vec<u8>) -> Result<Answer, NoAnswer> {
+        let deadline = Instant::now() + self.options.timeout;
+        let target = Target::of(url, &self.options.allow)?;
+        self.post_once(&target, &headers, &body, deadline).await
+    }
+
     async fn post_once(
         &self,
         target: &Target,

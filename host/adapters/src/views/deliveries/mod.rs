@@ -173,7 +173,8 @@ pub(super) fn erase(transaction: &Transaction<'_>, first: u64, last: u64) -> Res
     let places = (DeliveryPlace::new(first, 0).as_u64(), DeliveryPlace::new(last + 1, 0).as_u64());
     let mut peers = PeerChanges::default();
     {
-        let sql = "SELECT peer, status, count(*) FROM deliveries WHERE place >= ?1 AND place < ?2 GROUP BY peer, status";
+        let sql =
+            "SELECT peer, status, count(*) FROM deliveries WHERE place >= ?1 AND place < ?2 GROUP BY peer, status";
         let mut statement = transaction.prepare_cached(sql)?;
         let mut rows = statement.query(places)?;
         while let Some(row) = rows.next()? {

@@ -169,7 +169,8 @@ impl ViewReader {
 
     /// Hosts that give no answer.
     pub fn unreachable_peers(&self) -> Result<Vec<Peer>, ViewError> {
-        let mut statement = self.connection().prepare_cached("SELECT peer FROM peers WHERE silent_since IS NOT NULL")?;
+        let mut statement =
+            self.connection().prepare_cached("SELECT peer FROM peers WHERE silent_since IS NOT NULL")?;
         let peers = statement.query_map([], |row| row.get::<_, String>(0))?;
         let peers = peers.map(|peer| Ok(queries::peer(&peer?))).collect::<Result<Vec<_>, ViewError>>()?;
         Ok(peers.into_iter().flatten().collect())
