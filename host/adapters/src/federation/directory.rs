@@ -1,7 +1,7 @@
 //! The directory: who the actors of other hosts are, as far as this process knows. The log keeps what must last; the
 //! directory is seeded from it and may forget anything.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, pin::Pin, sync::Arc};
 
 use rosehip_core::{
     destination::quoted,
@@ -12,7 +12,7 @@ use rosehip_core::{
 use serde_json::{Map, Value};
 
 use super::{
-    FetchError, Sign,
+    ActorLookup, FetchError, NoActor, Sign,
     fetch::Fetch,
     lookups::{Lookups, Wants},
 };
@@ -40,6 +40,15 @@ struct Question {
 impl fmt::Display for Question {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} at {}", self.who, self.host)
+    }
+}
+
+impl ActorLookup for Directory {
+    fn actor<'a>(
+        &'a self,
+        url: &'a ActorUrl,
+    ) -> Pin<Box<dyn Future<Output = Result<Arc<RemoteActor>, NoActor>> + Send + 'a>> {
+        Box::pin(async move { Ok(Self::actor(self, url).await?) })
     }
 }
 

@@ -2,6 +2,8 @@
 
 use rosehip_core::{federation::ActorUrl, limits};
 
+use super::NoActor;
+
 /// Why an actor, or a key of one, is not known.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FetchError {
@@ -68,5 +70,20 @@ impl FetchError {
 
     pub(super) fn unreadable(what: impl ToString, message: impl ToString) -> Self {
         Self::Unreadable { what: what.to_string(), message: message.to_string() }
+    }
+}
+
+/// What it means for a delivery whose inbox is not known.
+impl From<FetchError> for NoActor {
+    fn from(error: FetchError) -> Self {
+        let message = error.to_string();
+        match error {
+            FetchError::Gone { .. } | FetchError::Refused(_) => Self::Refused(message),
+            FetchError::Unreachable(_) | FetchError::Busy(_) => Self::Unreachable(message),
+            FetchError::Unreadable { .. }
+            | FetchError::OtherId { .. }
+            | FetchError::NoKey(_)
+            | FetchError::Unconfirmed { .. } => Self::Rejected(message),
+        }
     }
 }

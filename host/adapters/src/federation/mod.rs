@@ -5,6 +5,7 @@
 //! request; a host is asked for one document at a time.
 
 mod backfill;
+mod delivery;
 mod directory;
 mod fetch;
 mod fetch_error;
@@ -16,6 +17,10 @@ mod turns;
 use rosehip_core::pipeline::dispatch::BACKOFF_MS;
 
 pub use backfill::{Backfill, BackfillError};
+pub use delivery::{
+    ActorLookup, ArrivalError, Arrivals, Deliveries, DeliveryError, DeliveryIntake, DeliveryLimits, DeliveryLinks,
+    DeliveryOptions, DeliveryParts, NoActor, PreparedDeliveries, QueueLengths, RedriveError,
+};
 pub use directory::{Clock, Directory};
 pub use fetch::Sign;
 pub use fetch_error::FetchError;

@@ -119,6 +119,14 @@ impl Client {
         self.send_once(sent, &target, deadline).await
     }
 
+    /// Sends a POST that is signed for its URL, and so follows no redirect: what answers is returned, whatever it says.
+    pub async fn post_signed(&self, url: Url, headers: HeaderMap, body: Vec<u8>) -> Result<Answer, NoAnswer> {
+        let deadline = Instant::now() + self.options.timeout;
+        let target = Target::of(url, &self.options)?;
+        let sent = Sent { method: Method::POST, headers: &|_| headers.clone(), body: Some(&body) };
+        self.send_once(&sent, &target, deadline).await
+    }
+
     async fn send_once(&self, sent: &Sent<'_>, target: &Target, deadline: Instant) -> Result<Answer, NoAnswer> {
         let url = target.url.clone();
         let http = if target.is_allowed {

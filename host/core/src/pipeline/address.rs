@@ -46,12 +46,12 @@ pub struct Addressed {
     pub here: Vec<ActorName>,
 }
 
-/// Whether it has to be found out whom an activity goes to: it stands in an outbox and names somebody of another host, or
-/// its owner's followers where there are any. `has_followers` is asked only then.
+/// Whether it has to be found out whom an activity goes to: it stands in an outbox and names somebody, or its owner's
+/// followers where there are any. `has_followers` is asked only then.
 pub fn needs_addressing(activity: &Activity, has_followers: impl FnOnce() -> bool) -> bool {
     let Some(base_url) = own_origin(activity) else { return false };
     let recipients = activity.audience().recipients;
-    recipients.iter().any(|url| !is_within(url, base_url))
+    recipients.iter().any(|url| !is_within(url, base_url) || !is_collection(url))
         || recipients.contains(&followers_of(base_url, activity)) && has_followers()
 }
 

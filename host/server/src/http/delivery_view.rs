@@ -131,10 +131,6 @@ impl SpreadView {
             true => "It is being found out whom it goes to.".to_owned(),
             false => format!("Of the inboxes it goes to, {}.", told.join(", ")),
         };
-        Some(Self {
-            summary,
-            deliveries: spread.deliveries.iter().map(DeliveryView::of).collect(),
-            more: spread.more,
-        })
+        Some(Self { summary, deliveries: spread.deliveries.iter().map(DeliveryView::of).collect(), more: spread.more })
     }
 }

@@ -174,9 +174,10 @@ pub(super) async fn show(
     let asked = Asked::of(&uri)?;
     let status = match asked.fields.get("status").map(|status| status.trim()).filter(|status| !status.is_empty()) {
         None => None,
-        Some(word) => Some(DeliveryStatus::from_word(word).ok_or_else(|| {
-            Fault::invalid("status", "form", "must be queued, retrying, delivered or dead")
-        })?),
+        Some(word) => Some(
+            DeliveryStatus::from_word(word)
+                .ok_or_else(|| Fault::invalid("status", "form", "must be queued, retrying, delivered or dead"))?,
+        ),
     };
     let before = match asked.fields.get("cursor") {
         None => None,

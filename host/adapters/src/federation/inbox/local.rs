@@ -1,7 +1,7 @@
 //! What one actor of this host says to another: it stands in the outbox already, so nothing of it is doubted, and it is
 //! taken in by the same rules as what comes from afar.
 
-use std::sync::Arc;
+use std::{pin::Pin, sync::Arc};
 
 use rosehip_core::{
     activity::Activity,
@@ -13,7 +13,33 @@ use rosehip_core::{
 };
 
 use super::{Began, Inbox, Refused, TRIES, TakenIn};
-use crate::{clock::SystemClock, writer::AppendError};
+use crate::{
+    clock::SystemClock,
+    federation::{ArrivalError, Arrivals},
+    writer::AppendError,
+};
+
+impl Arrivals for Inbox {
+    fn arrive<'a>(
+        &'a self,
+        activity: &'a Arc<Activity>,
+        recipients: &'a [ActorName],
+    ) -> Pin<Box<dyn Future<Output = Result<(), ArrivalError>> + Send + 'a>> {
+        Box::pin(async move {
+            for owner in recipients {
+                match self.take_in_from_here(activity, owner).await {
+                    Ok(_) => {}
+                    Err(error @ (Refused::Append(_) | Refused::Store(_) | Refused::View(_))) => {
+                        return Err(error.into());
+                    }
+                    // The neighbour does not want it, and trying again would not change that.
+                    Err(error) => tracing::info!(%activity.id, %owner, %error, "a neighbour did not take an activity"),
+                }
+            }
+            Ok(())
+        })
+    }
+}
 
 impl Inbox {
     /// Brings an activity of an outbox of this host into the inbox of another of its actors.
