@@ -4,7 +4,10 @@
 //! that does not know that activity, or no such question, is read from its newest page backwards, a bounded way. What is
 //! found is taken in like an arrival, oldest first: what is there already is dropped.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::HashSet,
+    sync::{Arc, Weak},
+};
 
 use rosehip_core::{
     federation::{ActorUrl, RemoteActor},
@@ -46,8 +49,8 @@ pub enum BackfillError {
 pub struct Backfill {
     /// Knows the actors.
     pub directory: Directory,
-    /// Takes in what is found.
-    pub inbox: Arc<Inbox>,
+    /// Takes in what is found, for as long as there is one.
+    pub inbox: Weak<Inbox>,
     /// Reads the views.
     pub views: Arc<Pool<ViewReader, ViewError>>,
 }
@@ -194,10 +197,11 @@ impl Backfill {
         actor: &Arc<RemoteActor>,
         items: Vec<Map<String, Value>>,
     ) -> Result<usize, BackfillError> {
+        let Some(inbox) = self.inbox.upgrade() else { return Ok(0) };
         let mut found = 0;
         for item in items {
             let id = item.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
-            match self.inbox.take_in_fetched(owner, actor, item).await {
+            match inbox.take_in_fetched(owner, actor, item).await {
                 Ok(TakenIn::Recorded) => found += 1,
                 Ok(TakenIn::Dropped) => {}
                 Err(error @ (Refused::Append(_) | Refused::Store(_) | Refused::View(_))) => return Err(error.into()),

@@ -294,7 +294,8 @@ mod tests {
         let never = || -> bool { panic!("followers do not matter") };
         assert!(needs_addressing(&note(&[&ada("a.example")], &[]), never));
         assert!(needs_addressing(&note(&[], &[&ada("a.example")]), never));
-        assert!(!needs_addressing(&note(&[PUBLIC, "https://h.example/actors/bob"], &[]), never));
+        assert!(needs_addressing(&note(&[PUBLIC, "https://h.example/actors/bob"], &[]), never));
+        assert!(!needs_addressing(&note(&[PUBLIC], &[]), never));
         assert!(needs_addressing(&note(&[PUBLIC, FOLLOWERS], &[]), || true));
         assert!(!needs_addressing(&note(&[PUBLIC, FOLLOWERS], &[]), || false));
         let arrived = Activity { r#box: BoxName::Inbox, ..note(&[&ada("a.example")], &[]) };

@@ -80,7 +80,7 @@ impl Host {
             let message = format!("a host has at most {ACTORS} actors");
             return Err(ActorError::Invalid { member: "name", rule: "actors", message });
         }
-        let key = self.keys.actor(&asked.name, 1)?;
+        let key = self.federation.keys.actor(&asked.name, 1)?;
         let public_key = BASE64.encode(key.verifying_key().as_bytes());
         let NewActor { name, kind, profile, by } = asked;
         let created = ActorCreated { name: name.clone(), kind, public_key, profile, by };
@@ -111,12 +111,12 @@ impl Host {
         let after = self
             .append_to_actor(name, |actor| {
                 let number = actor.key_number() + 1;
-                let key = self.keys.actor(name, number)?;
+                let key = self.federation.keys.actor(name, number)?;
                 let public_key = BASE64.encode(key.verifying_key().as_bytes());
                 Ok(ActorKeyRotated { name: name.clone(), number, public_key, by: by.clone() }.into())
             })
             .await?;
-        self.keys.forget_actor(name, before.key_number())?;
+        self.federation.keys.forget_actor(name, before.key_number())?;
         Ok(after)
     }
 
@@ -144,7 +144,7 @@ impl Host {
     /// Signs with the actor's key from now on.
     async fn hold_key(&self, name: &ActorName) -> Result<LocalActor, ActorError> {
         let actor = self.actor(name).await?.ok_or_else(|| ActorError::NotFound(name.clone()))?;
-        self.keyring.hold(&actor, self.base_url(), &self.keys)?;
+        self.federation.keyring.hold(&actor, self.base_url(), &self.federation.keys)?;
         Ok(actor)
     }
 }

@@ -1,11 +1,119 @@
-//! What other hosts bring, and what is asked of them.
+//! What other hosts bring and are brought: the parts of federation, put together.
 
-use rosehip_adapters::engine::Engine;
-use rosehip_adapters::federation::{InboxRequest, Refused, TakenIn};
-use rosehip_adapters::writer::AppendError;
+use std::sync::Arc;
+
+use rosehip_adapters::{
+    clock::SystemClock,
+    data_dir::log_path,
+    engine::Engine,
+    federation::{
+        Backfill, Began, Deliveries, DeliveryIntake, DeliveryLimits, DeliveryLinks, DeliveryOptions, DeliveryParts,
+        Directory, Inbox, InboxParts, InboxRequest, Keyring, PreparedDeliveries, Refused, TakenIn,
+    },
+    keys::Keys,
+    outgoing::{Client, OutgoingOptions},
+    pool::Pool,
+    store::{SchemaError, SqliteReader},
+    views::{ViewError, ViewPosition, ViewReader},
+    writer::{AppendError, Writer},
+};
 use rosehip_core::limits::UNMATCHED_ACTIVITIES;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-use super::Host;
+use super::{Host, HostOptions};
+
+/// The parts before the log has a writer.
+pub(super) struct Prepared {
+    keys: Keys,
+    pub(super) keyring: Arc<Keyring>,
+    directory: Directory,
+    log: Arc<Pool<SqliteReader, SchemaError>>,
+    views: Arc<Pool<ViewReader, ViewError>>,
+    base_url: String,
+    deliveries: PreparedDeliveries,
+    runs: bool,
+}
+
+/// The parts.
+pub(super) struct Federation {
+    /// The keys as they lie in the data directory.
+    pub(super) keys: Keys,
+    /// The keys that actors sign with.
+    pub(super) keyring: Arc<Keyring>,
+    /// Who actors of other hosts are.
+    pub(super) directory: Directory,
+    /// Takes in what is sent.
+    pub(super) inbox: Arc<Inbox>,
+    /// Brings what is said to others.
+    pub(super) deliveries: Deliveries,
+}
+
+impl Prepared {
+    /// Prepares the parts. Show the intake every commit from now on, and then start them.
+    pub(super) fn new(
+        options: &HostOptions,
+        keys: Keys,
+        views: Arc<Pool<ViewReader, ViewError>>,
+    ) -> Result<(DeliveryIntake, Self), anyhow::Error> {
+        let base_url = options.base_url.clone();
+        let keyring = Arc::new(Keyring::default());
+        views.with::<_, anyhow::Error>(|views| {
+            for actor in views.actors()? {
+                keyring.hold(&actor, &base_url, &keys)?;
+            }
+            Ok(())
+        })?;
+        let client = || Client::new(OutgoingOptions::federation(options.federation.is_development));
+        let directory = Directory::new(client(), None, Arc::new(SystemClock::now));
+        let log_file = log_path(&options.data_dir);
+        let log = Arc::new(Pool::new(move || SqliteReader::open(&log_file)));
+        let (intake, deliveries) = Deliveries::prepare(DeliveryParts {
+            log: Arc::clone(&log),
+            views: Arc::clone(&views),
+            client: Arc::new(client()),
+            keyring: Arc::clone(&keyring),
+            actors: Arc::new(directory.clone()),
+            base_url: base_url.clone(),
+            options: DeliveryOptions { backoff_ms: options.federation.backoff_ms, limits: DeliveryLimits::default() },
+        });
+        let runs = options.runs_flows;
+        Ok((intake, Self { keys, keyring, directory, log, views, base_url, deliveries, runs }))
+    }
+
+    /// Takes up what the log has left to do, where the host runs. Call it within a tokio runtime.
+    pub(super) fn start(self, writer: &Writer, position: &ViewPosition) -> Result<Federation, anyhow::Error> {
+        let Self { keys, keyring, directory, log, views, base_url, deliveries, runs } = self;
+        let (began, begins) = unbounded_channel();
+        let inbox = Arc::new(Inbox::new(InboxParts {
+            base_url,
+            writer: writer.clone(),
+            log,
+            views: Arc::clone(&views),
+            position: position.clone(),
+            directory: directory.clone(),
+            keyring: Arc::clone(&keyring),
+            began,
+        })?);
+        let arrivals = Arc::clone(&inbox);
+        let links = DeliveryLinks { writer: writer.clone(), position: position.clone(), arrivals };
+        let deliveries = deliveries.start(links, runs)?;
+        if runs {
+            read_outboxes(&directory, &inbox, views, begins);
+        }
+        Ok(Federation { keys, keyring, directory, inbox, deliveries })
+    }
+}
+
+/// Reads the outboxes of those who are followed, for what was missed.
+fn read_outboxes(
+    directory: &Directory,
+    inbox: &Arc<Inbox>,
+    views: Arc<Pool<ViewReader, ViewError>>,
+    begins: UnboundedReceiver<Began>,
+) {
+    let backfill = Backfill { directory: directory.clone(), inbox: Arc::downgrade(inbox), views };
+    tokio::spawn(backfill.run(begins));
+}
 
 impl Host {
     /// Takes in a request to an inbox; returns once what it brings is durable.
@@ -13,6 +121,6 @@ impl Host {
         if self.with_engine(Engine::jobs) >= UNMATCHED_ACTIVITIES {
             return Err(AppendError::QueueFull.into());
         }
-        self.inbox.take_in(request).await
+        self.federation.inbox.take_in(request).await
     }
 }

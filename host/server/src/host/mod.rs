@@ -25,14 +25,11 @@ use std::{
 use anyhow::Context as _;
 use rosehip_adapters::{
     accounts::Accounts,
-    clock::SystemClock,
     data_dir::{DataDir, DataDirOptions, cache_path, log_path},
     engine::{Engine, EngineParts, Sinks, stand_back},
-    federation::{Backfill, Directory, FederationOptions, Inbox, InboxParts, Keyring},
-    keys::Keys,
+    federation::FederationOptions,
     lock::DirLock,
     modules::ModuleFiles,
-    outgoing::{self, OutgoingOptions},
     pool::Pool,
     sinks::{ActivitySink, SetSink},
     store::{SchemaError, SqliteReader},
@@ -108,10 +105,7 @@ pub struct Host {
     /// Writes that lost a race wait here for their turn; see [`Host::write`].
     turns: [tokio::sync::Mutex<()>; TURNS],
     options: HostOptions,
-    keys: Keys,
-    keyring: Arc<Keyring>,
-    directory: Directory,
-    inbox: Arc<Inbox>,
+    federation: federation::Federation,
     lock: Mutex<Option<DirLock>>,
 }
 
@@ -150,10 +144,13 @@ impl Host {
             dispatch: options.reach.dispatch,
             base_url: options.base_url.clone(),
         })?;
+        let webhook_secret = dir.keys.webhook()?;
+        let (deliveries_intake, federation) = federation::Prepared::new(&options, dir.keys, Arc::clone(&views))?;
         let (commits, projector) = projector.start().context("the thread of the views cannot be started")?;
         let writer_options = WriterOptions {
             observers: vec![
                 Box::new(move |entries: &Arc<[Entry]>| intake.observe(entries)),
+                Box::new(move |entries: &Arc<[Entry]>| deliveries_intake.observe(entries)),
                 // A projector that has ended has said why; the log goes on without views.
                 Box::new(move |entries: &Arc<[Entry]>| drop(commits.send(Arc::clone(entries)))),
             ],
@@ -165,40 +162,18 @@ impl Host {
             let log_file = log_file.clone();
             move || SqliteReader::open(&log_file)
         }));
+        let signatures: Arc<dyn Signatures> = Arc::clone(&federation.keyring) as _;
         let base_url = options.base_url.clone();
-        let keyring = Arc::new(Keyring::default());
-        views.with::<_, anyhow::Error>(|views| {
-            for actor in views.actors()? {
-                keyring.hold(&actor, &base_url, &dir.keys)?;
-            }
-            Ok(())
-        })?;
-        let signatures: Arc<dyn Signatures> = Arc::clone(&keyring) as _;
         let transport = LocalTransport::new(base_url.clone(), Arc::clone(&sink_log));
         let sinks = Sinks {
-            outside: options.reach.clone().sinks(dir.keys.webhook()?),
+            outside: options.reach.clone().sinks(webhook_secret),
             local: vec![
                 Box::new(SetSink::new(base_url.clone(), sink_log, signatures.clone())),
                 Box::new(ActivitySink::new(base_url, Box::new(transport), signatures)),
             ],
         };
         let engine = prepared.start(writer.clone(), sinks, options.runs_flows)?;
-        let client = outgoing::Client::new(OutgoingOptions::federation(options.federation.is_development));
-        let directory = Directory::new(client, None, Arc::new(SystemClock::now));
-        let (began, begins) = tokio::sync::mpsc::unbounded_channel();
-        let inbox = Arc::new(Inbox::new(InboxParts {
-            base_url: options.base_url.clone(),
-            writer: writer.clone(),
-            log: Arc::new(Pool::new({
-                let log_file = log_file.clone();
-                move || SqliteReader::open(&log_file)
-            })),
-            views: Arc::clone(&views),
-            position: projector.follow(),
-            directory: directory.clone(),
-            keyring: Arc::clone(&keyring),
-            began,
-        })?);
+        let federation = federation.start(&writer, &projector.follow())?;
         let host = Arc::new(Self {
             engine: RwLock::new(engine),
             guests,
@@ -214,18 +189,13 @@ impl Host {
             refusals: refusals::Refusals::default(),
             turns: [const { tokio::sync::Mutex::const_new(()) }; TURNS],
             options,
-            keys: dir.keys,
-            keyring,
-            directory: directory.clone(),
-            inbox: Arc::clone(&inbox),
+            federation,
             lock: Mutex::new(Some(dir.lock)),
         });
         host.begin()?;
         if host.options.runs_flows {
             tokio::spawn(Arc::clone(&host.collector).run(Arc::downgrade(&host)));
             tokio::spawn(retention::run(Arc::downgrade(&host)));
-            let views = Arc::clone(&host.views);
-            tokio::spawn(Backfill { directory, inbox, views }.run(begins));
         }
         Ok(host)
     }
@@ -304,11 +274,15 @@ impl Host {
     #[expect(clippy::cast_precision_loss, reason = "a gauge is a double")]
     pub fn gauges(&self) -> Vec<(&'static str, &'static str, f64)> {
         let (jobs, timers) = self.with_engine(|engine| (engine.jobs(), engine.timers()));
+        let deliveries = self.federation.deliveries.lengths();
         vec![
             ("rosehip_log_entries", "Entries of the log.", self.writer.committed() as f64),
             ("rosehip_views_position", "Entry up to which the views hold the log.", self.projector.position() as f64),
             ("rosehip_engine_jobs", "Jobs of the engine that are queued or at work.", jobs as f64),
             ("rosehip_engine_timers", "Timers that are set.", timers as f64),
+            ("rosehip_deliveries_queued", "Deliveries that wait or are under way.", deliveries.queued as f64),
+            ("rosehip_deliveries_retrying", "Those of them that failed at least once.", deliveries.retrying as f64),
+            ("rosehip_peers_unreachable", "Other hosts that give no answer.", deliveries.unreachable as f64),
         ]
     }
 
@@ -317,6 +291,7 @@ impl Host {
         self.collector.end();
         // Whoever has the turn finishes what was begun.
         drop(self.installing.lock().await);
+        self.federation.deliveries.stop().await;
         let host = Arc::clone(self);
         let stopped = tokio::task::spawn_blocking(move || {
             let threads = host.engine.write().unwrap_or_else(PoisonError::into_inner).stop();

@@ -200,7 +200,7 @@ impl Host {
             owner: &write.owner,
             by: write.by.as_deref(),
             origin: None,
-            signatures: &*self.keyring,
+            signatures: &*self.federation.keyring,
             now: SystemClock::now(),
             claims: claim,
         });

@@ -119,7 +119,7 @@ impl Host {
         by: Option<String>,
         reason: Option<String>,
     ) -> Result<(), PeerError> {
-        Ok(self.deliveries.redrive(delivery, by, reason).await?)
+        Ok(self.federation.deliveries.redrive(delivery, by, reason).await?)
     }
 
     /// Has all deliveries to a host that were given up tried again. Returns how many.
@@ -129,7 +129,7 @@ impl Host {
         by: Option<String>,
         reason: Option<String>,
     ) -> Result<u64, PeerError> {
-        Ok(self.deliveries.redrive_peer(peer, by, reason).await?)
+        Ok(self.federation.deliveries.redrive_peer(peer, by, reason).await?)
     }
 
     /// Blocks a host, or does so no longer.
@@ -143,7 +143,7 @@ impl Host {
         let blocked = Event::from(PeerBlocked { peer: peer.clone(), is_blocked, by, reason });
         let append = Append::unconditional(vec![blocked.clone().draft(SystemClock::now())]);
         self.writer.append(append).await?;
-        self.inbox.observe(&blocked);
+        self.federation.inbox.observe(&blocked);
         Ok(())
     }
 

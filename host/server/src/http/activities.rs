@@ -19,6 +19,7 @@ use super::{
     access::Need,
     article_pages::document,
     cause::{CauseJson, CauseLink},
+    delivery_view::{self, SpreadView, spread_json},
     fault::Fault,
     flow_pages::{ActivityView, FlowRow},
     input,
@@ -27,7 +28,7 @@ use super::{
     page::{self, Frame},
     visitor::Visitor,
 };
-use crate::host::{Consideration, Considered, DeniedEffect, FlowQuery, Host};
+use crate::host::{Consideration, Considered, DeniedEffect, FlowQuery, Host, Spread};
 
 /// Flows of one activity that its page shows.
 const FLOWS_SHOWN: usize = 50;
@@ -68,7 +69,8 @@ pub(super) async fn show(
         Form::Html => page(&app.host, &visitor, &activity, matched.as_ref()).await?,
         Form::Json if is_insider => {
             let why = Why::of(&app.host, &activity, matched.as_ref()).await?;
-            document(form, &detail(&activity, matched.as_ref(), &why))
+            let spread = app.host.spread(&activity, delivery_view::SHOWN).await?;
+            document(form, &detail(&activity, matched.as_ref(), &why, &spread))
         }
         Form::Json | Form::Activity | Form::LinkedData => document(form, &Value::Object(activity.document)),
     })
@@ -121,7 +123,7 @@ pub(super) async fn of_object(State(app): State<App>, uri: Uri) -> Result<Respon
     Ok(document(Form::Json, &json!(change)))
 }
 
-fn detail(activity: &Activity, matched: Option<&ActivityMatched>, why: &Why) -> Value {
+fn detail(activity: &Activity, matched: Option<&ActivityMatched>, why: &Why, spread: &Spread) -> Value {
     let mut document = activity.document.clone();
     document.insert("cid".to_owned(), json!(activity.cid));
     document.insert("transitions".to_owned(), json!(activity.transitions));
@@ -140,6 +142,7 @@ fn detail(activity: &Activity, matched: Option<&ActivityMatched>, why: &Why) -> 
         "considered": why.consideration.considered,
         "more_considered": why.consideration.more,
         "denied": why.denied,
+        "deliveries": spread_json(spread),
     })
 }
 
@@ -152,6 +155,7 @@ async fn page(
     let is_insider = visitor.has(Need::Login);
     let matched = matched.filter(|_| is_insider);
     let why = Why::of(host, activity, matched).await?;
+    let spread = if is_insider { host.spread(activity, delivery_view::SHOWN).await? } else { Spread::default() };
     let cause = CauseLink::of(activity.cause.as_ref(), activity.caused_by.as_deref()).filter(|_| is_insider);
     Ok(page::html(&ActivityPage {
         frame: Frame::new(format!("{} {}", activity.kind, activity.object_type), visitor),
@@ -162,6 +166,8 @@ async fn page(
         considered: why.consideration.considered,
         more_considered: why.consideration.more,
         denied: why.denied,
+        spread: SpreadView::of(&spread),
+        may_operate: visitor.has(Need::Operate),
         is_insider,
         json: pretty(&Value::Object(activity.document.clone())),
     }))

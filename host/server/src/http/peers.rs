@@ -100,7 +100,7 @@ struct PeerPage {
     peer: PeerView,
     deliveries: Vec<DeliveryView>,
     /// The status that is filtered by.
-    status: Option<&'static str>,
+    status: Option<String>,
     next: Option<String>,
     may_operate: bool,
 }
@@ -196,7 +196,7 @@ pub(super) async fn show(
             frame: Frame::new(peer.to_string(), &visitor),
             peer: PeerView::of(&row),
             deliveries: deliveries.iter().map(DeliveryView::of).collect(),
-            status: status.map(DeliveryStatus::as_str),
+            status: status.map(|status| status.as_str().to_owned()),
             next: cursor.map(|cursor| asked.next(&format!("/peers/{peer}"), &cursor)),
             may_operate: visitor.has(Need::Operate),
         }));

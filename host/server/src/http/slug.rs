@@ -15,6 +15,7 @@ const RESERVED: &[&str] = &[
     "api",
     "assets",
     "behaviors",
+    "deliveries",
     "drafts",
     "effects",
     "erasures",
