@@ -9,6 +9,7 @@ mod collected;
 mod commands;
 mod compiling;
 mod crashes;
+mod delivery;
 mod dispatch;
 mod editing;
 mod email;

@@ -180,7 +180,16 @@ impl Imported {
         let needs = module.needs.clone();
         let runner = runner_name(&needs);
         let needs = needs.into_iter().collect();
-        Ok(FlowDetail { state, activity, records, children: Vec::new(), more_children: false, needs, runner })
+        Ok(FlowDetail {
+            state,
+            activity,
+            records,
+            children: Vec::new(),
+            more_children: false,
+            needs,
+            runner,
+            spreads: Vec::new(),
+        })
     }
 
     fn activity(&self, seq: u64) -> anyhow::Result<Activity> {

@@ -11,7 +11,7 @@ use rosehip_core::{
     behavior::{Capability, bind},
     event::{ActivityMatched, Event, Record, flow_stream},
     flow::{FlowState, FlowSummary},
-    ids::{ActorName, BehaviorName, EffectId, FlowId},
+    ids::{ActivityId, ActorName, BehaviorName, EffectId, FlowId},
     limits::{FLOW_CHILDREN, PAGE_MAX},
     log::StoredEntry,
     ports::LogReader,
@@ -20,7 +20,7 @@ use rosehip_core::{
 };
 use serde_json::{Value, value::RawValue};
 
-use super::{Host, ReadError};
+use super::{Host, ReadError, Spread};
 
 /// What `GET /flows` asks for.
 #[derive(Debug, Clone, Default)]
@@ -72,6 +72,8 @@ pub struct FlowDetail {
     pub children: Vec<ChildFlow>,
     /// Whether there are more of them.
     pub more_children: bool,
+    /// Who has what it is about, and what its effects said: of each activity that goes elsewhere.
+    pub spreads: Vec<(ActivityId, Spread)>,
 }
 
 /// Why an action on a flow or effect was not taken.
@@ -157,7 +159,8 @@ impl Host {
         let more_children = children.len() > FLOW_CHILDREN;
         children.truncate(FLOW_CHILDREN);
         let needs = needs.into_iter().collect();
-        Ok(Some(FlowDetail { state, activity, records, needs, runner, children, more_children }))
+        let spreads = self.spreads_of(&state, &activity).await?;
+        Ok(Some(FlowDetail { state, activity, records, needs, runner, children, more_children, spreads }))
     }
 
     /// Calls a failed flow's failed nodes again. Returns its list item.

@@ -12,6 +12,7 @@ use rosehip_core::{
     activity::Activity,
     event::{Event, PeerBlocked, Record},
     federation::Peer,
+    flow::FlowState,
     ids::{ActivityId, BoxName, DeliveryId},
     log::Append,
     ports::LogReader,
@@ -19,6 +20,11 @@ use rosehip_core::{
 };
 
 use super::{Host, ReadError};
+
+/// Activities of a flow of which it is told who has them, beside the one that it is about.
+const SPREADS_SHOWN: usize = 20;
+/// Deliveries of each that are told.
+const SPREAD_SHOWN: usize = 50;
 
 /// Why nothing was changed about a peer.
 #[derive(Debug, thiserror::Error)]
@@ -110,6 +116,26 @@ impl Host {
         let detail = |row| DeliveryDetail { row, activity: Some(activity.id.clone()) };
         let deliveries = rows.into_iter().take(limit).map(detail).collect();
         Ok(Spread { counts, deliveries, more, is_unaddressed })
+    }
+
+    /// Who has what a flow is about, and what its effects said, as far as it goes elsewhere.
+    pub(super) async fn spreads_of(
+        &self,
+        flow: &FlowState,
+        activity: &Activity,
+    ) -> Result<Vec<(ActivityId, Spread)>, ReadError> {
+        let said = flow.effects.iter().filter_map(|effect| {
+            let id = effect.receipt.as_ref()?.get("activity")?.as_str()?;
+            (id != activity.id.as_str()).then(|| id.to_owned())
+        });
+        let mut spreads = vec![(activity.id.clone(), self.spread(activity, SPREAD_SHOWN).await?)];
+        for id in said.take(SPREADS_SHOWN) {
+            if let Some((activity, _)) = self.activity(&id).await? {
+                spreads.push((activity.id.clone(), self.spread(&activity, SPREAD_SHOWN).await?));
+            }
+        }
+        spreads.retain(|(_, spread)| !spread.is_empty());
+        Ok(spreads)
     }
 
     /// Has a delivery that was given up tried again.

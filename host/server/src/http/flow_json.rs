@@ -8,15 +8,15 @@ use rosehip_core::{
     effect::{Effect, EffectState},
     event::{Event, NodeError, Record},
     flow::{FlowState, FlowSummary, NodeState, ObjectRef, Waiting},
-    ids::{ActorName, BehaviorName, Digest, EffectId, FlowId, NodeId},
+    ids::{ActivityId, ActorName, BehaviorName, Digest, EffectId, FlowId, NodeId},
     state::{EffectStatus, FlowStatus, NodeStatus},
     time::Timestamp,
 };
 use serde::Serialize;
 use serde_json::{Map, Value, json, value::RawValue};
 
-use super::cause::CauseJson;
-use crate::host::FlowDetail;
+use super::{cause::CauseJson, delivery_view::spread_json};
+use crate::host::{FlowDetail, Spread};
 
 /// A flow with all that happened.
 #[derive(Serialize)]
@@ -44,6 +44,7 @@ pub(super) struct FlowJson<'a> {
     effects: Vec<EffectJson<'a>>,
     children: Vec<ChildJson<'a>>,
     more_children: bool,
+    deliveries: Vec<Value>,
     events: Vec<EntryJson<'a>>,
 }
 
@@ -96,6 +97,13 @@ struct EffectJson<'a> {
     children: Vec<FlowId>,
 }
 
+/// Who has an activity.
+fn spread_of(activity: &ActivityId, spread: &Spread) -> Value {
+    let mut told = spread_json(spread);
+    told["activity"] = json!(activity);
+    told
+}
+
 /// A flow that this one caused: its list item, and the effect that did.
 #[derive(Serialize)]
 struct ChildJson<'a> {
@@ -146,6 +154,7 @@ impl<'a> FlowJson<'a> {
                 .map(|child| ChildJson { flow: &child.summary, effect: child.effect })
                 .collect(),
             more_children: flow.more_children,
+            deliveries: flow.spreads.iter().map(|(activity, spread)| spread_of(activity, spread)).collect(),
             events: flow.records.iter().map(entry).collect(),
         }
     }

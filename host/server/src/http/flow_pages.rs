@@ -15,6 +15,7 @@ use serde_json::{Value, value::RawValue};
 use super::{
     access::Need,
     cause::CauseLink,
+    delivery_view::SpreadView,
     effect_view::{EffectView, Payload},
     flow_json,
     flow_query::Filters,
@@ -118,6 +119,9 @@ pub(super) struct FlowDetailPage {
     activity: ActivityView,
     depth: u32,
     cause: Option<CauseLink>,
+    /// Who has what it is about and what it said, by the activity's token.
+    spreads: Vec<(String, SpreadView)>,
+    may_operate: bool,
     /// Flows that it caused, and whether there are more than these.
     children: (Vec<FlowRow>, bool),
     deeds: Vec<Deed>,
@@ -260,6 +264,12 @@ impl FlowDetailPage {
             depth: state.started.depth,
             cause: CauseLink::of(state.started.cause.as_ref(), state.started.caused_by.as_deref()),
             children: (children.collect(), detail.more_children),
+            spreads: detail
+                .spreads
+                .iter()
+                .filter_map(|(id, spread)| Some((id.token().to_owned(), SpreadView::of(spread)?)))
+                .collect(),
+            may_operate: visitor.has(Need::Operate),
             deeds: detail.records.iter().filter_map(|(record, _)| Deed::of(record)).collect(),
             error: failure(detail),
             runner: detail.runner,
