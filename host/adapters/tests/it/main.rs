@@ -3,6 +3,7 @@
 mod changes;
 mod contract;
 mod data_dir;
+mod delivery;
 mod erasure;
 mod faults;
 mod outgoing;

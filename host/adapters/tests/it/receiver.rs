@@ -1,6 +1,10 @@
 //! Receivers on loopback that behave as badly as real ones: what leaves the machine is sent to a real socket.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{
+    io,
+    sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
+};
 
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
@@ -25,6 +29,7 @@ pub(crate) enum Play {
 pub(crate) struct Receiver {
     pub(crate) port: u16,
     requests: UnboundedReceiver<String>,
+    plays: Arc<Mutex<Vec<Play>>>,
 }
 
 /// An answer without a body.
@@ -45,16 +50,30 @@ impl Receiver {
     pub(crate) async fn start(plays: impl Into<Vec<Play>>) -> Self {
         let (listener, port) = listen().await;
         let (seen, requests) = unbounded_channel();
-        let plays: Vec<Play> = plays.into();
+        let plays = Arc::new(Mutex::new(plays.into()));
+        let played_next = Arc::clone(&plays);
         tokio::spawn(async move {
             for n in 0.. {
                 let Ok((stream, _)) = listener.accept().await else { return };
-                let play = plays[plays.len().min(n + 1) - 1].clone();
+                let play = {
+                    let plays: MutexGuard<'_, Vec<Play>> = played_next.lock().expect("no panic");
+                    plays[plays.len().min(n + 1) - 1].clone()
+                };
                 // A client that hangs up early has seen enough.
                 tokio::spawn(played(stream, play, seen.clone()));
             }
         });
-        Self { port, requests }
+        Self { port, requests, plays }
+    }
+
+    /// Answers all further requests like this.
+    pub(crate) fn play(&self, play: Play) {
+        *self.plays.lock().expect("no panic") = vec![play];
+    }
+
+    /// How many requests it has read that nobody has asked for yet.
+    pub(crate) fn has_seen(&self) -> usize {
+        self.requests.len()
     }
 
     /// A URL of it, by the name `localhost`.
