@@ -186,7 +186,7 @@ async fn what_fails_six_times_is_dead_and_all_of_a_host_goes_again_when_someone_
         site.until_all(seq, DeliveryStatus::Delivered).await;
     }
     assert_eq!(counts(&site), DeliveryCounts { delivered: 2, ..DeliveryCounts::default() });
-    assert_eq!(site.deliveries.lengths().queued, 0);
+    site.until_queue(|lengths| lengths.queued == 0).await;
 }
 
 #[tokio::test]

@@ -39,10 +39,7 @@ async fn a_host_that_hangs_slows_no_other_down() {
     let rows = site.until(last, |rows| rows.len() == 2).await;
     let waits = rows.iter().find(|row| row.state.peer == peer(&hangs)).expect("it waits");
     assert_eq!((waits.state.status, waits.state.attempts), (DeliveryStatus::Queued, 0));
-    // What the views hold, the queue knows a moment later.
-    while site.deliveries.lengths().unreachable < 1 {
-        tokio::task::yield_now().await;
-    }
+    site.until_queue(|lengths| lengths.unreachable == 1).await;
     let row = site.views.with(|views| views.peer(&peer(&hangs))).expect("readable").expect("met");
     assert!(row.unreachable_since.is_some() && row.counts.queued == 20 && row.counts.retrying == 1, "{row:?}");
 }
@@ -63,7 +60,7 @@ async fn what_waited_for_a_host_that_stays_silent_is_given_up_with_the_one_that_
         assert!(error.starts_with(&format!("{peer} gave no answer while this waited: ")), "{error}");
         assert_eq!(rows[0].state.attempts, 0);
     }
-    assert_eq!(site.deliveries.lengths().queued, 0);
+    site.until_queue(|lengths| lengths.queued == 0).await;
 }
 
 #[tokio::test]

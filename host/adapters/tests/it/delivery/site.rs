@@ -13,7 +13,7 @@ use rosehip_adapters::{
     data_dir::{DataDir, DataDirOptions, log_path},
     federation::{
         ActorLookup, ArrivalError, Arrivals, Deliveries, DeliveryLinks, DeliveryOptions, DeliveryParts, Keyring,
-        NoActor,
+        NoActor, QueueLengths,
     },
     lock::DirLock,
     outgoing::{Client, OutgoingOptions},
@@ -201,6 +201,17 @@ impl Site {
             panic!("not so: {rows:#?}");
         };
         rows
+    }
+
+    /// Waits until the queue is as it should be: what the views hold, it knows a moment later.
+    pub(crate) async fn until_queue(&self, is_so: impl Fn(QueueLengths) -> bool) {
+        let waiting = async {
+            while !is_so(self.deliveries.lengths()) {
+                tokio::task::yield_now().await;
+            }
+        };
+        let so = tokio::time::timeout(PATIENCE, waiting).await;
+        assert!(so.is_ok(), "not so: {:?}", self.deliveries.lengths());
     }
 
     /// Waits until all deliveries of an activity stand so.
