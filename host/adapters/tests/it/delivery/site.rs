@@ -164,16 +164,7 @@ impl Site {
 
     /// Has an actor of another host follow, which is accepted.
     pub(crate) async fn followed_by(&self, actor: &RemoteActor) {
-        let id = format!("{}/follows/1", actor.id);
-        let follow = json!({"type": "Follow", "id": id, "actor": actor.id, "object": format!("{BASE}/actors/site")});
-        let accept = json!({"type": "Accept", "id": format!("{BASE}/activities/{}", actor.id.as_str().replace(['/', ':'], "-")),
-            "actor": format!("{BASE}/actors/site"), "object": follow});
-        self.append(vec![
-            RemoteActorLearned { actor: actor.clone() }.into(),
-            appended(BoxName::Inbox, follow, &[]),
-            appended(BoxName::Outbox, accept, &[]),
-        ])
-        .await;
+        self.append(following(actor).into()).await;
     }
 
     /// Says something, and returns the `seq` of its entry.
@@ -222,6 +213,19 @@ impl Site {
 
 pub(crate) fn site() -> ActorName {
     "site".parse().expect("a name")
+}
+
+/// What the log says of an actor of another host that follows.
+pub(crate) fn following(actor: &RemoteActor) -> [Event; 3] {
+    let (id, me) = (format!("{}/follows/1", actor.id), format!("{BASE}/actors/site"));
+    let follow = json!({"type": "Follow", "id": id, "actor": actor.id, "object": me});
+    let accepted = format!("{BASE}/activities/{}", actor.id.as_str().replace(['/', ':'], "-"));
+    let accept = json!({"type": "Accept", "id": accepted, "actor": me, "object": follow});
+    [
+        RemoteActorLearned { actor: actor.clone() }.into(),
+        appended(BoxName::Inbox, follow, &[]),
+        appended(BoxName::Outbox, accept, &[]),
+    ]
 }
 
 /// A note of the site's.
