@@ -3,6 +3,7 @@
 mod changes;
 mod contract;
 mod data_dir;
+mod delivery;
 mod directory;
 mod directory_trust;
 mod erasure;

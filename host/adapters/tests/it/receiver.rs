@@ -1,6 +1,10 @@
 //! Receivers on loopback that behave as badly as real ones: what leaves the machine is sent to a real socket.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{
+    io,
+    sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
+};
 
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
@@ -25,6 +29,7 @@ pub(crate) enum Play {
 pub(crate) struct Receiver {
     pub(crate) port: u16,
     requests: UnboundedReceiver<String>,
+    plays: Arc<Mutex<Vec<Play>>>,
 }
 
 /// An answer without a body.
@@ -43,8 +48,23 @@ pub(crate) fn answer(status: &str, header: &str, body: &str) -> Play {
 impl Receiver {
     /// Answers the first requests by `plays`, one after the other, and all others by the last.
     pub(crate) async fn start(plays: impl Into<Vec<Play>>) -> Self {
-        let plays: Vec<Play> = plays.into();
-        Self::serving(move |n, _, _| plays[plays.len().min(n + 1) - 1].clone()).await
+        let plays = Arc::new(Mutex::new(plays.into()));
+        let played = Arc::clone(&plays);
+        let choose = move |n: usize, _: &str, _: u16| {
+            let plays: MutexGuard<'_, Vec<Play>> = played.lock().expect("no panic");
+            plays[plays.len().min(n + 1) - 1].clone()
+        };
+        Self { plays, ..Self::serving(choose).await }
+    }
+
+    /// Answers all further requests like this, where it was started with a list.
+    pub(crate) fn play(&self, play: Play) {
+        *self.plays.lock().expect("no panic") = vec![play];
+    }
+
+    /// How many requests it has read that nobody has asked for yet.
+    pub(crate) fn has_seen(&self) -> usize {
+        self.requests.len()
     }
 
     /// Answers each request by what `choose` says of it: which connection it came by, its text, and the own port.
@@ -60,7 +80,7 @@ impl Receiver {
                 tokio::spawn(played(stream, move |request: &str| choose(n, request, port), seen.clone()));
             }
         });
-        Self { port, requests }
+        Self { port, requests, plays: Arc::default() }
     }
 
     /// A URL of it, by the name `localhost`.

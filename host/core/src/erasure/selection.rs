@@ -190,7 +190,10 @@ mod tests {
     use super::*;
     use crate::{
         behavior::Grant,
-        event::{ActivityMatched, FlowCompleted, FlowStarted},
+        event::{
+            ActivityAppended, ActivityConflicted, ActivityMatched, DeliveryEnqueued, FlowCompleted, FlowStarted,
+            ObjectReceived,
+        },
         ids::{ActorName, BoxName, Digest},
         log::{Frame, Head},
         object::Object,
@@ -351,6 +354,59 @@ mod tests {
         let selection = log.select(Subject::Actor(actor("ada")));
         assert_eq!(selection.seqs.ranges(), [(1, 6)]);
         assert_eq!(log.select(Subject::Actor(actor("eve"))), Selection::default());
+    }
+
+    #[test]
+    fn what_came_with_an_activity_and_to_whom_it_went_goes_with_it() {
+        let mut log = Log::default();
+        log.write("Article/a", "ada", "one", None);
+        log.write("Article/b", "bob", "two", None);
+        let appended = |log: &Log, owner: &str| {
+            let of = |entry: &&StoredEntry| *entry.header.stream.0 == *format!("outbox:{owner}");
+            let entry = log.entries.iter().find(of).expect("it is in the log").clone();
+            let (_, body) = entry.body.expect("a body");
+            match Event::decode(&entry.header.kind, &body).expect("readable") {
+                Event::ActivityAppended(appended) => (entry.header.seq, appended.activity),
+                other => panic!("{other:?}"),
+            }
+        };
+        let mut wanted = Vec::new();
+        for owner in ["ada", "bob"] {
+            let (seq, activity) = appended(&log, owner);
+            let arrived = Activity { r#box: BoxName::Inbox, ..Activity::clone(&activity) };
+            let events: [Event; 4] = [
+                DeliveryEnqueued {
+                    activity: activity.id.clone(),
+                    seq,
+                    owner: actor(owner),
+                    about: "https://h/a".to_owned(),
+                    part: 0,
+                    targets: Vec::new(),
+                }
+                .into(),
+                ActivityConflicted {
+                    activity: activity.id.clone(),
+                    owner: actor(owner),
+                    r#box: BoxName::Outbox,
+                    known: activity.cid.clone(),
+                    arrived: activity.cid.clone(),
+                }
+                .into(),
+                ActivityAppended { activity: Arc::new(arrived) }.into(),
+                ObjectReceived {
+                    owner: actor(owner),
+                    object: "https://h/a".to_owned(),
+                    actor: "https://h/actors/x".to_owned(),
+                    activity: activity.id.clone(),
+                    is_gone: false,
+                }
+                .into(),
+            ];
+            wanted.push(events.map(|event| log.push(event)));
+        }
+        let selection = log.select(Subject::Actor(actor("ada")));
+        assert!(wanted[0].iter().all(|seq| selection.seqs.contains(*seq)), "{selection:?}");
+        assert!(!wanted[1].iter().any(|seq| selection.seqs.contains(*seq)), "{selection:?}");
     }
 
     #[test]

@@ -89,7 +89,7 @@ impl Shared {
         let row = self.parts.views.with(|views| views.delivery(&taken.waiting.delivery));
         // Its beginning may have been erased; and what is open twice is attempted once.
         let Some(row) = row?.filter(|row| row.state.status.is_open()) else { return Ok(gone) };
-        let end = self.send(&row).await?;
+        let end = self.send(&row, taken.keeps_connection).await?;
         let (time, event) = (SystemClock::now(), self.concluded(&row.state, end.clone())?);
         let seq = self.record(time, vec![event.clone()]).await?.last;
         Ok(Ended { again: again(&event, seq, time, taken), heard: heard(&end, seq, time), error: message_of(end) })

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::SystemTime};
 
-use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{CONNECTION, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue};
 use rosehip_core::{
     activity::Activity,
     event::{Destination, Event, Record},
@@ -29,7 +29,7 @@ const ACTIVITY: &str = "application/activity+json";
 
 impl Shared {
     /// Makes an attempt. Whatever goes wrong on this host's side alone is an error and no end.
-    pub(super) async fn send(&self, row: &DeliveryRow) -> Result<DeliveryEnd, DeliveryError> {
+    pub(super) async fn send(&self, row: &DeliveryRow, keeps_connection: bool) -> Result<DeliveryEnd, DeliveryError> {
         if self.board.is_blocked(&row.state.peer) {
             return Ok(DeliveryEnd::refused("its host is blocked"));
         }
@@ -47,10 +47,13 @@ impl Shared {
             Err(reason) => return Ok(DeliveryEnd::refused(format!("its inbox is {reason}"))),
         };
         let body = serde_json::to_vec(&activity.document).expect("a JSON object can be written");
-        let headers = match headers(&url, &body, &signer, SystemClock::now()) {
+        let mut headers = match headers(&url, &body, &signer, SystemClock::now()) {
             Ok(headers) => headers,
             Err(reason) => return Ok(DeliveryEnd::refused(reason)),
         };
+        if !keeps_connection {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
         Ok(match self.parts.client.post_signed(url, headers, body).await {
             Ok(answer) => judged(answer, SystemTime::now()).await,
             Err(NoAnswer::Refused(message)) => DeliveryEnd::refused(message),

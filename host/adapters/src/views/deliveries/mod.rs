@@ -130,12 +130,14 @@ pub(super) fn changed(
 ) -> Result<(), ViewError> {
     let (delivery, peer) = of;
     peers.of(peer).hear(event, record.time);
-    let sql = "SELECT place, status, attempts, rejected, unreachable, silent_since FROM deliveries WHERE id = ?1";
+    let sql =
+        "SELECT place, status, attempts, rejected, unreachable, silent_since, error FROM deliveries WHERE id = ?1";
     let before = transaction.prepare_cached(sql)?.query_row([delivery.as_bytes()], |row| {
         let mut state = DeliveryState::queued(delivery, peer.clone());
         state.status = queries::status(&row.get::<_, String>(1)?);
         state.attempts = row.get(2)?;
         (state.failures.rejected, state.failures.unreachable) = (row.get(3)?, row.get(4)?);
+        state.error = row.get(6)?;
         Ok((row.get::<_, u64>(0)?, state, row.get::<_, Option<u64>>(5)?))
     });
     let Some((place, before, silent_since)) = before.optional()? else { return Ok(()) };

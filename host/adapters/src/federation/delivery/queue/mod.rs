@@ -29,6 +29,10 @@ pub(super) use self::lane::{Stand, Waiting};
 /// Lanes that are kept although nothing is in them, for what they know of their peer.
 const IDLE_LANES: usize = 1_000;
 
+/// Peers that something waits for, up to which a connection is kept for what comes next. Of more peers each has its turn so
+/// rarely that keeping all connections would cost more than making them.
+const KEPT_CONNECTIONS: usize = 256;
+
 /// What other hosts and this one are spared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DeliveryLimits {
@@ -53,6 +57,8 @@ pub(super) struct Taken {
     pub peer: Peer,
     pub stand: Stand,
     pub waiting: Waiting,
+    /// Whether more is to follow soon, for which the connection is kept.
+    pub keeps_connection: bool,
 }
 
 /// What an attempt told of its peer.
@@ -154,6 +160,7 @@ impl Queue {
             self.list(&peer);
         }
         let mut taken = Vec::new();
+        let is_few = self.turns.iter().map(VecDeque::len).sum::<usize>() <= KEPT_CONNECTIONS;
         while self.under_way < self.limits.in_all
             && let Some((peer, is_proven)) = self.next_turn()
         {
@@ -168,7 +175,8 @@ impl Queue {
                         self.doubtful.insert((peer.clone(), stand));
                     }
                     self.under_way += 1;
-                    taken.push(Taken { peer: peer.clone(), stand, waiting });
+                    let keeps_connection = is_few && lane.len() > 1;
+                    taken.push(Taken { peer: peer.clone(), stand, waiting, keeps_connection });
                     self.turns[usize::from(!is_proven)].push_back(peer);
                 }
                 Err(not_now) => {

@@ -237,7 +237,6 @@ proptest! {
                     queue.insert(&peer(&name), stand(seq, about), fresh(seq));
                     open.insert(seq);
                 }
-                Act::Put(_) => {}
                 Act::Take => {
                     for taken in queue.take(at(second)).0 {
                         prop_assert!(open.contains(&seq(&taken)));
@@ -267,14 +266,14 @@ proptest! {
                         ended.insert(gone);
                     }
                 }
-                Act::Release(..) => {}
+                Act::Put(_) | Act::Release(..) => {}
                 Act::Later => second += 10,
             }
             prop_assert_eq!(queue.lengths().queued, open.len());
         }
         // All of them leave in the end.
         for _ in 0..1_000 {
-            for taken in under_way.drain(..).collect::<Vec<_>>() {
+            for taken in std::mem::take(&mut under_way) {
                 queue.release(&taken, None, ANSWER);
                 open.remove(&seq(&taken));
             }
