@@ -38,6 +38,26 @@ pub(super) fn subtract(transaction: &Transaction<'_>, first: u64, last: u64) -> 
     Ok(())
 }
 
+/// Takes an object back: what was said about it before is not for everybody any more.
+pub(super) fn take_back(transaction: &Transaction<'_>, about: &str) -> Result<(), ViewError> {
+    let is_shown = "SELECT 1 FROM activities WHERE about = ?1 AND is_public = 1";
+    if !transaction.prepare_cached(is_shown)?.exists([about])? {
+        return Ok(());
+    }
+    transaction
+        .prepare_cached(
+            "UPDATE boxes SET public = public - (SELECT count(*) FROM activities a
+             WHERE a.about = ?1 AND a.is_public = 1 AND a.owner = boxes.owner AND a.box = boxes.box)
+             WHERE EXISTS (SELECT 1 FROM activities a WHERE a.about = ?1 AND a.is_public = 1
+                           AND a.owner = boxes.owner AND a.box = boxes.box)",
+        )?
+        .execute([about])?;
+    transaction
+        .prepare_cached("UPDATE activities SET is_public = 0 WHERE about = ?1 AND is_public = 1")?
+        .execute([about])?;
+    Ok(())
+}
+
 /// A box as a whole.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct BoxTip {

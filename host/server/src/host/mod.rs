@@ -3,14 +3,17 @@
 mod actors;
 mod admit;
 mod behaviors;
+mod boxes;
 mod bulk;
 mod collect;
 mod erasing;
 mod export;
 mod flows;
+mod following;
 mod gone;
 mod installs;
 mod objects;
+mod posts;
 mod refusals;
 mod retention;
 mod why;
@@ -23,12 +26,14 @@ use std::{
 use anyhow::Context as _;
 use rosehip_adapters::{
     accounts::Accounts,
+    clock::SystemClock,
     data_dir::{DataDir, DataDirOptions, cache_path, log_path},
     engine::{Engine, EngineParts, Sinks, stand_back},
-    federation::Keyring,
+    federation::{Directory, Keyring},
     keys::Keys,
     lock::DirLock,
     modules::ModuleFiles,
+    outgoing::{Client, OutgoingOptions},
     pool::Pool,
     sinks::{ActivitySink, SetSink},
     store::{SchemaError, SqliteReader},
@@ -43,6 +48,7 @@ use rosehip_core::{
     limits,
     log::Entry,
     ports::{LogReader, Signatures},
+    time::Timestamp,
 };
 use rosehip_wasm::{CacheOptions, CacheSecret, Compiler, EngineOptions, WasmEngine};
 
@@ -50,11 +56,14 @@ use crate::config::Reach;
 
 pub use actors::{ActorError, NewActor};
 pub use behaviors::BehaviorError;
+pub use boxes::{BoxPage, BoxRequest};
 pub use bulk::{Bulk, FlowAction};
 pub use erasing::{Erasable, Erasure, ErasureError, ErasureRequest};
-pub use flows::{ActionError, FlowDetail, FlowPage, FlowQuery, runner_name, with_body};
+pub use flows::{ActionError, FlowDetail, FlowPage, FlowQuery, FoundActivity, runner_name, with_body};
+pub use following::{Decision, FollowCounts};
 pub use installs::{Bound, InstallError, InstallRequest, Outcome};
 pub use objects::{Base, ObjectWrite, ReadError, Resolved, WriteError, Written};
+pub use posts::{PostError, Posted};
 pub use refusals::Refusal;
 pub use retention::Retention;
 pub use why::{Consideration, Considered, DeniedEffect};
@@ -103,6 +112,7 @@ pub struct Host {
     options: HostOptions,
     keys: Keys,
     keyring: Arc<Keyring>,
+    directory: Directory,
     lock: Mutex<Option<DirLock>>,
 }
 
@@ -164,6 +174,13 @@ impl Host {
             }
             Ok(())
         })?;
+        let directory = directory(&options.base_url);
+        views.with::<_, anyhow::Error>(|views| {
+            for (learned_at, actor) in views.remote_actors(limits::DIRECTORY_ACTORS)? {
+                directory.know(actor, Timestamp::from_millis(learned_at));
+            }
+            Ok(())
+        })?;
         let signatures: Arc<dyn Signatures> = Arc::clone(&keyring) as _;
         let transport = LocalTransport::new(base_url.clone(), Arc::clone(&sink_log));
         let sinks = Sinks {
@@ -191,6 +208,7 @@ impl Host {
             options,
             keys: dir.keys,
             keyring,
+            directory,
             lock: Mutex::new(Some(dir.lock)),
         });
         host.begin()?;
@@ -326,6 +344,12 @@ impl std::fmt::Debug for Host {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Host").field("options", &self.options).finish_non_exhaustive()
     }
+}
+
+/// Who the actors of other hosts are. A host whose own URL is http is one for development, whose peers may be anywhere.
+fn directory(base_url: &str) -> Directory {
+    let client = Client::new(OutgoingOptions::federation(base_url.starts_with("http://")));
+    Directory::new(client, None, Arc::new(SystemClock::now))
 }
 
 /// Waits for a future from synchronous code that runs within the runtime, at start only.
