@@ -272,6 +272,11 @@ impl Host {
         Ok(())
     }
 
+    /// How many articles are published.
+    pub async fn count_published(&self) -> Result<u64, ReadError> {
+        self.read_views(ViewReader::count_published).await
+    }
+
     /// Every record committed from now on, in order (for the live tail; a slow receiver lags and re-reads by
     /// [`Host::records_after`]).
     pub fn tail(&self) -> tokio::sync::broadcast::Receiver<Tail> {
