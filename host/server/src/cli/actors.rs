@@ -185,16 +185,15 @@ impl Actors {
             }
             Self::Follow { who, acting } => {
                 let body = json!({"who": who});
-                act(client, &acting.name, "follow", body, &format!("{} asks to follow {who}", acting.name), as_json).await
+                act(client, &acting.name, "follow", body, &format!("{} asks to follow {who}", acting.name), as_json)
+                    .await
             }
             Self::Unfollow(other) => other.act(client, "unfollow", None, "follows {} no more", as_json).await,
             Self::Followers { name, pending } => {
                 people(client, &name, "followers", pending.then_some("pending"), as_json).await
             }
             Self::Following { name } => people(client, &name, "following", None, as_json).await,
-            Self::Accept(other) => {
-                other.act(client, "followers", Some("accept"), "is followed by {}", as_json).await
-            }
+            Self::Accept(other) => other.act(client, "followers", Some("accept"), "is followed by {}", as_json).await,
             Self::Reject(other) => {
                 other.act(client, "followers", Some("reject"), "is not followed by {}", as_json).await
             }
@@ -287,25 +286,12 @@ async fn changed(client: &Client, request: Request, line: &str, as_json: bool) -
     if as_json { print_json(&answer) } else { Ok(()) }
 }
 
-async fn act(
-    client: &Client,
-    name: &str,
-    action: &str,
-    body: Value,
-    line: &str,
-    as_json: bool,
-) -> anyhow::Result<()> {
+async fn act(client: &Client, name: &str, action: &str, body: Value, line: &str, as_json: bool) -> anyhow::Result<()> {
     changed(client, Request::post(&["actors", name, action]).json(&body), line, as_json).await
 }
 
 /// Every page of a collection of actors, a line each.
-async fn people(
-    client: &Client,
-    name: &str,
-    side: &str,
-    state: Option<&str>,
-    as_json: bool,
-) -> anyhow::Result<()> {
+async fn people(client: &Client, name: &str, side: &str, state: Option<&str>, as_json: bool) -> anyhow::Result<()> {
     let mut found = Vec::new();
     for page in 1_u64.. {
         let request = Request::get(&["actors", name, side]).query("state", state).query("page", Some(page));
