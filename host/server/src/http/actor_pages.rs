@@ -102,7 +102,8 @@ impl Person {
 struct ActivityRow {
     path: String,
     kind: String,
-    object_type: String,
+    /// None where the object is only named.
+    object_type: Option<String>,
     about: String,
     /// Who acts, where that is somebody else.
     actor: Option<String>,
@@ -120,7 +121,7 @@ impl ActivityRow {
                 if is_inbox { activity.cid.to_string() } else { activity.id.token().to_owned() }
             ),
             kind: activity.kind.to_string(),
-            object_type: activity.object_type.to_string(),
+            object_type: Some(activity.object_type.to_string()).filter(|name| name != "Link"),
             about: about(activity),
             actor: activity.actor().filter(|_| is_inbox).map(str::to_owned),
             at: published.and_then(|published| published.parse::<Timestamp>().ok()).map(Moment),
