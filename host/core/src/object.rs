@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::{
+    activity::{is_public, urls_of},
     ids::{ActorName, ObjectKey, TypeName},
     time::Timestamp,
 };
@@ -52,6 +53,16 @@ impl Object {
     /// Whether it exists now.
     pub fn exists(&self) -> bool {
         self.content.is_some()
+    }
+
+    /// Whether everybody may see it as it is now: an article that is published, and any other object that is addressed to
+    /// everybody.
+    pub fn is_for_everybody(&self) -> bool {
+        let Some(content) = &self.content else { return false };
+        match self.key.kind.as_str() {
+            "Article" => self.status() == Some("published"),
+            _ => ["to", "cc"].iter().flat_map(|member| urls_of(content.get(*member))).any(is_public),
+        }
     }
 }
 

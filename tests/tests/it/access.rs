@@ -36,6 +36,28 @@ const TABLE: &[(&str, &str, [bool; 5])] = &[
     ("POST", "/flows/unknown/unpin", [false, false, false, false, true]),
     ("GET", "/flows/unknown/export", [false, false, false, false, true]),
     ("POST", "/erasures", [false, false, false, false, true]),
+    ("GET", "/actors", [false, true, true, true, true]),
+    ("POST", "/actors", [false, false, false, false, true]),
+    ("GET", "/actors/site", [true; 5]),
+    ("POST", "/actors/site/edit", [false, false, false, false, true]),
+    ("POST", "/actors/unknown/rotate-key", [false, false, false, false, true]),
+    ("GET", "/actors/site/outbox", [true; 5]),
+    ("POST", "/actors/site/outbox", [false, false, true, true, true]),
+    ("GET", "/actors/site/inbox", [false, true, true, true, true]),
+    ("GET", "/actors/other/inbox", [false, false, false, false, true]),
+    ("POST", "/actors/other/outbox", [false, false, false, false, true]),
+    ("GET", "/actors/site/followers", [true; 5]),
+    ("GET", "/actors/site/followers?state=pending", [false, true, true, true, true]),
+    ("POST", "/actors/site/followers", [false, false, true, true, true]),
+    ("GET", "/actors/site/following", [true; 5]),
+    ("POST", "/actors/site/follow", [false, false, true, true, true]),
+    ("POST", "/actors/site/unfollow", [false, false, true, true, true]),
+    ("POST", "/actors/site/block", [false, false, true, true, true]),
+    ("POST", "/actors/site/unblock", [false, false, true, true, true]),
+    ("POST", "/actors/other/block", [false, false, false, false, true]),
+    ("GET", "/.well-known/webfinger", [true; 5]),
+    ("GET", "/.well-known/nodeinfo", [true; 5]),
+    ("GET", "/nodeinfo/2.1", [true; 5]),
     ("GET", "/users", [false, false, false, false, true]),
     ("POST", "/users", [false, false, false, false, true]),
     ("GET", "/tokens", [false, false, false, false, true]),
@@ -45,6 +67,7 @@ const TABLE: &[(&str, &str, [bool; 5])] = &[
 async fn every_route_lets_in_the_roles_of_the_table_and_no_other() {
     let host = Host::start().await;
     host.client().post("/new", &Client::article("Known", "published", "")).await.expect(201);
+    host.client().post("/actors", &json!({"name": "other"})).await.expect(201);
     let mut clients = vec![("stranger", host.client().stranger())];
     for (name, role) in [("ann", "author"), ("edith", "editor"), ("ava", "approver"), ("otto", "operator")] {
         clients.push((role, host.client_of(&host.add_user(name, role))));

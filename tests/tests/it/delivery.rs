@@ -74,7 +74,11 @@ async fn a_post_reaches_followers_once_signed_and_proved() {
 
     let activity = client.get(&format!("/activities/{}", id.rsplit('/').next().expect("a token"))).await.expect(200);
     let told = &activity["deliveries"];
-    assert_eq!((told["delivered"].as_u64(), told["items"][0]["status"].as_str()), (Some(1), Some("delivered")), "{told}");
+    assert_eq!(
+        (told["delivered"].as_u64(), told["items"][0]["status"].as_str()),
+        (Some(1), Some("delivered")),
+        "{told}"
+    );
     let flow = client.first_flow("").await;
     let flow = client.flow(flow["id"].as_str().expect("an id")).await;
     assert_eq!(flow["deliveries"][0]["activity"], json!(id));

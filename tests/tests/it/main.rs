@@ -1,6 +1,7 @@
 //! One test binary: a host a test, the real binary, real guests, real HTTP.
 
 mod access;
+mod actors;
 mod approval;
 mod bad_modules;
 mod bulk;

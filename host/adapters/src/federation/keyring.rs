@@ -40,9 +40,10 @@ impl Keyring {
 
 impl Signatures for Keyring {
     fn sign(&self, actor: &ActorName, document: &mut Map<String, Value>, now: Timestamp) {
-        match self.signer(actor) {
-            Some(signer) => proof::attach(document, &signer, now),
-            None => tracing::error!(%actor, "an actor has no key; what it says is not signed"),
-        }
+        let Some(signer) = self.signer(actor) else {
+            tracing::error!(%actor, "an actor has no key; what it says is not signed");
+            return;
+        };
+        proof::attach(document, &signer, now);
     }
 }

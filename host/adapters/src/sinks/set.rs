@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use rosehip_core::{
-    activity::{Cause, Origin},
+    activity::{Cause, Origin, sanitize_members},
     event::{Event, Record, object_stream},
     json,
     limits::{HTTP_BODY_BYTES, JSON_WEIGHT},
@@ -125,7 +125,10 @@ fn changed(
     if value.is_null() {
         content.remove(field);
     } else {
-        content.insert(field.to_owned(), value.clone());
+        // HTML of a behavior is no more trusted than anybody's.
+        let mut set = Map::from_iter([(field.to_owned(), value.clone())]);
+        sanitize_members(&mut set);
+        content.extend(set);
     }
     let weight: u64 = content.values().map(json::weigh).sum();
     let length: usize = content.iter().map(|(name, value)| name.len() + value.to_string().len()).sum();
@@ -153,6 +156,8 @@ mod tests {
         assert_eq!(set("Order", "note", &json!(2)), Ok(json!({"name": "A", "status": "draft", "note": 2})));
         assert_eq!(set("Order", "paid", &json!(true)).map(|object| object["paid"].clone()), Ok(json!(true)));
         assert_eq!(set("Order", "note", &Value::Null), Ok(json!({"name": "A", "status": "draft"})));
+        let html = set("Note", "summary", &json!("<script>x</script><b>y</b>"));
+        assert_eq!(html.map(|object| object["summary"].clone()), Ok(json!("<b>y</b>")));
         assert_eq!(set("Order", "status", &json!("lost")).map(|object| object["status"].clone()), Ok(json!("lost")));
     }
 

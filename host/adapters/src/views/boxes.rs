@@ -38,6 +38,26 @@ pub(super) fn subtract(transaction: &Transaction<'_>, first: u64, last: u64) -> 
     Ok(())
 }
 
+/// Takes an object back: what was said about it before is not for everybody any more.
+pub(super) fn take_back(transaction: &Transaction<'_>, about: &str) -> Result<(), ViewError> {
+    let is_shown = "SELECT 1 FROM activities WHERE about = ?1 AND is_public = 1";
+    if !transaction.prepare_cached(is_shown)?.exists([about])? {
+        return Ok(());
+    }
+    transaction
+        .prepare_cached(
+            "UPDATE boxes SET public = public - (SELECT count(*) FROM activities a
+             WHERE a.about = ?1 AND a.is_public = 1 AND a.owner = boxes.owner AND a.box = boxes.box)
+             WHERE EXISTS (SELECT 1 FROM activities a WHERE a.about = ?1 AND a.is_public = 1
+                           AND a.owner = boxes.owner AND a.box = boxes.box)",
+        )?
+        .execute([about])?;
+    transaction
+        .prepare_cached("UPDATE activities SET is_public = 0 WHERE about = ?1 AND is_public = 1")?
+        .execute([about])?;
+    Ok(())
+}
+
 /// A box as a whole.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct BoxTip {
@@ -120,5 +140,94 @@ impl ViewReader {
         let sql = "SELECT seq FROM activities WHERE token = ?1 AND id = ?2 AND owner = ?3 AND box = ?4";
         let mut statement = self.connection().prepare_cached(sql)?;
         Ok(statement.query_row((token, id, owner.as_str(), name.to_string()), |row| row.get(0)).optional()?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rosehip_core::{
+        event::Record,
+        log::Draft,
+        object::Object,
+        pipeline::ingest::{Ingested, Write, ingest},
+        ports::Unsigned,
+        time::Timestamp,
+    };
+    use serde_json::{Value, json};
+
+    use super::{
+        super::{fold::Batch, schema},
+        *,
+    };
+
+    /// The entries of an article that is published, changed, hidden and published again.
+    fn history() -> Vec<Draft> {
+        let (key, owner) = ("Article/a".parse().expect("a key"), "site".parse().expect("a name"));
+        let mut before: Option<Object> = None;
+        let mut drafts = Vec::new();
+        for (body, status) in [("x", "published"), ("y", "published"), ("y", "draft"), ("y", "published")] {
+            let after = json!({"name": "A", "content": body, "summary": body, "status": status});
+            let ingested = ingest(Write {
+                base_url: "https://h.example",
+                key: &key,
+                before: before.as_ref(),
+                after: after.as_object().cloned(),
+                owner: &owner,
+                by: None,
+                origin: None,
+                signatures: &Unsigned,
+                now: Timestamp::from_millis(0),
+                claims: None,
+            });
+            let Ingested::Changed { append, object, .. } = ingested else { panic!("it changes") };
+            before = Some(object);
+            drafts.extend(append.drafts);
+        }
+        drafts
+    }
+
+    /// What everybody may see, and the counts, after these entries were folded in batches of so many.
+    fn folded(batch: usize) -> (Vec<u64>, BoxTip) {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("views.db");
+        let mut connection = rusqlite::Connection::open(&path).expect("a file");
+        connection.execute_batch(schema::TABLES).expect("the tables");
+        let records: Vec<_> = history()
+            .into_iter()
+            .zip(1..)
+            .map(|(draft, seq)| Record { seq, time: draft.time, stream: draft.stream, event: draft.event })
+            .collect();
+        for records in records.chunks(batch) {
+            let transaction = connection.transaction().expect("a transaction");
+            let mut batch = Batch::new(&transaction);
+            for record in records {
+                batch.apply(record).expect("folded");
+            }
+            batch.finish().expect("written");
+            transaction.commit().expect("committed");
+        }
+        let reader = ViewReader::open(&path).expect("readable");
+        let owner = "site".parse().expect("a name");
+        let query = BoxQuery { only_public: true, limit: 10, ..BoxQuery::default() };
+        let seqs = reader.box_page(&owner, BoxName::Outbox, &query).expect("readable");
+        (seqs, reader.box_tip(&owner, BoxName::Outbox).expect("readable"))
+    }
+
+    #[test]
+    fn what_was_taken_back_is_hidden_however_it_is_folded() {
+        let kinds: Vec<Value> = history()
+            .iter()
+            .filter_map(|draft| match draft.event.as_deref() {
+                Some(rosehip_core::event::Event::ActivityAppended(appended)) => Some(json!(appended.activity.kind)),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(kinds, ["Create", "Update", "Delete", "Create"]);
+        let (seqs, tip) = folded(1);
+        assert_eq!(seqs, [8, 6], "the deletion and the new publication");
+        assert_eq!((tip.count, tip.public), (4, 2));
+        for batch in [2, 3, 5, 100] {
+            assert_eq!(folded(batch), (seqs.clone(), tip.clone()), "batches of {batch}");
+        }
     }
 }

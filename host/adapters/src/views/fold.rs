@@ -1,6 +1,6 @@
 //! One batch of records folded into the views: rows are read once, changed in memory and written once.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use rosehip_core::{
     activity::{Activity, Cause},
@@ -24,6 +24,8 @@ struct ActivityRow {
     owner: ActorName,
     r#box: BoxName,
     is_public: bool,
+    /// The object of this host whose taking back hides it; none for a deletion, which says no more than that.
+    about: Option<String>,
 }
 
 /// The rows that a batch changes.
@@ -41,6 +43,8 @@ pub(super) struct Batch<'a> {
     minutes: effects::Minutes,
     boxes: boxes::Additions,
     peers: deliveries::PeerChanges,
+    /// Objects about which the batch holds activities that everybody may see.
+    shown: HashSet<String>,
     /// Whether something was erased, whose bytes must leave the file as well.
     has_erased: bool,
 }
@@ -57,6 +61,7 @@ impl<'a> Batch<'a> {
             minutes: effects::Minutes::new(),
             boxes: boxes::Additions::new(),
             peers: deliveries::PeerChanges::default(),
+            shown: HashSet::new(),
             has_erased: false,
         }
     }
@@ -77,7 +82,15 @@ impl<'a> Batch<'a> {
                     owner: activity.owner.clone(),
                     r#box: activity.r#box,
                     is_public: activity.is_for_everybody(),
+                    about: activity
+                        .object
+                        .as_ref()
+                        .filter(|_| activity.kind.as_str() != "Delete")
+                        .map(ToString::to_string),
                 };
+                if let (true, Some(about)) = (row.is_public, &row.about) {
+                    self.shown.insert(about.clone());
+                }
                 let (all, public) = self.boxes.entry((row.owner.clone(), row.r#box)).or_default();
                 *all += 1;
                 *public += u64::from(row.is_public);
@@ -159,10 +172,10 @@ impl<'a> Batch<'a> {
         Ok(self.has_erased)
     }
 
-    fn flush(&mut self) -> Result<(), ViewError> {
+    fn flush_activities(&mut self) -> Result<(), ViewError> {
         for (seq, row) in &std::mem::take(&mut self.activities) {
             self.execute(
-                "INSERT INTO activities VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                "INSERT INTO activities VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
                 params![
                     seq,
                     row.id,
@@ -171,11 +184,16 @@ impl<'a> Batch<'a> {
                     row.matched_by,
                     row.owner.as_str(),
                     row.r#box.to_string(),
-                    row.is_public
+                    row.is_public,
+                    row.about
                 ],
             )?;
         }
-        boxes::add(self.transaction, &std::mem::take(&mut self.boxes))?;
+        boxes::add(self.transaction, &std::mem::take(&mut self.boxes))
+    }
+
+    fn flush(&mut self) -> Result<(), ViewError> {
+        self.flush_activities()?;
         self.peers.write(self.transaction)?;
         for (digest, flows) in &std::mem::take(&mut self.modules) {
             self.execute(
@@ -305,6 +323,13 @@ impl<'a> Batch<'a> {
         )?;
         if is_article {
             self.slugs(&key, object.slug(), object.exists())?;
+        }
+        if object.revision > 1 && !object.is_for_everybody() {
+            // What the batch holds about it has to be in the table to be taken back.
+            if self.shown.remove(&key) {
+                self.flush_activities()?;
+            }
+            boxes::take_back(self.transaction, &key)?;
         }
         Ok(())
     }

@@ -58,6 +58,8 @@ pub struct ActivityPlace {
     pub seq: u64,
     /// `seq` of the entry that matched it.
     pub matched_by: Option<u64>,
+    /// Whether everybody may see it: an actor of this host did it, for everybody, and has not taken it back.
+    pub is_for_everybody: bool,
 }
 
 /// What a slug belongs to.
@@ -107,6 +109,12 @@ impl ViewReader {
         let sql = "SELECT published_seq, seq FROM objects WHERE is_published = 1 AND published_seq < ?1
                    ORDER BY published_seq DESC LIMIT ?2";
         self.places(sql, params![bound(before), limit])
+    }
+
+    /// How many articles are published.
+    pub fn count_published(&self) -> Result<u64, ViewError> {
+        let mut statement = self.connection.prepare_cached("SELECT count(*) FROM objects WHERE is_published = 1")?;
+        Ok(statement.query_row([], |row| row.get(0))?)
     }
 
     /// Drafts, the last saved first: the `seq` that a next page begins before and that of the last revision.
@@ -168,12 +176,14 @@ impl ViewReader {
 
     /// Where an activity stands, by its id, its token or its Cid.
     pub fn activity(&self, name: &str) -> Result<Option<ActivityPlace>, ViewError> {
-        // Ids of other hosts may end alike: a whole id is held against the whole.
-        let sql =
-            "SELECT seq, matched_by FROM activities WHERE (token = ?1 AND (?3 = 0 OR id = ?2)) OR cid = ?2 LIMIT 1";
+        // Ids of other hosts may end alike: a whole id is held against the whole, and what was done here comes first.
+        let sql = "SELECT seq, matched_by, is_public AND box = 'outbox' FROM activities
+             WHERE (token = ?1 AND (?3 = 0 OR id = ?2)) OR cid = ?2 ORDER BY box DESC LIMIT 1";
         let is_whole = name.contains(':');
         let token = name.rsplit(['/', ':']).next().unwrap_or(name);
-        let place = |row: &Row<'_>| Ok(ActivityPlace { seq: row.get(0)?, matched_by: row.get(1)? });
+        let place = |row: &Row<'_>| {
+            Ok(ActivityPlace { seq: row.get(0)?, matched_by: row.get(1)?, is_for_everybody: row.get(2)? })
+        };
         Ok(self.connection.prepare_cached(sql)?.query_row((token, name, is_whole), place).optional()?)
     }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Activity, Origin, PUBLIC, actor_url, context};
+use super::{Activity, Origin, PUBLIC, actor_url, context, urls_of};
 use crate::{
     canonical::Cid,
     ids::{ActivityId, BoxName, TypeName},
@@ -10,6 +10,9 @@ use crate::{
     ports::Signatures,
     time::Timestamp,
 };
+
+/// Members by which an object says whom it goes to that nobody is told of (ActivityPub §6).
+const SECRET: [&str; 2] = ["bto", "bcc"];
 
 /// What an activity about an object of this host is made from.
 #[derive(Debug, Clone)]
@@ -71,7 +74,7 @@ impl Announcement<'_> {
             depth,
             root,
             transitions: self.transitions.to_vec(),
-            blind: Vec::new(),
+            blind: blind(object),
             document,
         }
     }
@@ -86,6 +89,7 @@ pub fn object_url(base_url: &str, object: &Object) -> String {
 /// An object as others see it: its members and those that the host derives.
 pub fn object_document(base_url: &str, object: &Object) -> Value {
     let mut document = object.content.clone().unwrap_or_default();
+    document.retain(|member, _| !SECRET.contains(&member.as_str()));
     let mut derive = |name: &str, value: Value| document.insert(name.to_owned(), value);
     derive("id", object_url(base_url, object).into());
     derive("type", object.key.kind.as_str().into());
@@ -108,6 +112,15 @@ fn tombstone(base_url: &str, object: &Object, now: Timestamp) -> Value {
         "formerType": object.key.kind,
         "deleted": now,
     })
+}
+
+/// Whom the activity goes to in secret.
+fn blind(object: &Object) -> Vec<String> {
+    let Some(content) = &object.content else { return Vec::new() };
+    let mut named: Vec<_> = SECRET.iter().flat_map(|member| urls_of(content.get(*member))).map(str::to_owned).collect();
+    named.sort_unstable();
+    named.dedup();
+    named
 }
 
 /// An article is for everyone and the actor's followers; any other object for whom it names itself.

@@ -7,7 +7,7 @@ use data_encoding::BASE32_NOPAD;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use sha2::{Digest as _, Sha256};
 
-use super::{ActivityId, ActorName, BehaviorName, BoxName, InvalidId, NodeId, ObjectKey, TypeName};
+use super::{ActivityId, ActorName, BehaviorName, BoxName, InvalidId, NodeId, ObjectId, ObjectKey, TypeName};
 use crate::canonical::Cid;
 
 /// Sha-256 in base32: 52 characters of `a-z2-7`.
@@ -191,6 +191,15 @@ impl DedupKey {
     /// `H("rosehip.conflict.v1", owner, box, activity id, Cid)`: another content under a known id is recorded once.
     pub fn conflict(owner: &ActorName, r#box: BoxName, activity: &ActivityId, cid: &Cid) -> Self {
         Self(Derived::of(&("rosehip.conflict.v1", owner, r#box, activity, cid)))
+    }
+}
+
+impl ObjectId {
+    /// The id of an object that its owner posts to the outbox: `H("rosehip.object.v1", owner, Cid)`, of what was posted with
+    /// the moment it was.
+    pub fn of_post(owner: &ActorName, cid: &Cid) -> Self {
+        let id = Derived::of(&("rosehip.object.v1", owner, cid)).to_string();
+        id.parse().expect("base32 without padding is an object id")
     }
 }
 

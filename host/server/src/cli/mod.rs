@@ -2,6 +2,7 @@
 //! data directory through its socket, or of one in this process while none runs. Data goes to stdout, all else to
 //! stderr.
 
+mod actors;
 mod backup;
 mod behaviors;
 mod bulk;
@@ -86,6 +87,8 @@ enum Command {
     Why(why::Why),
     #[command(subcommand)]
     Behaviors(behaviors::Behaviors),
+    #[command(subcommand)]
+    Actors(actors::Actors),
     Verify(verify::Verify),
     #[command(subcommand)]
     Erase(erase::Erase),
@@ -171,6 +174,7 @@ async fn dispatch(command: Command, context: &Context) -> anyhow::Result<()> {
         Command::Effects(effects) => effects.run(context).await,
         Command::Why(why) => why.run(context).await,
         Command::Behaviors(behaviors) => behaviors.run(context).await,
+        Command::Actors(actors) => actors.run(context).await,
         Command::Verify(verify::Verify) => verify::Verify::run(context),
         Command::Erase(erase) => erase.run(context).await,
         Command::Backup(backup) => backup.run(context).await,

@@ -17,6 +17,7 @@ pub(super) enum User {
     #[command(after_help = "\
 Examples:
   rosehip user add ada --role editor
+  rosehip user add ada --role editor --actor ada          after `rosehip actors add ada`
   printf %s \"$PASSWORD\" | rosehip user add ada --role operator --password-stdin")]
     Add {
         /// A lower-case letter and up to 62 more lower-case letters, digits or hyphens.
@@ -24,6 +25,9 @@ Examples:
         /// What the user may do.
         #[arg(long)]
         role: Role,
+        /// The actor that the user posts as.
+        #[arg(long, value_name = "NAME")]
+        actor: Option<String>,
         /// Read the password from the first line of stdin.
         #[arg(long)]
         password_stdin: bool,
@@ -92,8 +96,8 @@ impl User {
 
     async fn ask(self, client: &Client, password: Option<String>) -> Result<Outcome, ClientError> {
         match self {
-            Self::Add { name, role, .. } => {
-                let user = json!({"name": name, "role": role.as_str(), "password": password});
+            Self::Add { name, role, actor, .. } => {
+                let user = json!({"name": name, "role": role.as_str(), "password": password, "actor": actor});
                 client.send(Request::post(&["users"]).json(&user)).await?;
                 Ok(Outcome::Said(format!("added {name}, {}", role.as_str())))
             }

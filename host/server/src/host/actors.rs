@@ -3,7 +3,7 @@
 //! It appends `actor.created`, `actor.changed` and `actor.key-rotated`, each resting on the head of the actor's stream.
 
 use data_encoding::BASE64;
-use rosehip_adapters::{clock::SystemClock, keys::KeyError, writer::AppendError};
+use rosehip_adapters::{clock::SystemClock, keys::KeyError, views::ViewReader, writer::AppendError};
 use rosehip_core::{
     actor::{KINDS, LocalActor},
     event::{ActorChanged, ActorCreated, ActorKeyRotated, ActorProfile, Event, actor_stream},
@@ -61,7 +61,7 @@ pub enum ActorError {
 impl Host {
     /// The actors of this host, in the order of their names.
     pub async fn actors(&self) -> Result<Vec<LocalActor>, ReadError> {
-        self.read_views(|views| views.actors()).await
+        self.read_views(ViewReader::actors).await
     }
 
     /// An actor of this host.

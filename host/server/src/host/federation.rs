@@ -17,7 +17,10 @@ use rosehip_adapters::{
     views::{ViewError, ViewPosition, ViewReader},
     writer::{AppendError, Writer},
 };
-use rosehip_core::limits::UNMATCHED_ACTIVITIES;
+use rosehip_core::{
+    limits::{DIRECTORY_ACTORS, UNMATCHED_ACTIVITIES},
+    time::Timestamp,
+};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::{Host, HostOptions};
@@ -65,6 +68,12 @@ impl Prepared {
         })?;
         let client = || Client::new(OutgoingOptions::federation(options.federation.is_development));
         let directory = Directory::new(client(), None, Arc::new(SystemClock::now));
+        views.with::<_, ViewError>(|views| {
+            for (learned_at, actor) in views.remote_actors(DIRECTORY_ACTORS)? {
+                directory.know(actor, Timestamp::from_millis(learned_at));
+            }
+            Ok(())
+        })?;
         let log_file = log_path(&options.data_dir);
         let log = Arc::new(Pool::new(move || SqliteReader::open(&log_file)));
         let (intake, deliveries) = Deliveries::prepare(DeliveryParts {

@@ -93,6 +93,17 @@ pub enum ActionError {
     Read(#[from] ReadError),
 }
 
+/// An activity of a box.
+#[derive(Debug, Clone)]
+pub struct FoundActivity {
+    /// The activity.
+    pub activity: Activity,
+    /// What it started and why each other behavior did not, once it is matched.
+    pub matched: Option<ActivityMatched>,
+    /// Whether everybody may see it: an actor of this host did it, for everybody, and has not taken it back.
+    pub is_for_everybody: bool,
+}
+
 impl Host {
     /// A page of flows.
     pub async fn flows(&self, query: FlowQuery) -> Result<FlowPage, ReadError> {
@@ -129,7 +140,7 @@ impl Host {
         if name.contains("://") {
             return Ok(name.to_owned());
         }
-        Ok(self.activity(name).await?.map_or_else(|| name.to_owned(), |(activity, _)| activity.id.to_string()))
+        Ok(self.activity(name).await?.map_or_else(|| name.to_owned(), |found| found.activity.id.to_string()))
     }
 
     /// A flow with all that happened. `prefix` is its id or the beginning of it, at least four characters.
@@ -242,24 +253,18 @@ impl Host {
         Ok(flow)
     }
 
-    /// One activity by id, token or Cid, with what it started and why each other behavior did not.
-    pub async fn activity(&self, name: &str) -> Result<Option<(Activity, Option<ActivityMatched>)>, ReadError> {
+    /// One activity by id, token or Cid.
+    pub async fn activity(&self, name: &str) -> Result<Option<FoundActivity>, ReadError> {
         let Some(place) = self.read_views(|views| views.activity(name)).await? else { return Ok(None) };
-        let event_at = async |seq: u64| {
-            let entries = self.read_log(|log| Ok(log.read(seq, 1)?))?;
-            let record = entries.first().map(Record::read).transpose();
-            record.map(|record| record.and_then(|record| record.event)).map_err(|error| ReadError(error.to_string()))
-        };
-        let event = event_at(place.seq).await?;
-        let Some(Event::ActivityAppended(appended)) = event.as_deref() else { return Ok(None) };
+        let Some(activity) = self.activity_at(place.seq)? else { return Ok(None) };
         let matched = match place.matched_by {
-            Some(seq) => match event_at(seq).await?.as_deref() {
+            Some(seq) => match self.record(seq)?.and_then(|record| record.event).as_deref() {
                 Some(Event::ActivityMatched(matched)) => Some(matched.clone()),
                 _ => None,
             },
             None => None,
         };
-        Ok(Some((Activity::clone(&appended.activity), matched)))
+        Ok(Some(FoundActivity { activity, matched, is_for_everybody: place.is_for_everybody }))
     }
 
     pub(super) fn actions(&self) -> EngineActions {

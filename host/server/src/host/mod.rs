@@ -3,16 +3,19 @@
 mod actors;
 mod admit;
 mod behaviors;
+mod boxes;
 mod bulk;
 mod collect;
 mod erasing;
 mod export;
 mod federation;
 mod flows;
+mod following;
 mod gone;
 mod installs;
 mod objects;
 mod peers;
+mod posts;
 mod refusals;
 mod retention;
 mod why;
@@ -51,12 +54,15 @@ use crate::config::Reach;
 
 pub use actors::{ActorError, NewActor};
 pub use behaviors::BehaviorError;
+pub use boxes::{BoxPage, BoxRequest};
 pub use bulk::{Bulk, FlowAction};
 pub use erasing::{Erasable, Erasure, ErasureError, ErasureRequest};
-pub use flows::{ActionError, FlowDetail, FlowPage, FlowQuery, runner_name, with_body};
+pub use flows::{ActionError, FlowDetail, FlowPage, FlowQuery, FoundActivity, runner_name, with_body};
+pub use following::{Decision, FollowCounts};
 pub use installs::{Bound, InstallError, InstallRequest, Outcome};
 pub use objects::{Base, ObjectWrite, ReadError, Resolved, WriteError, Written};
 pub use peers::{DeliveryDetail, PeerError, Spread};
+pub use posts::{PostError, Posted};
 pub use refusals::Refusal;
 pub use retention::Retention;
 pub use why::{Consideration, Considered, DeniedEffect};
@@ -251,6 +257,11 @@ impl Host {
             return Err(format!("the views are {behind} entries behind the log"));
         }
         Ok(())
+    }
+
+    /// How many articles are published.
+    pub async fn count_published(&self) -> Result<u64, ReadError> {
+        self.read_views(ViewReader::count_published).await
     }
 
     /// Every record committed from now on, in order (for the live tail; a slow receiver lags and re-reads by

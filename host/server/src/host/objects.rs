@@ -261,7 +261,7 @@ impl Host {
     }
 
     /// Stops waiting for the flows of an activity that was not recorded.
-    fn give_up(&self, activity: Option<&ActivityId>, waiting: Option<Waiting>) {
+    pub(super) fn give_up(&self, activity: Option<&ActivityId>, waiting: Option<Waiting>) {
         drop(waiting);
         if let Some(activity) = activity {
             self.with_engine(|engine| engine.forget(activity));
@@ -269,7 +269,7 @@ impl Host {
     }
 
     /// Waits for an activity's flows; after `patience`, whatever is known of them.
-    async fn flows_of(
+    pub(super) async fn flows_of(
         &self,
         activity: &ActivityId,
         waiting: Waiting,

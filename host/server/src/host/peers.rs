@@ -10,12 +10,11 @@ use rosehip_adapters::{
 };
 use rosehip_core::{
     activity::Activity,
-    event::{Event, PeerBlocked, Record},
+    event::{Event, PeerBlocked},
     federation::Peer,
     flow::FlowState,
     ids::{ActivityId, BoxName, DeliveryId},
     log::Append,
-    ports::LogReader,
     state::DeliveryStatus,
 };
 
@@ -130,8 +129,8 @@ impl Host {
         });
         let mut spreads = vec![(activity.id.clone(), self.spread(activity, SPREAD_SHOWN).await?)];
         for id in said.take(SPREADS_SHOWN) {
-            if let Some((activity, _)) = self.activity(&id).await? {
-                spreads.push((activity.id.clone(), self.spread(&activity, SPREAD_SHOWN).await?));
+            if let Some(found) = self.activity(&id).await? {
+                spreads.push((found.activity.id.clone(), self.spread(&found.activity, SPREAD_SHOWN).await?));
             }
         }
         spreads.retain(|(_, spread)| !spread.is_empty());
@@ -171,18 +170,6 @@ impl Host {
         self.writer.append(append).await?;
         self.federation.inbox.observe(&blocked);
         Ok(())
-    }
-
-    /// The activity at entry `seq`; none where it was erased.
-    fn activity_at(&self, seq: u64) -> Result<Option<std::sync::Arc<Activity>>, ReadError> {
-        let record = self.read_log(|log| {
-            let entries = log.read(seq, 1)?;
-            Ok(entries.first().filter(|entry| entry.header.seq == seq).map(Record::read).transpose()?)
-        })?;
-        Ok(match record.and_then(|record| record.event).as_deref() {
-            Some(Event::ActivityAppended(appended)) => Some(std::sync::Arc::clone(&appended.activity)),
-            _ => None,
-        })
     }
 }
 

@@ -186,7 +186,7 @@ impl Host {
         }))
     }
 
-    fn record(&self, seq: u64) -> Result<Option<Record>, ReadError> {
+    pub(super) fn record(&self, seq: u64) -> Result<Option<Record>, ReadError> {
         let entries = self.read_log(|log| Ok(log.read(seq, 1)?))?;
         entries.first().map(Record::read).transpose().map_err(|error| ReadError(error.to_string()))
     }
@@ -197,8 +197,8 @@ impl Host {
             let kind: TypeName = kind.parse().expect("a type name");
             // By its token, which is the same whatever the origin was when it was made.
             let id = ActivityId::of_revision(self.base_url(), key, revision, &kind);
-            if let Some((activity, _)) = self.activity(id.token()).await? {
-                return Ok(Some(activity.id));
+            if let Some(found) = self.activity(id.token()).await? {
+                return Ok(Some(found.activity.id));
             }
         }
         Ok(None)

@@ -6,12 +6,7 @@ use axum::{
     http::{HeaderMap, Uri},
     response::Response,
 };
-use rosehip_core::{
-    activity::{Activity, PUBLIC},
-    event::ActivityMatched,
-    flow::FlowSummary,
-    object::Object,
-};
+use rosehip_core::{activity::Activity, event::ActivityMatched, flow::FlowSummary};
 use serde_json::{Value, json};
 
 use super::{
@@ -28,7 +23,7 @@ use super::{
     page::{self, Frame},
     visitor::Visitor,
 };
-use crate::host::{Consideration, Considered, DeniedEffect, FlowQuery, Host, Spread};
+use crate::host::{Consideration, Considered, DeniedEffect, FlowQuery, FoundActivity, Host, Spread};
 
 /// Flows of one activity that its page shows.
 const FLOWS_SHOWN: usize = 50;
@@ -57,11 +52,11 @@ pub(super) async fn show(
     headers: HeaderMap,
     visitor: Visitor,
 ) -> Result<Response, Fault> {
-    let Some((activity, matched)) = app.host.activity(&name).await? else {
+    let Some(FoundActivity { activity, matched, is_for_everybody }) = app.host.activity(&name).await? else {
         return Err(if app.host.activity_was_erased(&name).await? { Fault::gone("the activity") } else { not_found() });
     };
     let is_insider = visitor.has(Need::Login);
-    if !is_insider && !is_for_everybody(&app.host, &activity).await? {
+    if !is_insider && !is_for_everybody {
         return Err(not_found());
     }
     let form = choose(&headers, negotiate::PUBLIC_PAGE);
@@ -78,21 +73,6 @@ pub(super) async fn show(
 
 fn not_found() -> Fault {
     Fault::not_found("activity")
-}
-
-/// Whether strangers may read an activity: it is addressed to everybody and its object has not been taken back.
-async fn is_for_everybody(host: &Host, activity: &Activity) -> Result<bool, Fault> {
-    let names_everybody = |field: &str| match activity.document.get(field) {
-        Some(Value::Array(list)) => list.iter().any(|to| to == PUBLIC),
-        Some(to) => to == PUBLIC,
-        None => false,
-    };
-    if !names_everybody("to") && !names_everybody("cc") {
-        return Ok(false);
-    }
-    let Some(key) = activity.object.as_ref().filter(|_| activity.kind.as_str() != "Delete") else { return Ok(true) };
-    let object = host.object(key).await?.filter(Object::exists);
-    Ok(object.is_some_and(|object| object.status() == Some("published")))
 }
 
 /// What it started, and why nothing else.

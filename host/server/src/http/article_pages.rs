@@ -96,6 +96,15 @@ impl Card {
 /// The beginning of an article's text.
 fn excerpt(object: &Object) -> String {
     let html = object.content.as_ref().and_then(|content| content.get("content")?.as_str()).unwrap_or_default();
+    let line = plain_text(html);
+    match line.char_indices().nth(EXCERPT_CHARS) {
+        Some((end, _)) => format!("{}…", line[..end].rsplit_once(' ').map_or(&line[..end], |(whole, _)| whole)),
+        None => line,
+    }
+}
+
+/// The words of the beginning of HTML.
+pub(super) fn plain_text(html: &str) -> String {
     // The beginning is enough, however long the article is.
     let html = &html[..html.floor_char_boundary(EXCERPT_HTML_BYTES)];
     let text = ammonia::Builder::empty().clean(html).to_string();
@@ -105,12 +114,7 @@ fn excerpt(object: &Object) -> String {
         .replace("&quot;", "\"")
         .replace("&nbsp;", " ")
         .replace("&amp;", "&");
-    let words: Vec<&str> = text.split_whitespace().collect();
-    let line = words.join(" ");
-    match line.char_indices().nth(EXCERPT_CHARS) {
-        Some((end, _)) => format!("{}…", line[..end].rsplit_once(' ').map_or(&line[..end], |(whole, _)| whole)),
-        None => line,
-    }
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[derive(Template)]

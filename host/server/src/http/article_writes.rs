@@ -6,7 +6,7 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 use rosehip_core::{
-    ids::{ObjectId, ObjectKey},
+    ids::{ActorName, ObjectId, ObjectKey},
     object::Object,
 };
 use serde_json::Map;
@@ -50,7 +50,8 @@ pub(super) async fn create(
         }
         Err(invalid) => return Err(Fault::invalid_fields(invalid.errors)),
     };
-    match add(&app.host, &visitor, &article, Map::new(), wait).await {
+    let author = Author { owner: &visitor.user()?.actor, by: visitor.by() };
+    match add(&app.host, &author, &article, Map::new(), wait).await {
         Ok(written) if is_person => Ok(to_page(&written)),
         Ok(written) => Ok(written::answer(app.host.base_url(), &written, wait)),
         Err(fault) if is_person && fault.status == StatusCode::CONFLICT => Ok(back(typed, fault.errors, fault.status)),
@@ -67,10 +68,18 @@ fn complete(read: Result<(Article, Typed), Box<Invalid>>) -> Result<(Article, Ty
     }
 }
 
+/// Whose a new article is, and who writes it.
+pub(super) struct Author<'a> {
+    /// The actor.
+    pub(super) owner: &'a ActorName,
+    /// The user.
+    pub(super) by: Option<String>,
+}
+
 /// Adds an article under the slug it names, or under the first free one that its title makes.
-async fn add(
+pub(super) async fn add(
     host: &Host,
-    visitor: &Visitor,
+    author: &Author<'_>,
     article: &Article,
     mut content: Map<String, serde_json::Value>,
     wait: Option<Wait>,
@@ -78,7 +87,6 @@ async fn add(
     let title = article.title.as_deref().unwrap_or_default();
     let base = article.slug.clone().unwrap_or_else(|| slug::of_title(title));
     article.put_into(&mut content, &base);
-    let user = visitor.user()?;
     let mut number = 1 + u64::from(slug::is_reserved(&base));
     for _ in 0..RACES {
         let slug = slug::numbered(&base, number);
@@ -87,8 +95,8 @@ async fn add(
             key: article_key(&slug),
             base: Base::Absent,
             content: Some(content.clone()),
-            owner: user.actor.clone(),
-            by: visitor.by(),
+            owner: author.owner.clone(),
+            by: author.by.clone(),
             wait: wait.map(Wait::length),
         };
         match host.write(write).await {

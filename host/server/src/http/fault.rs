@@ -11,15 +11,19 @@ use axum::{
     },
     response::{IntoResponse, Response},
 };
-use rosehip_adapters::accounts::AccountError;
+use rosehip_adapters::{accounts::AccountError, federation::FetchError};
 use rosehip_core::{behavior::NoSuchModule, json::InvalidJson};
 use serde::Serialize;
 use serde_json::{Map, json};
 
-use crate::host::{ActionError, BehaviorError, ErasureError, InstallError, ReadError, WriteError};
+use crate::host::{
+    ActionError, ActorError, BehaviorError, ErasureError, InstallError, PostError, ReadError, WriteError,
+};
 
 /// Seconds after which a module may be sent again that this host could not judge.
 const COMPILE_RETRY_SECONDS: u64 = 5;
+/// Seconds after which another host that did not answer may be asked again.
+const FETCH_RETRY_SECONDS: u64 = 60;
 
 /// A field that breaks a rule.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -206,6 +210,44 @@ impl From<WriteError> for Fault {
             WriteError::Stopping => Self::later("stopping", message, 5),
             WriteError::DiskFull => Self::new(StatusCode::INSUFFICIENT_STORAGE, "disk-full", message),
             WriteError::Read(error) => error.into(),
+        }
+    }
+}
+
+impl From<ActorError> for Fault {
+    fn from(error: ActorError) -> Self {
+        let message = error.to_string();
+        match error {
+            ActorError::Taken(name) => Self {
+                errors: vec![FieldError::new("name", "taken", format!("{name} is taken"))],
+                ..Self::conflict("taken", message)
+            },
+            ActorError::NotFound(_) => Self::not_found("actor"),
+            ActorError::Invalid { member, rule, message } => Self::invalid(member, rule, message),
+            ActorError::Key(_) => Self::ours(&message),
+            ActorError::Append(error) => WriteError::from(error).into(),
+            ActorError::Read(error) => error.into(),
+        }
+    }
+}
+
+impl From<PostError> for Fault {
+    fn from(error: PostError) -> Self {
+        match error {
+            PostError::Invalid { member, rule, message } => Self::invalid(member, rule, message),
+            PostError::Fetch(error @ (FetchError::Unreachable(_) | FetchError::Busy(_))) => {
+                Self::later("unreachable", error.to_string(), FETCH_RETRY_SECONDS)
+            }
+            PostError::Fetch(
+                error @ (FetchError::Gone { .. }
+                | FetchError::Refused(_)
+                | FetchError::Unreadable { .. }
+                | FetchError::OtherId { .. }
+                | FetchError::NoKey(_)
+                | FetchError::Unconfirmed { .. }),
+            ) => Self::invalid("who", "unknown", error.to_string()),
+            PostError::Write(error) => error.into(),
+            PostError::Read(error) => error.into(),
         }
     }
 }

@@ -50,6 +50,9 @@ pub(super) const PUBLIC_PAGE: &[Form] = &[Form::Html, Form::Activity, Form::Link
 /// `ActivityStreams` that people may also look at.
 pub(super) const DOCUMENT: &[Form] = &[Form::Json, Form::Activity, Form::LinkedData, Form::Html];
 
+/// Collections of `ActivityStreams`, at which people may also look.
+pub(super) const COLLECTION: &[Form] = &[Form::Activity, Form::LinkedData, Form::Json, Form::Html];
+
 /// The one of `offers` that the client likes best. Where it does not care or wants none of them, it is the first, or
 /// for a program, which shows a token, the first that is not for people.
 pub(super) fn choose(headers: &HeaderMap, offers: &[Form]) -> Form {
@@ -78,7 +81,10 @@ fn choose_or(headers: &HeaderMap, offers: &[Form], favourite: Form) -> Form {
 /// Whether an answer is for a person to read: the client names HTML, or does not care and asks for a page or sends a
 /// form.
 pub(super) fn wants_page(method: &Method, path: &str, headers: &HeaderMap) -> bool {
-    let is_for_programs = ["/objects/", "/users", "/tokens"].iter().any(|prefix| path.starts_with(prefix));
+    let is_below_actor = path.strip_prefix("/actors/").is_some_and(|path| path.contains('/'));
+    let is_for_programs =
+        ["/objects/", "/users", "/tokens", "/.well-known/", "/nodeinfo/"].iter().any(|prefix| path.starts_with(prefix))
+            || (method.is_safe() && is_below_actor);
     if !is_for_programs && is_form(headers) {
         return choose_or(headers, PUBLIC_PAGE, Form::Html) == Form::Html;
     }
@@ -159,6 +165,10 @@ mod tests {
         assert!(!wants_page(&Method::POST, "/flows/x/retry", &none));
         assert!(!wants_page(&Method::GET, "/objects/Order/1", &none));
         assert!(!wants_page(&Method::PUT, "/behaviors/publish", &none));
+        assert!(!wants_page(&Method::GET, "/actors/site/outbox", &none));
+        assert!(!wants_page(&Method::GET, "/.well-known/webfinger", &none));
+        assert!(wants_page(&Method::GET, "/actors/site", &none));
+        assert!(wants_page(&Method::POST, "/actors/site/follow", &content("application/x-www-form-urlencoded")));
         assert!(!wants_page(&Method::GET, "/drafts", &headers("application/json")));
         assert!(!wants_page(&Method::POST, "/new", &content("application/json")));
         assert!(wants_page(&Method::GET, "/objects/Order/1", &headers("text/html")));

@@ -10,7 +10,7 @@ use axum::{
     },
     response::Response,
 };
-use rosehip_core::{ids::ObjectKey, object::Object};
+use rosehip_core::{activity::sanitize_members, ids::ObjectKey, object::Object};
 use serde_json::{Map, Value};
 
 use super::{
@@ -21,7 +21,6 @@ use super::{
     article_writes::base_of,
     fault::{Fault, FieldError},
     input::Document,
-    markdown,
     negotiate::{self, Form, choose},
     page::{self, Frame},
     prefer::Wait,
@@ -32,7 +31,7 @@ use super::{
 use crate::host::{Base, Host, ObjectWrite};
 
 /// Members that the host derives for every object, and says again in every document.
-const DERIVED: [&str; 6] = ["@context", "id", "type", "attributedTo", "updated", "revision"];
+pub(super) const DERIVED: [&str; 6] = ["@context", "id", "type", "attributedTo", "updated", "revision"];
 
 /// An object that a path names.
 pub(super) struct Named(ObjectKey);
@@ -103,6 +102,7 @@ async fn article(host: &Host, key: &ObjectKey, mut members: Map<String, Value>) 
         Some(slug) => slug.clone(),
         None => default_slug(host, key).await?,
     };
+    let mut members = other(members)?;
     article.put_into(&mut members, &slug);
     Ok(members)
 }
@@ -122,15 +122,12 @@ async fn default_slug(host: &Host, key: &ObjectKey) -> Result<String, Fault> {
     Ok(id.to_owned())
 }
 
-/// Another object's members. `content` is HTML (`ActivityStreams` §3.3) unless it says otherwise, and is not trusted.
-fn other(mut members: Map<String, Value>) -> Result<Map<String, Value>, Fault> {
+/// Members that are no article's fields. HTML in them is not trusted.
+pub(super) fn other(mut members: Map<String, Value>) -> Result<Map<String, Value>, Fault> {
     if members.get("status").is_some_and(|status| !status.is_string() && !status.is_null()) {
         return Err(Fault::invalid("status", "type", "must be a string"));
     }
-    let is_html = members.get("mediaType").and_then(Value::as_str).is_none_or(|media| media.starts_with("text/html"));
-    if is_html && let Some(Value::String(html)) = members.get_mut("content") {
-        *html = markdown::sanitize(html);
-    }
+    sanitize_members(&mut members);
     Ok(members)
 }
 
@@ -173,15 +170,12 @@ pub(super) async fn get(
     headers: HeaderMap,
 ) -> Result<Response, Fault> {
     let is_article = key.kind == Host::article_type();
-    if !is_article {
-        visitor.must_have(Need::Write)?;
-    }
     let object = app.host.object(&key).await?;
     if object.is_none() && app.host.object_was_erased(&key)? {
         return Err(Fault::gone("the object"));
     }
     let object = object.filter(Object::exists);
-    let is_visible = |object: &Object| visitor.has(Need::Write) || object.status() == Some("published");
+    let is_visible = |object: &Object| visitor.has(Need::Write) || object.is_for_everybody();
     let object = object.filter(is_visible).ok_or_else(|| Fault::not_found("object"))?;
     let value = with_context(app.host.base_url(), &object);
     let form = choose(&headers, negotiate::DOCUMENT);

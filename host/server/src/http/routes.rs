@@ -15,10 +15,10 @@ use tower_http::catch_panic::CatchPanicLayer;
 use super::{
     App,
     access::Need::{self, Login, Nothing, Operate, Signal, Upload, Write},
-    account_admin as accounts, activities, article_form_page as forms, article_pages as pages,
-    article_writes as writes, assets, behaviors, bulk, erasures,
+    account_admin as accounts, activities, actors, article_form_page as forms, article_pages as pages,
+    article_writes as writes, assets, behaviors, boxes, bulk, discovery, erasures,
     fault::Fault,
-    flows, health, inbox, live, login, objects, peers,
+    flows, follows, health, inbox, live, login, objects, outbox, peers,
     visitor::Visitor,
 };
 
@@ -110,6 +110,26 @@ fn table() -> Vec<Row> {
         row("GET", "/behaviors/{name}/policy", Login, behaviors::policy),
         row("PUT", "/behaviors/{name}/policy", Operate, behaviors::set_policy),
         row("POST", "/behaviors/{name}/policy", Operate, behaviors::set_policy_by_form),
+        // Actors: who they are, what they say and who follows them. What is not public, the handlers keep to their owners.
+        row("GET", "/actors", Login, actors::list),
+        row("POST", "/actors", Operate, actors::add),
+        row("GET", "/actors/{id}", Nothing, actors::show),
+        row("POST", "/actors/{id}/edit", Operate, actors::edit),
+        row("POST", "/actors/{id}/rotate-key", Operate, actors::rotate_key),
+        row("GET", "/actors/{id}/outbox", Nothing, boxes::outbox),
+        row("POST", "/actors/{id}/outbox", Write, outbox::post),
+        row("GET", "/actors/{id}/inbox", Login, boxes::inbox),
+        row("GET", "/actors/{id}/followers", Nothing, follows::followers),
+        row("POST", "/actors/{id}/followers", Write, follows::decide),
+        row("GET", "/actors/{id}/following", Nothing, follows::following),
+        row("POST", "/actors/{id}/follow", Write, follows::follow),
+        row("POST", "/actors/{id}/unfollow", Write, follows::unfollow),
+        row("POST", "/actors/{id}/block", Write, follows::block),
+        row("POST", "/actors/{id}/unblock", Write, follows::unblock),
+        row("GET", "/.well-known/webfinger", Nothing, discovery::webfinger),
+        row("GET", "/.well-known/nodeinfo", Nothing, discovery::nodeinfo),
+        row("GET", "/.well-known/host-meta", Nothing, discovery::host_meta),
+        row("GET", "/nodeinfo/2.1", Nothing, discovery::nodeinfo_document),
         // Accounts.
         row("GET", "/login", Nothing, login::form),
         row("POST", "/login", Nothing, login::login),
@@ -229,6 +249,25 @@ mod tests {
         -AEPO GET /behaviors/{name}/policy
         ----O PUT /behaviors/{name}/policy
         ----O POST /behaviors/{name}/policy
+        -AEPO GET /actors
+        ----O POST /actors
+        sAEPO GET /actors/{id}
+        ----O POST /actors/{id}/edit
+        ----O POST /actors/{id}/rotate-key
+        sAEPO GET /actors/{id}/outbox
+        --EPO POST /actors/{id}/outbox
+        -AEPO GET /actors/{id}/inbox
+        sAEPO GET /actors/{id}/followers
+        --EPO POST /actors/{id}/followers
+        sAEPO GET /actors/{id}/following
+        --EPO POST /actors/{id}/follow
+        --EPO POST /actors/{id}/unfollow
+        --EPO POST /actors/{id}/block
+        --EPO POST /actors/{id}/unblock
+        sAEPO GET /.well-known/webfinger
+        sAEPO GET /.well-known/nodeinfo
+        sAEPO GET /.well-known/host-meta
+        sAEPO GET /nodeinfo/2.1
         sAEPO GET /login
         sAEPO POST /login
         sAEPO POST /logout
@@ -258,7 +297,9 @@ mod tests {
         for row in table() {
             let first = row.path.split('/').nth(1).unwrap_or_default();
             let is_word = !first.is_empty() && !first.starts_with('{');
-            assert!(!is_word || super::super::slug::is_reserved(first), "{first}");
+            // No slug has a point in it.
+            let is_slug = super::super::slug::is_slug(first);
+            assert!(!is_word || !is_slug || super::super::slug::is_reserved(first), "{first}");
         }
     }
 }

@@ -108,8 +108,7 @@ impl Site {
         let views: Views = Arc::new(Pool::new(move || ViewReader::open(&views_file)));
         let log_file = log_path(path);
         let (known, arrived, keyring) = (Arc::new(Known::default()), Arc::new(Arrived::default()), Arc::default());
-        let outgoing =
-            OutgoingOptions { timeout: Duration::from_secs(2), ..OutgoingOptions::federation(true) };
+        let outgoing = OutgoingOptions { timeout: Duration::from_secs(2), ..OutgoingOptions::federation(true) };
         let (intake, prepared) = Deliveries::prepare(DeliveryParts {
             log: Arc::new(Pool::new(move || SqliteReader::open(&log_file))),
             views: Arc::clone(&views),

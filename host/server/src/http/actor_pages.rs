@@ -1,0 +1,312 @@
+//! Actors, their boxes and who follows them, as pages.
+
+use askama::Template;
+use rosehip_core::{
+    activity::{Activity, id_of},
+    actor::{KINDS, LocalActor},
+    follows::{Follow, FollowState, Side},
+    ids::BoxName,
+    time::Timestamp,
+};
+
+use super::{
+    access::Need,
+    boxes::{Asked, last_page},
+    fault::Fault,
+    page::{Frame, Moment},
+    visitor::Visitor,
+};
+use crate::host::{BoxPage, BoxRequest, FollowCounts, Host};
+
+/// Characters of what an activity is about that its row shows.
+const ABOUT_CHARS: usize = 120;
+
+/// An actor of this host as pages head it.
+struct Head {
+    name: String,
+    title: String,
+    kind: String,
+    handle: String,
+    summary: String,
+    approves_followers: bool,
+    since: Moment,
+    counts: FollowCounts,
+}
+
+impl Head {
+    async fn of(host: &Host, actor: &LocalActor) -> Result<Self, Fault> {
+        let handle = host.handle(&actor.name).map(|handle| handle.to_string());
+        Ok(Self {
+            name: actor.name.to_string(),
+            title: actor.profile.display_name.clone().unwrap_or_else(|| actor.name.to_string()),
+            kind: actor.kind.clone(),
+            handle: handle.unwrap_or_else(|| actor.url(host.base_url())),
+            summary: actor.profile.summary.clone().unwrap_or_default(),
+            approves_followers: actor.profile.approves_followers,
+            since: Moment(actor.created_at),
+            counts: host.follow_counts(&actor.name).await?,
+        })
+    }
+}
+
+/// The list of actors.
+#[derive(Template)]
+#[template(path = "actors.html")]
+pub(super) struct ActorsPage {
+    frame: Frame,
+    actors: Vec<Head>,
+    may_operate: bool,
+    kinds: [&'static str; 3],
+}
+
+impl ActorsPage {
+    /// The page of the actors of this host.
+    pub(super) async fn of(host: &Host, visitor: &Visitor, actors: &[LocalActor]) -> Result<Self, Fault> {
+        let mut heads = Vec::with_capacity(actors.len());
+        for actor in actors {
+            heads.push(Head::of(host, actor).await?);
+        }
+        let (frame, may_operate) = (Frame::new("Actors", visitor), visitor.has(Need::Operate));
+        Ok(Self { frame, actors: heads, may_operate, kinds: KINDS })
+    }
+}
+
+/// Somebody who follows or is followed.
+struct Person {
+    url: String,
+    label: String,
+    is_pending: bool,
+}
+
+impl Person {
+    async fn of(host: &Host, url: &str, is_pending: bool) -> Result<Self, Fault> {
+        let handle = host.handle_of(url).await?.map(|handle| handle.to_string());
+        Ok(Self { url: url.to_owned(), label: handle.unwrap_or_else(|| url.to_owned()), is_pending })
+    }
+
+    async fn all(host: &Host, follows: &[Follow]) -> Result<Vec<Self>, Fault> {
+        let mut people = Vec::with_capacity(follows.len());
+        for follow in follows {
+            people.push(Self::of(host, &follow.actor, follow.state == FollowState::Pending).await?);
+        }
+        Ok(people)
+    }
+
+    /// Whether it is a link that a page may lead to.
+    fn is_link(&self) -> bool {
+        self.url.starts_with("https://") || self.url.starts_with("http://")
+    }
+}
+
+/// An activity as lists show it.
+struct ActivityRow {
+    path: String,
+    kind: String,
+    /// None where the object is only named.
+    object_type: Option<String>,
+    about: String,
+    /// Who acts, where that is somebody else.
+    actor: Option<String>,
+    at: Option<Moment>,
+    is_private: bool,
+}
+
+impl ActivityRow {
+    fn of(activity: &Activity) -> Self {
+        let published = activity.document.get("published").and_then(|published| published.as_str());
+        let is_inbox = activity.r#box == BoxName::Inbox;
+        Self {
+            path: format!(
+                "/activities/{}",
+                if is_inbox { activity.cid.to_string() } else { activity.id.token().to_owned() }
+            ),
+            kind: activity.kind.to_string(),
+            object_type: Some(activity.object_type.to_string()).filter(|name| name != "Link"),
+            about: about(activity),
+            actor: activity.actor().filter(|_| is_inbox).map(str::to_owned),
+            at: published.and_then(|published| published.parse::<Timestamp>().ok()).map(Moment),
+            is_private: !is_inbox && !activity.is_for_everybody(),
+        }
+    }
+}
+
+/// What an activity is about, in a few words.
+fn about(activity: &Activity) -> String {
+    let object = activity.object_document();
+    let name = object.get("name").and_then(|name| name.as_str()).map(str::to_owned);
+    let content = object.get("content").and_then(|content| content.as_str());
+    let text = content.map(super::article_pages::plain_text).filter(|text| !text.is_empty());
+    let asker = object.get("actor").and_then(id_of).filter(|_| activity.object_type.as_str() == "Follow");
+    let named = || asker.or_else(|| id_of(object)).unwrap_or_default().to_owned();
+    let about = name.or(text).unwrap_or_else(named);
+    match about.char_indices().nth(ABOUT_CHARS) {
+        Some((end, _)) => format!("{}…", &about[..end]),
+        None => about,
+    }
+}
+
+/// The addresses of the pages before and after one.
+struct Pager {
+    newer: Option<String>,
+    older: Option<String>,
+}
+
+impl Pager {
+    fn of(path: &str, asked: &Asked, has_next: bool) -> Self {
+        let page = asked.page();
+        Self {
+            newer: (page > 1).then(|| asked.address(path, page - 1)),
+            older: has_next.then(|| asked.address(path, page.saturating_add(1))),
+        }
+    }
+}
+
+/// An actor's page.
+#[derive(Template)]
+#[template(path = "actor.html")]
+pub(super) struct ActorPage {
+    frame: Frame,
+    actor: Head,
+    activities: Vec<ActivityRow>,
+    pager: Pager,
+    /// What only those see who may act as the actor.
+    desk: Option<Desk>,
+    /// Whether the visitor sees the inbox and what is not for everybody.
+    is_owner: bool,
+    may_operate: bool,
+    display_name: String,
+}
+
+/// What those see who may act as an actor.
+struct Desk {
+    pending: Vec<Person>,
+    followers: Vec<Person>,
+    following: Vec<Person>,
+    blocks: Vec<Person>,
+}
+
+impl Desk {
+    async fn of(host: &Host, actor: &LocalActor) -> Result<Self, Fault> {
+        let side = async |side, state| -> Result<Vec<Person>, Fault> {
+            Person::all(host, &host.follows(&actor.name, side, state, 1).await?).await
+        };
+        let mut following = side(Side::Following, FollowState::Pending).await?;
+        following.extend(side(Side::Following, FollowState::Accepted).await?);
+        let mut blocks = Vec::new();
+        for url in host.blocked_by(&actor.name).await? {
+            blocks.push(Person::of(host, &url, false).await?);
+        }
+        Ok(Self {
+            pending: side(Side::Followers, FollowState::Pending).await?,
+            followers: side(Side::Followers, FollowState::Accepted).await?,
+            following,
+            blocks,
+        })
+    }
+}
+
+impl ActorPage {
+    /// A page of what an actor does.
+    pub(super) async fn of(host: &Host, visitor: &Visitor, actor: &LocalActor, asked: &Asked) -> Result<Self, Fault> {
+        let is_owner = visitor.owns(&actor.name);
+        let request = BoxRequest {
+            owner: actor.name.clone(),
+            r#box: BoxName::Outbox,
+            since: None,
+            page: asked.page(),
+            only_public: !is_owner,
+        };
+        let found = host.box_page(&request).await?.unwrap_or_default();
+        let desk = match visitor.may_act_as(&actor.name) {
+            true => Some(Desk::of(host, actor).await?),
+            false => None,
+        };
+        let head = Head::of(host, actor).await?;
+        Ok(Self {
+            frame: Frame::new(head.title.clone(), visitor),
+            pager: Pager::of(&format!("/actors/{}", actor.name), asked, found.has_next),
+            activities: found.activities.iter().map(ActivityRow::of).collect(),
+            display_name: actor.profile.display_name.clone().unwrap_or_default(),
+            actor: head,
+            desk,
+            is_owner,
+            may_operate: visitor.has(Need::Operate),
+        })
+    }
+}
+
+/// A box as a page.
+#[derive(Template)]
+#[template(path = "box.html")]
+pub(super) struct BoxedPage {
+    frame: Frame,
+    name: String,
+    r#box: &'static str,
+    total: u64,
+    activities: Vec<ActivityRow>,
+    pager: Pager,
+}
+
+impl BoxedPage {
+    /// The page of a part of a box.
+    pub(super) fn of(
+        visitor: &Visitor,
+        actor: &LocalActor,
+        name: BoxName,
+        asked: &Asked,
+        found: &BoxPage,
+        total: u64,
+    ) -> Self {
+        let r#box = match name {
+            BoxName::Inbox => "Inbox",
+            BoxName::Outbox => "Outbox",
+        };
+        Self {
+            frame: Frame::new(format!("{box} of {}", actor.name), visitor),
+            name: actor.name.to_string(),
+            r#box,
+            total,
+            activities: found.activities.iter().map(ActivityRow::of).collect(),
+            pager: Pager::of(&format!("/actors/{}/{name}", actor.name), asked, found.has_next),
+        }
+    }
+}
+
+/// Who follows an actor, or whom it follows.
+#[derive(Template)]
+#[template(path = "people.html")]
+pub(super) struct PeoplePage {
+    frame: Frame,
+    name: String,
+    heading: &'static str,
+    total: u64,
+    people: Vec<Person>,
+    pager: Pager,
+}
+
+impl PeoplePage {
+    /// The page of a part of one side.
+    pub(super) async fn of(
+        host: &Host,
+        visitor: &Visitor,
+        actor: &LocalActor,
+        side: Side,
+        follows: &[Follow],
+        asked: &Asked,
+        total: u64,
+    ) -> Result<Self, Fault> {
+        let heading = match side {
+            Side::Followers => "Followers",
+            Side::Following => "Following",
+        };
+        let path = format!("/actors/{}/{}", actor.name, side.as_str());
+        Ok(Self {
+            frame: Frame::new(format!("{heading} · {}", actor.name), visitor),
+            name: actor.name.to_string(),
+            heading,
+            total,
+            people: Person::all(host, follows).await?,
+            pager: Pager::of(&path, asked, asked.page() < last_page(total)),
+        })
+    }
+}
