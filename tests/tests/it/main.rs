@@ -28,6 +28,7 @@ mod publishing;
 mod recovery;
 mod retention;
 mod swaps;
+mod two_hosts;
 mod waiting;
 mod watched;
 mod webhooks;
