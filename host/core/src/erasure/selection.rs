@@ -365,10 +365,9 @@ mod tests {
             let of = |entry: &&StoredEntry| *entry.header.stream.0 == *format!("outbox:{owner}");
             let entry = log.entries.iter().find(of).expect("it is in the log").clone();
             let (_, body) = entry.body.expect("a body");
-            match Event::decode(&entry.header.kind, &body).expect("readable") {
-                Event::ActivityAppended(appended) => (entry.header.seq, appended.activity),
-                other => panic!("{other:?}"),
-            }
+            let event = Event::decode(&entry.header.kind, &body).expect("readable");
+            let Event::ActivityAppended(appended) = event else { panic!("{event:?}") };
+            (entry.header.seq, appended.activity)
         };
         let mut wanted = Vec::new();
         for owner in ["ada", "bob"] {

@@ -1,5 +1,7 @@
 //! Reading deliveries: who has an activity and who has not, what a host was sent, what is left to do.
 
+use std::collections::HashMap;
+
 use rosehip_core::{
     activity::Activity,
     delivery::DeliveryState,
@@ -106,12 +108,17 @@ fn read(row: &Row<'_>) -> Result<Option<DeliveryRow>, rusqlite::Error> {
     }))
 }
 
-fn open(row: &Row<'_>) -> Result<Option<OpenDelivery>, rusqlite::Error> {
-    let Some(peer) = peer(row.get_ref(2)?.as_str()?) else { return Ok(None) };
+/// Reads an open delivery. Peers that were read are kept: they are few, and reading one takes longer than all the rest.
+fn open(row: &Row<'_>, peers: &mut HashMap<String, Peer>) -> Result<Option<OpenDelivery>, rusqlite::Error> {
+    let name = row.get_ref(2)?.as_str()?;
+    if !peers.contains_key(name) {
+        let Some(peer) = peer(name) else { return Ok(None) };
+        peers.insert(name.to_owned(), peer);
+    }
     Ok(Some(OpenDelivery {
         place: DeliveryPlace::from_u64(row.get(0)?),
         delivery: DeliveryId::from_bytes(row.get(1)?),
-        peer,
+        peer: peers[name].clone(),
         about: AboutKey(row.get(3)?),
         next_at: row.get::<_, Option<i64>>(4)?.map(Timestamp::from_millis),
         unreachable: row.get(5)?,
@@ -203,8 +210,9 @@ impl ViewReader {
                    WHERE status IN ('queued', 'retrying') ORDER BY place";
         let mut statement = self.connection().prepare_cached(sql)?;
         let mut rows = statement.query([])?;
+        let mut peers = HashMap::new();
         while let Some(row) = rows.next()? {
-            if let Some(delivery) = open(row)? {
+            if let Some(delivery) = open(row, &mut peers)? {
                 take(delivery);
             }
         }
