@@ -14,7 +14,7 @@ use crate::{
 pub const TRANSITION_VALUE_BYTES: usize = 256;
 
 /// Members of an object that the host derives; a change of them alone is no change.
-const DERIVED: [&str; 7] = ["id", "url", "content", "attributedTo", "published", "updated", "revision"];
+const DERIVED: [&str; 6] = ["id", "url", "attributedTo", "published", "updated", "revision"];
 
 /// An object as its last revision left it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -88,6 +88,8 @@ pub fn transitions(before: Option<&Map<String, Value>>, after: Option<&Map<Strin
     fields
         .into_iter()
         .filter(|field| !DERIVED.contains(&field.as_str()))
+        // HTML is derived where the text stands that it was made from.
+        .filter(|field| field.as_str() != "content" || !after.contains_key("source"))
         .map(|field| (field, before.get(field).unwrap_or(&Value::Null), after.get(field).unwrap_or(&Value::Null)))
         .filter(|(_, from, to)| from != to)
         .map(|(field, from, to)| Transition { field: field.clone(), from: shortened(from), to: shortened(to) })
@@ -170,8 +172,11 @@ mod tests {
 
     #[test]
     fn transitions_name_each_field_that_differs_and_no_derived_one() {
-        let before = content(json!({"status": "draft", "name": "A", "category": "x", "content": "<p>a"}));
-        let after = content(json!({"status": "published", "name": "A", "tag": ["t"], "content": "<p>b"}));
+        let source = json!({"content": "a", "mediaType": "text/markdown"});
+        let before =
+            content(json!({"status": "draft", "name": "A", "category": "x", "source": source, "content": "<p>a"}));
+        let after =
+            content(json!({"status": "published", "name": "A", "tag": ["t"], "source": source, "content": "<p>b"}));
         let found = serde_json::to_value(transitions(Some(&before), Some(&after))).expect("JSON");
         assert_eq!(
             found,
@@ -181,6 +186,12 @@ mod tests {
                 {"field": "tag", "from": null, "to": ["t"]},
             ])
         );
+    }
+
+    #[test]
+    fn content_that_was_made_from_nothing_else_is_a_field_like_others() {
+        let found = transitions(Some(&content(json!({"content": "a"}))), Some(&content(json!({"content": "b"}))));
+        assert_eq!(found.iter().map(|found| found.field.as_str()).collect::<Vec<_>>(), ["content"]);
     }
 
     #[test]

@@ -179,8 +179,10 @@ mod tests {
     #[test]
     fn a_write_that_changes_nothing_is_nothing() {
         let (key, owner) = site();
-        let first = changed(ingest(write(&key, &owner, None, json!({"name": "A", "status": "draft"}))));
-        let same = json!({"name": "A", "status": "draft", "content": "<p>derived</p>"});
+        let source = json!({"content": "derived", "mediaType": "text/markdown"});
+        let draft = json!({"name": "A", "status": "draft", "source": source});
+        let first = changed(ingest(write(&key, &owner, None, draft)));
+        let same = json!({"name": "A", "status": "draft", "source": source, "content": "<p>derived</p>"});
         assert!(matches!(ingest(write(&key, &owner, Some(&first.1), same)), Ingested::Unchanged));
     }
 }
