@@ -23,7 +23,14 @@ pub(crate) fn created(content: Map<String, Value>) -> Activity {
     };
     let kind = "Create".parse().expect("it is a type");
     let now = Timestamp::default();
-    let announcement =
-        Announcement { base_url: "http://h", kind, object: &object, transitions: &changes, now, origin: None };
+    let announcement = Announcement {
+        base_url: "http://h",
+        kind,
+        object: &object,
+        deleted: None,
+        transitions: &changes,
+        now,
+        origin: None,
+    };
     announcement.compose(&rosehip_core::ports::Unsigned)
 }

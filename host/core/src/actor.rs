@@ -8,6 +8,7 @@ use crate::{
     activity::{ACTIVITY_STREAMS, actor_url},
     event::{ActorCreated, ActorProfile, Event},
     ids::ActorName,
+    limits::REMOTE_ACTOR_KEYS,
     signing::PublicKey,
     time::Timestamp,
 };
@@ -80,7 +81,7 @@ impl LocalActor {
 
     /// What others are told of it (ActivityPub §4.1), compacted. Its keys are Multikeys under `assertionMethod`
     /// (FEP-521a); one that was replaced says until when it was used, and is still told, so that what it signed can be
-    /// verified.
+    /// verified. Of very many the oldest are left out, because others read no more.
     pub fn document(&self, base_url: &str) -> Map<String, Value> {
         let url = self.url(base_url);
         let keys = self.keys.iter().map(|key| {
@@ -111,7 +112,7 @@ impl LocalActor {
             "manuallyApprovesFollowers": self.profile.approves_followers,
             "published": self.created_at,
             // The key in use comes first: some look at no other.
-            "assertionMethod": keys.rev().collect::<Vec<_>>(),
+            "assertionMethod": keys.rev().take(REMOTE_ACTOR_KEYS).collect::<Vec<_>>(),
         });
         let Value::Object(mut document) = document else { unreachable!("the literal above is an object") };
         document.retain(|_, value| !value.is_null());

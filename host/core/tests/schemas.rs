@@ -141,8 +141,15 @@ fn started() -> (Arc<Behavior>, Activity, FlowState) {
     };
     let changes = transitions(None, object.content.as_ref());
     let kind = "Create".parse().expect("a type");
-    let announcement =
-        Announcement { base_url: "http://h", kind, object: &object, transitions: &changes, now, origin: None };
+    let announcement = Announcement {
+        base_url: "http://h",
+        kind,
+        object: &object,
+        deleted: None,
+        transitions: &changes,
+        now,
+        origin: None,
+    };
     let activity = announcement.compose(&rosehip_core::ports::Unsigned);
     let matched = matching(2, &activity, &registry.at(2), None);
     let flow = matched.flows.first().expect("it matches").clone();

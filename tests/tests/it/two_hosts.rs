@@ -202,6 +202,7 @@ async fn two_hosts_that_answer_each_other_come_to_an_end_and_each_flow_leads_to_
     assert!(cause.starts_with(&format!("{}/flows/", other.url())), "{cause}");
     let page = client.page(&format!("/flows/{id}")).await;
     assert!(page.text.contains(&format!("href=\"{cause}\"")), "the page leads there");
-    let flows = at_a.flows("behavior=answer&limit=200").await.len() + at_b.flows("behavior=answer&limit=200").await.len();
+    let flows =
+        at_a.flows("behavior=answer&limit=200").await.len() + at_b.flows("behavior=answer&limit=200").await.len();
     assert!(flows <= 10, "{flows} flows");
 }

@@ -1,6 +1,6 @@
 //! The activity that a change of an object means: who did what to which object, and who may know.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{Activity, Origin, PUBLIC, actor_url, context, urls_of};
 use crate::{
@@ -14,6 +14,20 @@ use crate::{
 /// Members by which an object says whom it goes to that nobody is told of (ActivityPub §6).
 const SECRET: [&str; 2] = ["bto", "bcc"];
 
+/// Takes out of a document, and of every object in it, whom it goes to in secret.
+pub(super) fn strip_secret(document: &mut Map<String, Value>) {
+    document.retain(|member, _| !SECRET.contains(&member.as_str()));
+    document.values_mut().for_each(strip_within);
+}
+
+fn strip_within(value: &mut Value) {
+    match value {
+        Value::Object(object) => strip_secret(object),
+        Value::Array(list) => list.iter_mut().for_each(strip_within),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
 /// What an activity about an object of this host is made from.
 #[derive(Debug, Clone)]
 pub struct Announcement<'a> {
@@ -23,6 +37,8 @@ pub struct Announcement<'a> {
     pub kind: TypeName,
     /// The object after the change.
     pub object: &'a Object,
+    /// The members of one that is deleted, before that: it is taken back from whom it was for.
+    pub deleted: Option<&'a Map<String, Value>>,
     /// What changed.
     pub transitions: &'a [Transition],
     /// When it happened.
@@ -42,7 +58,8 @@ impl Announcement<'_> {
         } else {
             object_document(self.base_url, object)
         };
-        let (to, cc) = audience(&actor, object);
+        let content = object.content.as_ref().or(self.deleted);
+        let (to, cc) = audience(&actor, object, content);
         let document = json!({
             "@context": context(self.origin.is_some()),
             "id": id,
@@ -74,7 +91,7 @@ impl Announcement<'_> {
             depth,
             root,
             transitions: self.transitions.to_vec(),
-            blind: blind(object),
+            blind: blind(content),
             document,
         }
     }
@@ -89,7 +106,7 @@ pub fn object_url(base_url: &str, object: &Object) -> String {
 /// An object as others see it: its members and those that the host derives.
 pub fn object_document(base_url: &str, object: &Object) -> Value {
     let mut document = object.content.clone().unwrap_or_default();
-    document.retain(|member, _| !SECRET.contains(&member.as_str()));
+    strip_secret(&mut document);
     let mut derive = |name: &str, value: Value| document.insert(name.to_owned(), value);
     derive("id", object_url(base_url, object).into());
     derive("type", object.key.kind.as_str().into());
@@ -115,8 +132,8 @@ fn tombstone(base_url: &str, object: &Object, now: Timestamp) -> Value {
 }
 
 /// Whom the activity goes to in secret.
-fn blind(object: &Object) -> Vec<String> {
-    let Some(content) = &object.content else { return Vec::new() };
+fn blind(content: Option<&Map<String, Value>>) -> Vec<String> {
+    let Some(content) = content else { return Vec::new() };
     let mut named: Vec<_> = SECRET.iter().flat_map(|member| urls_of(content.get(*member))).map(str::to_owned).collect();
     named.sort_unstable();
     named.dedup();
@@ -124,13 +141,10 @@ fn blind(object: &Object) -> Vec<String> {
 }
 
 /// An article is for everyone and the actor's followers; any other object for whom it names itself.
-fn audience(actor: &str, object: &Object) -> (Value, Value) {
+fn audience(actor: &str, object: &Object, content: Option<&Map<String, Value>>) -> (Value, Value) {
     if object.key.kind.as_str() == "Article" {
         return (json!([PUBLIC]), json!([format!("{actor}/followers")]));
     }
-    let named = |field: &str| {
-        let content = object.content.as_ref();
-        content.and_then(|content| content.get(field)).cloned().unwrap_or_else(|| json!([]))
-    };
+    let named = |field: &str| content.and_then(|content| content.get(field)).cloned().unwrap_or_else(|| json!([]));
     (named("to"), named("cc"))
 }

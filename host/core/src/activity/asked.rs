@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use serde_json::{Map, Value, json};
 
-use super::{Activity, Origin, actor_url, context, sanitize_members, urls_of};
+use super::{Activity, Origin, actor_url, announcement::strip_secret, context, sanitize_members, urls_of};
 use crate::{
     canonical::Cid,
     ids::{ActivityId, ActorName, BoxName, TypeName},
@@ -88,9 +88,7 @@ impl Asked<'_> {
         let blind = self.check_recipients()?;
         let mut document = self.document.clone();
         document.retain(|member, _| !NOT_TAKEN_OVER.contains(&member.as_str()));
-        if let Some(Value::Object(object)) = document.get_mut("object") {
-            object.retain(|member, _| !matches!(member.as_str(), "bto" | "bcc"));
-        }
+        strip_secret(&mut document);
         sanitize_members(&mut document);
         for (member, value) in
             [("@context", context(origin.is_some())), ("actor", json!(actor)), ("published", json!(self.now))]

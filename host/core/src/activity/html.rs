@@ -21,55 +21,95 @@ const HTML: [&str; 2] = ["content", "summary"];
 /// Members that hold HTML by language.
 const HTML_MAPS: [&str; 2] = ["contentMap", "summaryMap"];
 
-/// Marks that begin tags, which the sanitizer's tree grows by.
+/// Marks that begin tags, in all HTML of a document.
 const MOST_TAGS: usize = 5_000;
+/// What the trees of all HTML of a document may grow to, in elements.
+const MOST_ELEMENTS: usize = 100_000;
+/// Elements that a reader of HTML opens anew in each block that follows, until they are closed (HTML §13.2.4.3).
+const FORMATTING: [&str; 14] =
+    ["a", "b", "big", "code", "em", "font", "i", "nobr", "s", "small", "strike", "strong", "tt", "u"];
+
+/// What is left to spend on the HTML of a document.
+struct Budget {
+    tags: usize,
+    elements: usize,
+}
+
+impl Budget {
+    const WHOLE: Self = Self { tags: MOST_TAGS, elements: MOST_ELEMENTS };
+
+    /// HTML without what could do harm. What would cost too much to read as HTML is shown as text.
+    fn clean(&mut self, html: &str) -> String {
+        let (mut tags, mut formatting) = (0_usize, 0_usize);
+        for rest in html.split('<').skip(1) {
+            tags += 1;
+            let name = rest.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
+            formatting += usize::from(FORMATTING.iter().any(|known| known.eq_ignore_ascii_case(name)));
+        }
+        let elements = tags.saturating_mul(formatting + 1);
+        match (self.tags.checked_sub(tags), self.elements.checked_sub(elements)) {
+            (Some(tags), Some(elements)) => {
+                *self = Self { tags, elements };
+                SANITIZER.clean(html).to_string()
+            }
+            _ => ammonia::clean_text(html),
+        }
+    }
+}
 
 /// HTML without what could do harm. What would cost too much to read as HTML is shown as text.
 pub fn sanitize(html: &str) -> String {
-    let tags = html.bytes().filter(|byte| *byte == b'<').count();
-    if tags > MOST_TAGS { ammonia::clean_text(html) } else { SANITIZER.clean(html).to_string() }
+    Budget::WHOLE.clean(html)
 }
+
+/// Content of these types is no HTML (`mediaType` of the ActivityStreams vocabulary); of all others it may be.
+const PLAIN: [&str; 2] = ["text/plain", "text/markdown"];
 
 /// Takes what could do harm out of the HTML of a document and of the objects in it. Says whether anything was.
 pub fn sanitize_members(document: &mut Map<String, Value>) -> bool {
-    // `content` is HTML unless it says otherwise (ActivityStreams vocabulary, `mediaType`).
-    let is_html = document.get("mediaType").and_then(Value::as_str).is_none_or(|media| media.starts_with("text/html"));
-    let mut has_changed = false;
-    for (member, value) in document.iter_mut() {
-        let name = member.as_str();
-        if HTML.contains(&name) && (is_html || name != "content") {
-            has_changed |= sanitize_text(value);
-        } else if HTML_MAPS.contains(&name)
-            && let Value::Object(languages) = value
-        {
-            for text in languages.values_mut() {
-                has_changed |= sanitize_text(text);
-            }
-        } else {
-            has_changed |= sanitize_within(value);
+    Budget::WHOLE.members(document)
+}
+
+impl Budget {
+    fn members(&mut self, document: &mut Map<String, Value>) -> bool {
+        let media = document.get("mediaType").and_then(Value::as_str).unwrap_or_default();
+        let media = media.split(';').next().unwrap_or_default().trim();
+        let is_html = !PLAIN.iter().any(|plain| plain.eq_ignore_ascii_case(media));
+        let mut has_changed = false;
+        for (member, value) in document.iter_mut() {
+            let name = member.as_str();
+            let holds_html = HTML.contains(&name) && (is_html || name != "content") || HTML_MAPS.contains(&name);
+            has_changed |= if holds_html { self.all_text(value) } else { self.within(value) };
+        }
+        has_changed
+    }
+
+    /// Objects in a value that holds no HTML itself.
+    fn within(&mut self, value: &mut Value) -> bool {
+        match value {
+            Value::Object(object) => self.members(object),
+            Value::Array(list) => list.iter_mut().fold(false, |has_changed, value| self.within(value) | has_changed),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
         }
     }
-    has_changed
-}
 
-fn sanitize_within(value: &mut Value) -> bool {
-    match value {
-        Value::Object(object) => sanitize_members(object),
-        Value::Array(list) => list.iter_mut().fold(false, |has_changed, value| sanitize_within(value) | has_changed),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    /// Every text in a value that holds HTML, however it is wrapped. Text without a mark of HTML stays as it is: escaping an
+    /// ampersand anew would change what needs no change.
+    fn all_text(&mut self, value: &mut Value) -> bool {
+        match value {
+            Value::String(text) if text.contains('<') => {
+                let clean = self.clean(text);
+                let has_changed = clean != *text;
+                *text = clean;
+                has_changed
+            }
+            Value::Object(object) => {
+                object.values_mut().fold(false, |has_changed, value| self.all_text(value) | has_changed)
+            }
+            Value::Array(list) => list.iter_mut().fold(false, |has_changed, value| self.all_text(value) | has_changed),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+        }
     }
-}
-
-/// Text without a mark of HTML stays as it is: escaping an ampersand anew would change what needs no change.
-fn sanitize_text(value: &mut Value) -> bool {
-    let Value::String(text) = value else { return sanitize_within(value) };
-    if !text.contains('<') {
-        return false;
-    }
-    let clean = sanitize(text);
-    let has_changed = clean != *text;
-    *text = clean;
-    has_changed
 }
 
 #[cfg(test)]
@@ -95,6 +135,29 @@ mod tests {
         assert_eq!(document["object"]["contentMap"]["de"], "<a rel=\"noopener noreferrer\">da</a>");
         assert_eq!((&document["object"]["tag"][0]["summary"], &document["name"]), (&json!("x"), &json!("a < b")));
         assert!(!sanitize_members(document.as_object_mut().expect("an object")), "clean stays clean");
+    }
+
+    #[test]
+    fn html_is_found_however_it_is_wrapped() {
+        for mut note in [
+            json!({"content": ["<script>x</script>"]}),
+            json!({"content": {"@value": "<img src=x onerror=x>"}}),
+            json!({"content": "<script>x</script>", "mediaType": " Text/HTML"}),
+            json!({"content": "<script>x</script>", "mediaType": "application/xhtml+xml"}),
+        ] {
+            assert!(sanitize_members(note.as_object_mut().expect("an object")), "{note}");
+        }
+    }
+
+    #[test]
+    fn what_would_grow_without_measure_is_shown_as_text() {
+        let opened: String = (0..2_400).map(|n| format!("<b a={n}>")).collect();
+        let bomb = format!("<p>{opened}{}", "<p>x".repeat(2_400));
+        assert!(sanitize(&bomb).starts_with("&lt;p&gt;"));
+        let mut many =
+            json!({"contentMap": (0..50).map(|n| (n.to_string(), json!("<p>".repeat(1_000)))).collect::<Map<_, _>>()});
+        sanitize_members(many.as_object_mut().expect("an object"));
+        assert_eq!(many["contentMap"]["9"], "&lt;p&gt;".repeat(1_000), "one budget for a document");
     }
 
     #[test]

@@ -150,8 +150,16 @@ fn article(before: Option<Value>, after: Value) -> Activity {
     let changes = transitions(before.as_ref(), Some(&after));
     let kind = crate::object::activity_type(&object.key.kind, before.as_ref(), Some(&after)).expect("it is visible");
     let now = Timestamp::default();
-    Announcement { base_url: "http://h", kind, object: &object, transitions: &changes, now, origin: None }
-        .compose(&crate::ports::Unsigned)
+    Announcement {
+        base_url: "http://h",
+        kind,
+        object: &object,
+        deleted: None,
+        transitions: &changes,
+        now,
+        origin: None,
+    }
+    .compose(&crate::ports::Unsigned)
 }
 
 /// The rule by which a trigger did not match, or `matches`.

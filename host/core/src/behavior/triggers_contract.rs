@@ -45,8 +45,16 @@ fn created(kind: &str) -> Activity {
     };
     let (changes, now) = (transitions(None, object.content.as_ref()), Timestamp::default());
     let kind = "Create".parse().expect("a type");
-    Announcement { base_url: "http://h", kind, object: &object, transitions: &changes, now, origin: None }
-        .compose(&crate::ports::Unsigned)
+    Announcement {
+        base_url: "http://h",
+        kind,
+        object: &object,
+        deleted: None,
+        transitions: &changes,
+        now,
+        origin: None,
+    }
+    .compose(&crate::ports::Unsigned)
 }
 
 fn on(kind: &str) -> Value {

@@ -89,7 +89,8 @@ pub fn ingest(write: Write<'_>) -> Ingested {
     let activity = kind.map(|kind| {
         let base_url = write.base_url;
         let (object, transitions, now, origin) = (&object, &changes, write.now, write.origin.clone());
-        Announcement { base_url, kind, object, transitions, now, origin }.compose(write.signatures)
+        Announcement { base_url, kind, object, deleted: content_before, transitions, now, origin }
+            .compose(write.signatures)
     });
     let id = activity.as_ref().map(|activity| activity.id.clone());
     let mut events = vec![Event::from(ObjectRevised {

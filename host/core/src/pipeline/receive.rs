@@ -66,6 +66,10 @@ impl Arrival {
         let kind = document.get("type").and_then(Value::as_str).ok_or_else(|| malformed("type", "is no text"))?;
         let kind: TypeName = kind.parse().map_err(|error| malformed("type", format!("{error}")))?;
         let actor: ActorUrl = text("actor")?.parse().map_err(|error| malformed("actor", format!("{error}")))?;
+        // Follows and blocks are kept by the URL as it stands here, so it has to stand in its one form.
+        if actor.as_str() != text("actor")? {
+            return Err(malformed("actor", format!("is not in its plain form, {actor}")));
+        }
         if actor != *sender {
             return Err(Refusal::NotTheirs(format!("{sender} signed what {actor} is to have said")));
         }
@@ -78,9 +82,11 @@ impl Arrival {
         let cid = Cid::of_document(&document);
         let mut document = document;
         // What another host tells of whom it went to in secret is nobody's business here.
+        let before = document.len();
         document.retain(|member, _| !matches!(member.as_str(), "bto" | "bcc"));
-        keep_own_words(&kind, sender, &mut document);
-        if sanitize_members(&mut document) {
+        let has_lost = document.len() < before;
+        let is_reduced = keep_own_words(&kind, sender, &mut document);
+        if sanitize_members(&mut document) || has_lost || is_reduced {
             // The proof was made over what is not there any more.
             document.remove("proof");
         }
@@ -171,14 +177,17 @@ fn check_object(kind: &TypeName, sender: &ActorUrl, document: &Map<String, Value
 }
 
 /// Of an object of somebody else only its id stays: what the sender says that it says is hearsay. The `Follow` in an answer
-/// is our own, which we know.
-fn keep_own_words(kind: &TypeName, sender: &ActorUrl, document: &mut Map<String, Value>) {
+/// is our own, which we know. Says whether anything was taken away.
+fn keep_own_words(kind: &TypeName, sender: &ActorUrl, document: &mut Map<String, Value>) -> bool {
     let is_answer = matches!(kind.as_str(), "Accept" | "Reject");
-    let Some(object) = document.get_mut("object") else { return };
+    let Some(object) = document.get_mut("object") else { return false };
     let id = id_of(object).map(str::to_owned);
-    if let Some(id) = id.filter(|id| object.is_object() && !is_answer && !is_of_origin(id, sender)) {
+    let foreign = id.filter(|id| object.is_object() && !is_answer && !is_of_origin(id, sender));
+    let is_reduced = foreign.is_some();
+    if let Some(id) = foreign {
         *object = Value::String(id);
     }
+    is_reduced
 }
 
 /// What this host knows when something arrives for one of its actors.
@@ -200,8 +209,10 @@ pub struct Known<'a> {
     pub object: Option<ObjectKey>,
     /// What this inbox knows of the sender's object that it is about.
     pub their_object: TheirObject,
-    /// Depth and root of what it goes on from, if that happened here.
-    pub lineage: Option<Lineage>,
+    /// How far the sender's own follow of this actor has come, if there is one.
+    pub follower: Option<FollowState>,
+    /// How many flows led to what it goes on from, if that happened here.
+    pub depth: Option<u32>,
     /// Signs the answer.
     pub signatures: &'a dyn Signatures,
     /// The moment.
@@ -217,15 +228,6 @@ pub enum TheirObject {
     Here,
     /// It was deleted. Nothing that comes later brings it back.
     Gone,
-}
-
-/// Where an activity stands in a chain of flows.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lineage {
-    /// How many flows led to it.
-    pub depth: u32,
-    /// The activity that began it all, where what led here is said to be its cause.
-    pub root: Option<ActivityId>,
 }
 
 /// What an arrival comes to.
@@ -246,10 +248,9 @@ pub fn receive(arrival: &Arrival, known: &Known<'_>) -> Result<Received, Refusal
         return Ok(Received { events: Vec::new(), begins_following: false });
     }
     let object_type = object_type(arrival, known)?;
-    let (depth, root) = match &known.lineage {
-        Some(lineage) => (lineage.depth + 1, lineage.root.clone()),
-        None => (arrival.claimed_depth(), None),
-    };
+    // Through a third host a chain may come back with nothing of ours but its beginning: what it claims counts where it is
+    // more. Whoever claims too much ends a chain of their own.
+    let depth = known.depth.map_or(0, |depth| depth + 1).max(arrival.claimed_depth());
     let activity = Activity {
         id: arrival.id.clone(),
         cid: arrival.cid.clone(),
@@ -262,7 +263,8 @@ pub fn receive(arrival: &Arrival, known: &Known<'_>) -> Result<Received, Refusal
         cause: None,
         caused_by: arrival.caused_by(),
         depth: depth.min(FLOW_DEPTH + 1),
-        root: root.unwrap_or_else(|| arrival.id.clone()),
+        // Flows are counted by their root, and a stranger must not use up what a root of ours may set off.
+        root: arrival.id.clone(),
         transitions: Vec::new(),
         blind: Vec::new(),
         document: arrival.document.clone(),
@@ -294,7 +296,8 @@ fn answer_follow(arrival: &Arrival, known: &Known<'_>) -> Result<Option<Event>, 
     if arrival.object() != Some(me.as_str()) {
         return Err(malformed("object", format!("of a Follow that {} is sent has to be {me}", known.owner)));
     }
-    if known.approves_followers {
+    // Who asks again for what was accepted has not heard of it.
+    if known.approves_followers && known.follower != Some(FollowState::Accepted) {
         return Ok(None);
     }
     answer("Accept", known, &arrival.id, arrival.actor.as_str()).map(Some)
@@ -380,7 +383,8 @@ mod tests {
             following: None,
             object: None,
             their_object: TheirObject::Unknown,
-            lineage: None,
+            follower: None,
+            depth: None,
             signatures: &Unsigned,
             now: Timestamp::from_millis(0),
         }
@@ -411,6 +415,8 @@ mod tests {
 
         let decides = Known { approves_followers: true, ..known(&owner) };
         assert_eq!(kinds(&receive(&follow, &decides).expect("taken")), ["activity.appended"]);
+        let again = Known { follower: Some(FollowState::Accepted), ..decides };
+        assert_eq!(kinds(&receive(&follow, &again).expect("taken")).len(), 2, "who was accepted is told again");
         let blocks = Known { is_blocked: true, ..known(&owner) };
         assert!(matches!(receive(&follow, &blocks), Err(Refusal::Blocked(_))));
         let elsewhere = check(json!({"type": "Follow", "object": "https://here.example/actors/other"}));
@@ -458,6 +464,8 @@ mod tests {
             document[member] = json!(value);
             assert!(matches!(check(document), Err(Refusal::NotTheirs(_))));
         }
+        let shouted = json!({"type": "Like", "object": "https://here.example/a", "actor": "https://THERE.example/ann"});
+        assert!(matches!(check(shouted), Err(Refusal::Malformed { member: "actor", .. })), "one form for one actor");
     }
 
     #[test]
@@ -491,11 +499,11 @@ mod tests {
         let caused =
             check(json!({"type": "Like", "object": "https://here.example/a", "cause": cause})).expect("theirs");
         assert_eq!(arrived(&receive(&caused, &known(&owner)).expect("taken")).depth, 3);
-        let root: ActivityId = "https://here.example/activities/root".parse().expect("a URL");
-        let lineage = Some(Lineage { depth: 5, root: Some(root.clone()) });
-        let received = receive(&caused, &Known { lineage, ..known(&owner) }).expect("taken");
+        let received = receive(&caused, &Known { depth: Some(5), ..known(&owner) }).expect("taken");
         let activity = arrived(&received);
-        assert_eq!((activity.depth, &activity.root), (6, &root));
+        assert_eq!((activity.depth, &activity.root), (6, &activity.id), "a stranger's chain is counted by itself");
+        let further = receive(&caused, &Known { depth: Some(0), ..known(&owner) }).expect("taken");
+        assert_eq!(arrived(&further).depth, 3, "it came back through a third host");
         assert_eq!(activity.caused_by.as_deref(), Some("https://there.example/flows/x"));
         let much = json!({"id": "https://elsewhere.example/flows/x", "depth": 4_000_000_000_u64});
         let much = check(json!({"type": "Like", "object": "https://here.example/a", "cause": much})).expect("theirs");

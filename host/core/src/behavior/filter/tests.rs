@@ -33,8 +33,16 @@ fn activity(content: &Value) -> Activity {
     };
     let kind = "Create".parse().expect("a type");
     let now = Timestamp::default();
-    Announcement { base_url: "http://h", kind, object: &object, transitions: &changes, now, origin: None }
-        .compose(&crate::ports::Unsigned)
+    Announcement {
+        base_url: "http://h",
+        kind,
+        object: &object,
+        deleted: None,
+        transitions: &changes,
+        now,
+        origin: None,
+    }
+    .compose(&crate::ports::Unsigned)
 }
 
 fn article() -> Activity {

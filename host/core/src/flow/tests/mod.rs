@@ -45,8 +45,16 @@ fn article() -> Activity {
     let transitions = crate::object::transitions(None, object.content.as_ref());
     let kind = "Create".parse().expect("a type");
     let now = Timestamp::from_millis(START);
-    Announcement { base_url: "http://h", kind, object: &object, transitions: &transitions, now, origin: None }
-        .compose(&crate::ports::Unsigned)
+    Announcement {
+        base_url: "http://h",
+        kind,
+        object: &object,
+        deleted: None,
+        transitions: &transitions,
+        now,
+        origin: None,
+    }
+    .compose(&crate::ports::Unsigned)
 }
 
 fn manifest(nodes: Value, edges: Value) -> Value {
