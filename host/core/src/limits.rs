@@ -231,6 +231,8 @@ pub const ACTOR_SUMMARY_CHARS: usize = 2_000;
 pub const BOX_PAGE: usize = 50;
 /// Requests to inboxes that are taken from one other host in a minute.
 pub const INBOX_PER_MINUTE: u32 = 300;
+/// Actors' documents that are asked for in a minute because of requests from one address.
+pub const INBOX_FETCHES_PER_MINUTE: u32 = 6_000;
 /// Attempts to deliver to other hosts that are under way at a time, all hosts together.
 pub const DELIVERIES_UNDER_WAY: usize = 64;
 /// Places that one entry of a delivery names.

@@ -344,7 +344,7 @@ async fn following_is_asked_for_answered_and_ended() {
     client.post("/actors/ada/followers", &json!({"actor": site, "decision": "remove"})).await.expect(201);
     assert_eq!(client.get("/actors/ada/followers").await.expect(200)["totalItems"], 0);
 
-    let other = Host::start().await;
+    let other = Host::start_federating().await;
     let there = other.url().replace("http://", "@site@");
     let asked = client.post("/actors/ada/follow", &json!({"who": there})).await.expect(201);
     assert_eq!(client.post("/actors/ada/follow", &json!({"who": there})).await.expect(200)["id"], asked["id"]);
@@ -367,7 +367,7 @@ async fn following_is_asked_for_answered_and_ended() {
 #[tokio::test(flavor = "multi_thread")]
 async fn actors_are_added_and_shown_by_command_with_and_without_a_host() {
     let mut host = Host::start().await;
-    let other = Host::start().await;
+    let other = Host::start_federating().await;
     let there = other.url().replace("http://", "@site@");
     for is_running in [true, false] {
         if !is_running {

@@ -120,7 +120,7 @@ async fn what_one_host_publishes_fires_behaviors_of_the_other_through_restarts_a
     arrived(&at_b, &announce["id"]).await;
     until("B's behavior", async || {
         let flows = at_b.flows("behavior=answer").await;
-        flows.into_iter().find(|flow| flow["activity"] == announce["id"] && flow["object"]["slug"] == "roses")
+        flows.into_iter().find(|flow| flow["activity"] == announce["id"] && flow["object"]["id"] == "roses")
     })
     .await;
 

@@ -7,6 +7,7 @@
 use std::{
     collections::HashSet,
     sync::{Arc, Weak},
+    time::Duration,
 };
 
 use rosehip_core::{
@@ -53,38 +54,63 @@ pub struct Backfill {
     pub inbox: Weak<Inbox>,
     /// Reads the views.
     pub views: Arc<Pool<ViewReader, ViewError>>,
+    /// How URLs of actors of this host begin.
+    pub own_actors: String,
 }
+
+/// Whom an actor of this host follows, and how far that one's outbox is known.
+#[derive(Debug, Clone)]
+pub struct Followed {
+    owner: ActorName,
+    actor: ActorUrl,
+    /// The Cid of what arrived last.
+    last: Option<String>,
+}
+
+/// How long after a failure an outbox is read again.
+const AGAIN_AFTER: [Duration; 3] = [Duration::from_secs(30), Duration::from_mins(5), Duration::from_hours(1)];
+/// Activities of one page that are looked at.
+const PAGE_ITEMS: usize = 200;
 
 impl Backfill {
     /// Reads the outboxes of all that actors of this host follow, and of those that they begin to follow from now on. Ends
     /// when nobody is left to say so.
-    pub async fn run(self, mut began: mpsc::UnboundedReceiver<Began>) {
+    /// `followed` was read before anything could arrive, so that nothing that came since hides what was missed before it.
+    pub async fn run(self, followed: Vec<Followed>, mut began: mpsc::UnboundedReceiver<Began>) {
         let mut reading = JoinSet::new();
-        for following in self.followed().unwrap_or_default() {
-            self.spawn(&mut reading, following).await;
+        for followed in followed {
+            self.spawn(&mut reading, followed).await;
         }
-        while let Some(following) = began.recv().await {
-            self.spawn(&mut reading, following).await;
+        while let Some(Began { owner, actor }) = began.recv().await {
+            let last = self.views.with(|views| views.last_received(owner.as_str(), actor.as_str()));
+            let last = last.ok().flatten();
+            self.spawn(&mut reading, Followed { owner, actor, last }).await;
         }
     }
 
-    async fn spawn(&self, reading: &mut JoinSet<()>, following: Began) {
+    async fn spawn(&self, reading: &mut JoinSet<()>, followed: Followed) {
         while reading.len() >= BACKFILL_AT_A_TIME {
             drop(reading.join_next().await);
         }
         let backfill = self.clone();
         reading.spawn(async move {
-            match backfill.of(&following.owner, &following.actor).await {
-                Ok(0) => {}
-                Ok(found) => tracing::info!(owner = %following.owner, actor = %following.actor, found, "backfilled"),
-                Err(error) => {
-                    tracing::warn!(owner = %following.owner, actor = %following.actor, %error, "an outbox was not read");
+            let (owner, actor) = (&followed.owner, &followed.actor);
+            for wait in AGAIN_AFTER.into_iter().map(Some).chain([None]) {
+                match backfill.of(&followed).await {
+                    Ok(found) => {
+                        tracing::debug!(%owner, %actor, found, "an outbox was read");
+                        return;
+                    }
+                    Err(error) => tracing::warn!(%owner, %actor, %error, "an outbox was not read"),
                 }
+                let Some(wait) = wait else { return };
+                tokio::time::sleep(wait).await;
             }
         });
     }
 
-    fn followed(&self) -> Result<Vec<Began>, ViewError> {
+    /// Who is followed by actors of this host, and how far each is known.
+    pub fn followed(&self) -> Result<Vec<Followed>, ViewError> {
         self.views.with(|views| {
             let mut all = Vec::new();
             for owner in views.actors()? {
@@ -93,9 +119,15 @@ impl Backfill {
                     let page = views.follows(&owner.name, Side::Following, FollowState::Accepted, skip, PAGE_MAX)?;
                     let is_last = page.len() < PAGE_MAX;
                     skip += page.len() as u64;
-                    all.extend(page.into_iter().filter_map(|follow| {
-                        Some(Began { owner: owner.name.clone(), actor: follow.actor.parse().ok()? })
-                    }));
+                    for follow in page {
+                        let Ok(actor) = follow.actor.parse::<ActorUrl>() else { continue };
+                        // Of whoever is of this host, nothing is missed.
+                        if actor.as_str().starts_with(&self.own_actors) {
+                            continue;
+                        }
+                        let last = views.last_received(owner.name.as_str(), actor.as_str())?;
+                        all.push(Followed { owner: owner.name.clone(), actor, last });
+                    }
                     if is_last {
                         break;
                     }
@@ -106,17 +138,18 @@ impl Backfill {
     }
 
     /// Takes in what an actor said that an inbox does not have. Returns how much that was.
-    pub async fn of(&self, owner: &ActorName, actor: &ActorUrl) -> Result<usize, BackfillError> {
-        let actor = self.directory.actor(actor).await?;
+    async fn of(&self, followed: &Followed) -> Result<usize, BackfillError> {
+        let owner = &followed.owner;
+        // Its keys may be others by now.
+        let actor = self.directory.refetch(&followed.actor).await?;
         let Some(outbox) = actor.outbox.as_deref().and_then(|outbox| outbox.parse::<ActorUrl>().ok()) else {
             return Ok(0);
         };
-        let last = self.views.with(|views| views.last_received(owner.as_str(), actor.id.as_str()))?;
-        if let Some(cid) = last {
+        if let Some(cid) = &followed.last {
             let separator = if outbox.as_str().contains('?') { '&' } else { '?' };
             let since: Result<ActorUrl, _> = format!("{outbox}{separator}since={cid}").parse();
             if let Ok(since) = since
-                && let Some(found) = self.since(owner, &actor, since, &cid).await?
+                && let Some(found) = self.since(owner, &actor, since, cid).await?
             {
                 return Ok(found);
             }
@@ -218,7 +251,7 @@ fn items(page: &Map<String, Value>) -> Vec<Map<String, Value>> {
     let is_of_interest = |item: &&Map<String, Value>| {
         item.get("type").and_then(Value::as_str).is_some_and(|kind| OF_INTEREST.contains(&kind))
     };
-    list.iter().filter_map(Value::as_object).filter(is_of_interest).cloned().collect()
+    list.iter().filter_map(Value::as_object).filter(is_of_interest).take(PAGE_ITEMS).cloned().collect()
 }
 
 fn next_page(page: &Map<String, Value>, actor: &RemoteActor) -> Option<ActorUrl> {

@@ -79,8 +79,10 @@ impl From<FetchError> for NoActor {
         let message = error.to_string();
         match error {
             FetchError::Gone { .. } | FetchError::Refused(_) => Self::Refused(message),
-            FetchError::Unreachable(_) | FetchError::Busy(_) => Self::Unreachable(message),
-            FetchError::Unreadable { .. }
+            FetchError::Unreachable(_) => Self::Unreachable(message),
+            // Being busy here says nothing of that host.
+            FetchError::Busy(_)
+            | FetchError::Unreadable { .. }
             | FetchError::OtherId { .. }
             | FetchError::NoKey(_)
             | FetchError::Unconfirmed { .. } => Self::Rejected(message),

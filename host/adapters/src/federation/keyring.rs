@@ -27,6 +27,12 @@ impl Keyring {
     pub fn hold(&self, actor: &LocalActor, base_url: &str, keys: &Keys) -> Result<(), KeyError> {
         let number = actor.key_number();
         let key = keys.actor(&actor.name, number)?;
+        let told = actor.keys.last().map(|key| *key.key.as_bytes());
+        if told.is_some_and(|told| told != key.verifying_key().to_bytes()) {
+            // Nobody could verify what it signs: others were told another one.
+            tracing::error!(actor = %actor.name, "the key of an actor is not the one that was told; give it another one");
+            return Ok(());
+        }
         let signer = Arc::new(Signer { key_id: key_id(&actor.url(base_url), number), key });
         self.signers.write().unwrap_or_else(PoisonError::into_inner).insert(actor.name.clone(), signer);
         Ok(())

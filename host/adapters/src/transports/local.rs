@@ -57,7 +57,12 @@ impl Transport for LocalTransport {
             }
             let exists = self.log.with::<_, StoreError>(|log| log.stream_head(&actor_stream(&recipient)))?.is_some();
             if exists {
-                let arrived = Activity { owner: recipient, r#box: BoxName::Inbox, ..Activity::clone(activity) };
+                let arrived = Activity {
+                    owner: recipient,
+                    r#box: BoxName::Inbox,
+                    blind: Vec::new(),
+                    ..Activity::clone(activity)
+                };
                 events.push(ActivityAppended { activity: Arc::new(arrived) }.into());
             }
         }

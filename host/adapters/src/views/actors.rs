@@ -93,9 +93,17 @@ impl ViewReader {
 
     /// What is known of an actor of another host.
     pub fn remote_actor(&self, url: &ActorUrl) -> Result<Option<RemoteActor>, ViewError> {
-        let mut statement = self.connection().prepare_cached("SELECT row FROM remote_actors WHERE id = ?1")?;
-        let text: Option<String> = statement.query_row([url.as_str()], |row| row.get(0)).optional()?;
-        Ok(text.map(|text| serde_json::from_str(&text)).transpose()?)
+        Ok(self.remote_actor_since(url)?.map(|(_, actor)| actor))
+    }
+
+    /// What is known of an actor of another host, with when it was learned, in milliseconds since the epoch.
+    pub fn remote_actor_since(&self, url: &ActorUrl) -> Result<Option<(i64, RemoteActor)>, ViewError> {
+        let sql = "SELECT learned_at, row FROM remote_actors WHERE id = ?1";
+        let mut statement = self.connection().prepare_cached(sql)?;
+        let found =
+            statement.query_row([url.as_str()], |row| Ok((row.get(0)?, row.get::<_, String>(1)?))).optional()?;
+        let Some((at, text)) = found else { return Ok(None) };
+        Ok(Some((at, serde_json::from_str(&text)?)))
     }
 
     /// At most `limit` actors of other hosts, the last learned first, with when that was, in milliseconds since the epoch.

@@ -291,6 +291,8 @@ impl<'a> Batch<'a> {
             boxes::subtract(self.transaction, *first, *last)?;
             deliveries::erase(self.transaction, *first, *last)?;
             self.execute("DELETE FROM received WHERE seq BETWEEN ?1 AND ?2", (first, last))?;
+            self.execute("DELETE FROM last_received WHERE seq BETWEEN ?1 AND ?2", (first, last))?;
+            self.execute("DELETE FROM blocks WHERE seq BETWEEN ?1 AND ?2", (first, last))?;
             self.execute("DELETE FROM follows WHERE seq BETWEEN ?1 AND ?2", (first, last))?;
             self.execute("DELETE FROM activities WHERE seq BETWEEN ?1 AND ?2", (first, last))?;
         }

@@ -26,26 +26,27 @@ pub(super) fn change(transaction: &Transaction<'_>, seq: u64, activity: &Activit
                     .execute((owner, side.as_str(), actor, follow, seq))?;
             }
             FollowChange::Accepted { side, actor, follow } => {
+                let condition = which(actor.as_deref(), follow.as_deref());
                 transaction
-                    .prepare_cached(
-                        "UPDATE follows SET state = 'accepted' WHERE owner = ?1 AND side = ?2
-                         AND (?3 IS NULL OR actor = ?3) AND (?4 IS NULL OR follow = ?4)",
-                    )?
+                    .prepare_cached(&format!("UPDATE follows SET state = 'accepted' WHERE {condition}"))?
                     .execute((owner, side.as_str(), actor, follow))?;
             }
             FollowChange::Ended { side, actor, follow } => {
-                transaction
-                    .prepare_cached(
-                        "DELETE FROM follows WHERE owner = ?1 AND side = ?2
-                         AND (?3 IS NULL OR actor = ?3) AND (?4 IS NULL OR follow = ?4)",
-                    )?
-                    .execute((owner, side.as_str(), actor, follow))?;
+                let condition = which(actor.as_deref(), follow.as_deref());
+                transaction.prepare_cached(&format!("DELETE FROM follows WHERE {condition}"))?.execute((
+                    owner,
+                    side.as_str(),
+                    actor,
+                    follow,
+                ))?;
             }
         }
     }
     match follows::block(activity) {
         Some((actor, true)) => {
-            transaction.prepare_cached("INSERT OR IGNORE INTO blocks VALUES (?1, ?2)")?.execute((owner, actor))?;
+            transaction
+                .prepare_cached("INSERT OR REPLACE INTO blocks VALUES (?1, ?2, ?3)")?
+                .execute((owner, actor, seq))?;
         }
         Some((actor, false)) => {
             transaction
@@ -55,6 +56,16 @@ pub(super) fn change(transaction: &Transaction<'_>, seq: u64, activity: &Activit
         None => {}
     }
     Ok(())
+}
+
+/// The condition by which a follow is found, so that an index finds it: `?1` to `?4` are owner, side, actor and follow.
+fn which(actor: Option<&str>, follow: Option<&str>) -> &'static str {
+    match (actor, follow) {
+        (Some(_), Some(_)) => "owner = ?1 AND side = ?2 AND actor = ?3 AND follow = ?4",
+        (Some(_), None) => "owner = ?1 AND side = ?2 AND actor = ?3 AND ?4 IS NULL",
+        (None, Some(_)) => "owner = ?1 AND side = ?2 AND ?3 IS NULL AND follow = ?4",
+        (None, None) => "owner = ?1 AND side = ?2 AND ?3 IS NOT NULL AND ?4 IS NOT NULL",
+    }
 }
 
 /// Takes in that a host was blocked, or is not any more.
@@ -109,6 +120,15 @@ impl ViewReader {
     pub fn followers_here(&self, actor: &str) -> Result<Vec<ActorName>, ViewError> {
         let sql = "SELECT owner FROM follows WHERE actor = ?1 AND side = 'following' AND state = 'accepted'";
         let mut statement = self.connection().prepare_cached(sql)?;
+        let owners = statement.query_map([actor], |row| row.get::<_, String>(0))?;
+        let names =
+            owners.map(|owner| Ok(owner?.parse().ok())).collect::<Result<Vec<Option<ActorName>>, ViewError>>()?;
+        Ok(names.into_iter().flatten().collect())
+    }
+
+    /// The actors of this host that follow an actor or are followed by it, accepted or not.
+    pub fn tied_to(&self, actor: &str) -> Result<Vec<ActorName>, ViewError> {
+        let mut statement = self.connection().prepare_cached("SELECT DISTINCT owner FROM follows WHERE actor = ?1")?;
         let owners = statement.query_map([actor], |row| row.get::<_, String>(0))?;
         let names =
             owners.map(|owner| Ok(owner?.parse().ok())).collect::<Result<Vec<Option<ActorName>>, ViewError>>()?;

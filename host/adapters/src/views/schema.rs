@@ -18,7 +18,7 @@ pub(super) const OPEN: u8 = 1;
 pub(super) const RESTS: u8 = 2;
 
 /// Raised whenever a table or a fold changes: older views are rebuilt, not migrated.
-const VERSION: u32 = 8;
+const VERSION: u32 = 9;
 
 pub(super) const TABLES: &str = "
 CREATE TABLE position(id INTEGER PRIMARY KEY CHECK (id = 1), seq INTEGER NOT NULL, hash TEXT NOT NULL) STRICT;
@@ -52,10 +52,13 @@ CREATE TABLE follows(
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX follows_by_state ON follows(owner, side, state, seq);
 CREATE INDEX follows_by_actor ON follows(actor);
+CREATE INDEX follows_by_id ON follows(owner, side, follow);
 CREATE TABLE last_received(
     owner TEXT NOT NULL, actor TEXT NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (owner, actor)
 ) STRICT, WITHOUT ROWID;
-CREATE TABLE blocks(owner TEXT NOT NULL, actor TEXT NOT NULL, PRIMARY KEY (owner, actor)) STRICT, WITHOUT ROWID;
+CREATE TABLE blocks(
+    owner TEXT NOT NULL, actor TEXT NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (owner, actor)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE blocked_peers(peer TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
 CREATE TABLE received(
     owner TEXT NOT NULL, object TEXT NOT NULL, actor TEXT NOT NULL, is_gone INTEGER NOT NULL, seq INTEGER NOT NULL,

@@ -51,20 +51,19 @@ impl Asked<'_> {
     /// The activity of an effect. An error says what is wrong with the document.
     pub fn of_effect(self, origin: Origin, signatures: &dyn Signatures) -> Result<Activity, InvalidActivity> {
         let id = ActivityId::of_effect(self.base_url, origin.cause.effect);
-        self.compose(|_| id, Some(origin), signatures)
+        self.compose(Some(id), Some(origin), signatures)
     }
 
     /// The activity of someone who posts it. An error says what is wrong with the document.
     pub fn of_post(self, signatures: &dyn Signatures) -> Result<Activity, InvalidActivity> {
-        let (base_url, owner) = (self.base_url, self.owner);
-        self.compose(|cid| ActivityId::of_post(base_url, owner, cid), None, signatures)
+        self.compose(None, None, signatures)
     }
 
     /// The activity that answers another one, such as the `Accept` of a `Follow`.
     pub fn answering(self, answered: &ActivityId, signatures: &dyn Signatures) -> Result<Activity, InvalidActivity> {
         let kind = self.kind()?;
         let id = ActivityId::of_answer(self.base_url, self.owner, &kind, answered);
-        self.compose(|_| id, None, signatures)
+        self.compose(Some(id), None, signatures)
     }
 
     fn kind(&self) -> Result<TypeName, InvalidActivity> {
@@ -75,7 +74,7 @@ impl Asked<'_> {
 
     fn compose(
         self,
-        id: impl FnOnce(&Cid) -> ActivityId,
+        id: Option<ActivityId>,
         origin: Option<Origin>,
         signatures: &dyn Signatures,
     ) -> Result<Activity, InvalidActivity> {
@@ -89,6 +88,13 @@ impl Asked<'_> {
         let mut document = self.document.clone();
         document.retain(|member, _| !NOT_TAKEN_OVER.contains(&member.as_str()));
         strip_secret(&mut document);
+        if let (Some(id), Some(Value::Object(object))) = (&id, document.get_mut("object")) {
+            // Others tell objects by their ids. What stands in an activity alone is a part of it.
+            object.entry("id").or_insert_with(|| json!(format!("{id}#object")));
+            if kind.as_str() == "Create" {
+                object.entry("attributedTo").or_insert_with(|| json!(actor));
+            }
+        }
         sanitize_members(&mut document);
         for (member, value) in
             [("@context", context(origin.is_some())), ("actor", json!(actor)), ("published", json!(self.now))]
@@ -99,7 +105,7 @@ impl Asked<'_> {
             document.insert("cause".to_owned(), origin.told(self.base_url));
         }
         let cid = Cid::of_document(&document);
-        let id = id(&cid);
+        let id = id.unwrap_or_else(|| ActivityId::of_post(self.base_url, self.owner, &cid));
         document.insert("id".to_owned(), json!(id));
         signatures.sign(self.owner, &mut document, self.now);
         let (cause, depth, root) = Origin::or_itself(origin, &id);

@@ -36,7 +36,9 @@ struct Budget {
 }
 
 impl Budget {
-    const WHOLE: Self = Self { tags: MOST_TAGS, elements: MOST_ELEMENTS };
+    fn whole() -> Self {
+        Self { tags: MOST_TAGS, elements: MOST_ELEMENTS }
+    }
 
     /// HTML without what could do harm. What would cost too much to read as HTML is shown as text.
     fn clean(&mut self, html: &str) -> String {
@@ -59,7 +61,7 @@ impl Budget {
 
 /// HTML without what could do harm. What would cost too much to read as HTML is shown as text.
 pub fn sanitize(html: &str) -> String {
-    Budget::WHOLE.clean(html)
+    Budget::whole().clean(html)
 }
 
 /// Content of these types is no HTML (`mediaType` of the ActivityStreams vocabulary); of all others it may be.
@@ -67,7 +69,7 @@ const PLAIN: [&str; 2] = ["text/plain", "text/markdown"];
 
 /// Takes what could do harm out of the HTML of a document and of the objects in it. Says whether anything was.
 pub fn sanitize_members(document: &mut Map<String, Value>) -> bool {
-    Budget::WHOLE.members(document)
+    Budget::whole().members(document)
 }
 
 impl Budget {

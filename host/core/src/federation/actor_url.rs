@@ -97,6 +97,16 @@ impl Peer {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The hosts by which this one is blocked: itself, with and without its port, and every domain that it lies in.
+    pub fn domains(&self) -> impl Iterator<Item = Self> + '_ {
+        let whole = self.as_str();
+        let is_address = whole.starts_with('[');
+        let name = if is_address { whole } else { whole.split_once(':').map_or(whole, |(name, _)| name) };
+        let above = name.match_indices('.').filter(move |_| !is_address).map(|(dot, _)| &name[dot + 1..]);
+        let own = (name != whole).then_some(name);
+        std::iter::once(whole).chain(own).chain(above).map(|domain| Self(domain.into()))
+    }
 }
 
 impl fmt::Display for Peer {
@@ -226,6 +236,17 @@ mod tests {
         {
             assert!(text.parse::<Peer>().is_err(), "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_host_lies_in_its_domains_whatever_its_port() {
+        let domains = |text: &str| {
+            let peer: Peer = text.parse().expect("a host");
+            peer.domains().map(|domain| domain.as_str().to_owned()).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(domains("x.evil.example:8443"), "x.evil.example:8443 x.evil.example evil.example example");
+        assert_eq!(domains("localhost:7420"), "localhost:7420 localhost");
+        assert_eq!(domains("[::1]:7420"), "[::1]:7420");
     }
 
     #[test]

@@ -127,7 +127,7 @@ fn put(
     }
     let Ok(actor) = url.parse::<ActorUrl>() else { return };
     let peer = actor.host();
-    if to.blocked.contains(url) || to.blocked_peers.contains(&peer) {
+    if to.blocked.contains(url) || peer.domains().any(|domain| to.blocked_peers.contains(&domain)) {
         return;
     }
     let destination = match known {

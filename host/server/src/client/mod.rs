@@ -15,6 +15,7 @@ use reqwest::{
     StatusCode, Url,
     header::{ACCEPT, AUTHORIZATION},
 };
+use rosehip_adapters::federation::FederationOptions;
 use rosehip_adapters::{
     data_dir::{OpenError, log_path},
     lock::LockError,
@@ -171,6 +172,7 @@ impl Client {
             secure_cookies: base_url.starts_with("https:"),
             trusted_proxies: config.server.trusted_proxies,
         };
+        let is_development = base_url.starts_with("http:");
         let options = HostOptions {
             data_dir: data_dir.to_owned(),
             base_url,
@@ -178,7 +180,8 @@ impl Client {
             accept_truncation: false,
             // Effects are left to a host that runs.
             reach: Reach::default(),
-            federation: rosehip_adapters::federation::FederationOptions::default(),
+            // Whom a command names is the operator's to say; a host for development knows others on its own machine.
+            federation: FederationOptions { is_development, ..FederationOptions::default() },
             // Only a host that serves lets anything go by itself.
             retention: Retention::default(),
         };

@@ -107,6 +107,7 @@ impl Host {
 
     /// Gives an actor another key. What the one before it signed can still be verified; nothing is signed with it any more.
     pub async fn rotate_key(&self, name: &ActorName, by: Option<String>) -> Result<LocalActor, ActorError> {
+        let _turn = self.federation.rotating.lock().await;
         let before = self.actor(name).await?.ok_or_else(|| ActorError::NotFound(name.clone()))?;
         let after = self
             .append_to_actor(name, |actor| {

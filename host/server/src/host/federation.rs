@@ -49,6 +49,8 @@ pub(super) struct Federation {
     pub(super) inbox: Arc<Inbox>,
     /// Brings what is said to others.
     pub(super) deliveries: Deliveries,
+    /// Keys are replaced one after the other.
+    pub(super) rotating: tokio::sync::Mutex<()>,
 }
 
 impl Prepared {
@@ -94,7 +96,7 @@ impl Prepared {
         let Self { keys, keyring, directory, log, views, base_url, deliveries, runs } = self;
         let (began, begins) = unbounded_channel();
         let inbox = Arc::new(Inbox::new(InboxParts {
-            base_url,
+            base_url: base_url.clone(),
             writer: writer.clone(),
             log,
             views: Arc::clone(&views),
@@ -107,9 +109,9 @@ impl Prepared {
         let links = DeliveryLinks { writer: writer.clone(), position: position.clone(), arrivals };
         let deliveries = deliveries.start(links, runs)?;
         if runs {
-            read_outboxes(&directory, &inbox, views, begins);
+            read_outboxes(&directory, &inbox, views, &base_url, begins)?;
         }
-        Ok(Federation { keys, keyring, directory, inbox, deliveries })
+        Ok(Federation { keys, keyring, directory, inbox, deliveries, rotating: tokio::sync::Mutex::default() })
     }
 }
 
@@ -118,10 +120,14 @@ fn read_outboxes(
     directory: &Directory,
     inbox: &Arc<Inbox>,
     views: Arc<Pool<ViewReader, ViewError>>,
+    base_url: &str,
     begins: UnboundedReceiver<Began>,
-) {
-    let backfill = Backfill { directory: directory.clone(), inbox: Arc::downgrade(inbox), views };
-    tokio::spawn(backfill.run(begins));
+) -> Result<(), ViewError> {
+    let own_actors = format!("{base_url}/actors/");
+    let backfill = Backfill { directory: directory.clone(), inbox: Arc::downgrade(inbox), views, own_actors };
+    let followed = backfill.followed()?;
+    tokio::spawn(backfill.run(followed, begins));
+    Ok(())
 }
 
 impl Host {

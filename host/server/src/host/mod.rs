@@ -69,6 +69,8 @@ pub use why::{Consideration, Considered, DeniedEffect};
 
 /// Objects that are written to at the same time and do not get into one another's way, about.
 const TURNS: usize = 64;
+/// How long a stop waits for deliveries that are under way.
+const DRAIN: std::time::Duration = std::time::Duration::from_secs(20);
 /// Guest threads at least.
 const GUEST_THREADS: usize = 8;
 
@@ -302,7 +304,9 @@ impl Host {
         self.collector.end();
         // Whoever has the turn finishes what was begun.
         drop(self.installing.lock().await);
-        self.federation.deliveries.stop().await;
+        if tokio::time::timeout(DRAIN, self.federation.deliveries.stop()).await.is_err() {
+            tracing::warn!("deliveries under way were cut short; they are made again");
+        }
         let host = Arc::clone(self);
         let stopped = tokio::task::spawn_blocking(move || {
             let threads = host.engine.write().unwrap_or_else(PoisonError::into_inner).stop();

@@ -54,7 +54,8 @@ impl Board {
     }
 
     pub(super) fn is_blocked(&self, peer: &Peer) -> bool {
-        self.blocked.read().unwrap_or_else(PoisonError::into_inner).contains(peer)
+        let blocked = self.blocked.read().unwrap_or_else(PoisonError::into_inner);
+        !blocked.is_empty() && peer.domains().any(|domain| blocked.contains(&domain))
     }
 
     pub(super) fn blocked_peers(&self) -> HashSet<Peer> {

@@ -104,11 +104,14 @@ impl Shared {
         let mut events = Vec::with_capacity(found.len());
         let settled = found.len();
         for (unaddressed, addressed) in batch.iter().zip(found) {
-            if !addressed.here.is_empty() {
+            // It may have been erased while it waited here.
+            let is_there = self.activity(unaddressed.seq)?.is_some();
+            if is_there && !addressed.here.is_empty() {
                 let arrived = self.links.arrivals.arrive(&unaddressed.activity, &addressed.here).await;
                 arrived.map_err(DeliveryError::Arrival)?;
             }
-            let entries = address::enqueued(&unaddressed.activity, unaddressed.seq, addressed.targets);
+            let targets = if is_there { addressed.targets } else { Vec::new() };
+            let entries = address::enqueued(&unaddressed.activity, unaddressed.seq, targets);
             events.push(entries.into_iter().map(Event::from).collect::<Vec<_>>());
         }
         match self.enqueue(events.concat()).await {

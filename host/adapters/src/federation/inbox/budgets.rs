@@ -8,7 +8,10 @@ use std::{
 };
 
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter, clock::Clock as _};
-use rosehip_core::{federation::Peer, limits::INBOX_PER_MINUTE};
+use rosehip_core::{
+    federation::Peer,
+    limits::{INBOX_FETCHES_PER_MINUTE, INBOX_PER_MINUTE},
+};
 
 /// Requests after which budgets that are whole again are forgotten.
 const TIDY_EVERY: u64 = 4_096;
@@ -16,21 +19,36 @@ const TIDY_EVERY: u64 = 4_096;
 /// The budgets of all hosts.
 pub(super) struct Budgets {
     limiter: DefaultKeyedRateLimiter<(Peer, IpAddr)>,
+    /// Requests for which others have to be asked, by address alone.
+    asking: DefaultKeyedRateLimiter<IpAddr>,
     seen: AtomicU64,
 }
 
 impl Default for Budgets {
     fn default() -> Self {
         let most = NonZeroU32::new(INBOX_PER_MINUTE).expect("the limit is more than none");
-        Self { limiter: RateLimiter::keyed(Quota::per_minute(most)), seen: AtomicU64::new(0) }
+        let asking = NonZeroU32::new(INBOX_FETCHES_PER_MINUTE).expect("the limit is more than none");
+        Self {
+            limiter: RateLimiter::keyed(Quota::per_minute(most)),
+            asking: RateLimiter::keyed(Quota::per_minute(asking)),
+            seen: AtomicU64::new(0),
+        }
     }
 }
 
 impl Budgets {
+    /// Takes one document that has to be asked for out of an address's budget; else after how many seconds it has more.
+    pub(super) fn ask(&self, client: IpAddr) -> Result<(), u64> {
+        self.asking
+            .check_key(&client)
+            .map_err(|not_until| not_until.wait_time_from(self.asking.clock().now()).as_secs() + 1)
+    }
+
     /// Takes one request out of a host's budget; else after how many seconds it has more.
     pub(super) fn take(&self, peer: &Peer, client: IpAddr) -> Result<(), u64> {
         if self.seen.fetch_add(1, Ordering::Relaxed) % TIDY_EVERY == TIDY_EVERY - 1 {
             self.limiter.retain_recent();
+            self.asking.retain_recent();
         }
         self.limiter
             .check_key(&(peer.clone(), client))

@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashSet,
+    net::IpAddr,
     sync::{Arc, PoisonError, RwLock},
 };
 
@@ -40,13 +41,7 @@ impl Blocked {
         if peers.is_empty() {
             return false;
         }
-        let name = peer.as_str();
-        let below = name.match_indices('.').map(|(dot, _)| &name[dot + 1..]);
-        let without_port = name.rsplit_once(':').map(|(host, _)| host);
-        std::iter::once(name)
-            .chain(without_port)
-            .chain(below)
-            .any(|domain| domain.parse::<Peer>().is_ok_and(|domain| peers.contains(&domain)))
+        peer.domains().any(|domain| peers.contains(&domain))
     }
 }
 
@@ -86,9 +81,15 @@ impl Inbox {
             let actor: String = actor.chars().take(200).collect();
             return Err(Refusal::NotTheirs(format!("{sender} signed what {actor:?} is to have said")).into());
         }
-        let actor = self.signer(&input, &message, &sender, now).await?;
+        let actor = self.signer(&input, &message, &sender, request.client).await?;
         check_proof(&document, &actor, now)?;
         Ok((actor, document))
+    }
+
+    /// Whether somebody may be asked because of a request from this address. Who it is from is only claimed yet, and hosts to
+    /// claim are without number.
+    fn may_ask(&self, sender: &ActorUrl, client: IpAddr) -> Result<(), Refused> {
+        self.budgets.ask(client).map_err(|seconds| Refused::TooMany { peer: sender.host(), seconds })
     }
 
     /// The actor whose key a request is signed with. A key that is known and does not fit may have been replaced under its
@@ -98,16 +99,19 @@ impl Inbox {
         input: &SignatureInput,
         message: &Message<'_>,
         sender: &ActorUrl,
-        now: Timestamp,
+        client: IpAddr,
     ) -> Result<Arc<RemoteActor>, Refused> {
         if self.directory().cached_key(&input.key_id).is_none() {
-            self.seed(sender, now)?;
+            self.seed(sender)?;
         }
         if let Some((actor, key)) = self.directory().cached_key(&input.key_id) {
             if input.verify(message, &key).is_ok() {
                 return Ok(actor);
             }
+            self.may_ask(sender, client)?;
             self.directory().refetch(sender).await.map_err(no_key)?;
+        } else {
+            self.may_ask(sender, client)?;
         }
         let (actor, key) = self.directory().key(&input.key_id).await.map_err(no_key)?;
         input.verify(message, &key)?;

@@ -1,13 +1,15 @@
 //! What this host knows when something arrives: of its own actor, of the sender, and of what the arrival goes on from.
 
+use std::collections::BTreeSet;
+
 use rosehip_core::{
     activity::local_actor,
     actor::LocalActor,
     event::{Event, Record},
     federation::RemoteActor,
-    follows::Follow,
+    follows::{Follow, FollowState},
     ids::{ActorName, FlowId, ObjectKey},
-    pipeline::receive::{Arrival, Known, Lineage, TheirObject},
+    pipeline::receive::{Arrival, Known, TheirObject},
     ports::{LogReader, StoreError},
     time::Timestamp,
 };
@@ -24,7 +26,8 @@ pub(super) struct Facts {
     pub(super) sender: Option<RemoteActor>,
     pub(super) their_object: TheirObject,
     pub(super) object: Option<ObjectKey>,
-    pub(super) lineage: Option<Lineage>,
+    pub(super) follower: Option<FollowState>,
+    pub(super) depth: Option<u32>,
 }
 
 impl Facts {
@@ -38,7 +41,8 @@ impl Facts {
             following: self.following.clone(),
             object: self.object.clone(),
             their_object: self.their_object,
-            lineage: self.lineage.clone(),
+            follower: self.follower,
+            depth: self.depth,
             signatures: &*parts.keyring,
             now,
         }
@@ -81,27 +85,26 @@ pub(super) fn own_object(base_url: &str, arrival: &Arrival, views: &ViewReader) 
     }
 }
 
-/// Where an arrival stands in a chain of flows: one further than the deepest of what it goes on from that happened here.
-pub(super) fn lineage(parts: &InboxParts, arrival: &Arrival, views: &ViewReader) -> Result<Option<Lineage>, Refused> {
-    let mut deepest: Option<Lineage> = None;
-    for url in arrival.refers_to() {
-        let Some(lineage) = lineage_of(parts, url, views)? else { continue };
-        if deepest.as_ref().is_none_or(|deepest| deepest.depth < lineage.depth) {
-            deepest = Some(lineage);
-        }
+/// URLs of this host that an arrival goes on from, as far as they are looked at.
+const MOST_REFERENCES: usize = 16;
+
+/// How many flows led to what an arrival goes on from, as far as that happened here: of several, the most.
+pub(super) fn depth(parts: &InboxParts, arrival: &Arrival, views: &ViewReader) -> Result<Option<u32>, Refused> {
+    let own: BTreeSet<&str> =
+        arrival.refers_to().into_iter().filter(|url| own_path(&parts.base_url, url).is_some()).collect();
+    let mut deepest = None;
+    for url in own.into_iter().take(MOST_REFERENCES) {
+        deepest = deepest.max(depth_of(parts, url, views)?);
     }
-    // Whoever likes an article has not gone on with the flow that published it: of a root's flows only those are counted
-    // that are said to be caused by it.
-    let is_caused = arrival.document().contains_key("cause");
-    Ok(deepest.map(|lineage| Lineage { root: lineage.root.filter(|_| is_caused), ..lineage }))
+    Ok(deepest)
 }
 
-fn lineage_of(parts: &InboxParts, url: &str, views: &ViewReader) -> Result<Option<Lineage>, Refused> {
+fn depth_of(parts: &InboxParts, url: &str, views: &ViewReader) -> Result<Option<u32>, Refused> {
     let Some(path) = own_path(&parts.base_url, url) else { return Ok(None) };
     let seq = if path.starts_with("activities/") {
         views.activity(url)?.map(|place| place.seq)
     } else if let Some(flow) = path.strip_prefix("flows/").and_then(|flow| flow.parse::<FlowId>().ok()) {
-        views.flow(&flow.to_string())?.map(|(seq, _)| seq)
+        return flow_depth(parts, flow, views);
     } else {
         match object_of(&parts.base_url, url, views)? {
             Some(key) => views.object(&key.to_string())?,
@@ -109,20 +112,12 @@ fn lineage_of(parts: &InboxParts, url: &str, views: &ViewReader) -> Result<Optio
         }
     };
     let Some(seq) = seq else { return Ok(None) };
-    let event = event_at(parts, seq)?;
-    Ok(match event.as_deref() {
-        Some(Event::ActivityAppended(appended)) => {
-            let activity = &appended.activity;
-            Some(Lineage { depth: activity.depth, root: Some(activity.root.clone()) })
-        }
-        Some(Event::FlowStarted(started)) => Some(Lineage { depth: started.depth, root: Some(started.root.clone()) }),
-        Some(Event::ObjectRevised(revised)) => {
-            let depth = match &revised.cause {
-                Some(cause) => flow_depth(parts, cause.flow, views)?.map_or(0, |depth| depth + 1),
-                None => 0,
-            };
-            Some(Lineage { depth, root: None })
-        }
+    Ok(match event_at(parts, seq)?.as_deref() {
+        Some(Event::ActivityAppended(appended)) => Some(appended.activity.depth),
+        Some(Event::ObjectRevised(revised)) => match &revised.cause {
+            Some(cause) => Some(flow_depth(parts, cause.flow, views)?.map_or(0, |depth| depth + 1)),
+            None => Some(0),
+        },
         _ => None,
     })
 }

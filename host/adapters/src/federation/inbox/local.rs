@@ -7,12 +7,12 @@ use rosehip_core::{
     activity::Activity,
     event::{ActivityAppended, Event},
     federation::ActorUrl,
-    ids::ActorName,
+    ids::{ActorName, BoxName, DedupKey},
     log::Append,
     pipeline::receive::{Arrival, Received, Refusal, receive},
 };
 
-use super::{Began, Inbox, Refused, TRIES, TakenIn};
+use super::{Inbox, Refused, TRIES, TakenIn};
 use crate::{
     clock::SystemClock,
     federation::{ArrivalError, Arrivals},
@@ -48,29 +48,28 @@ impl Inbox {
         let sender: ActorUrl =
             url.parse().map_err(|error| Refusal::Malformed { member: "actor", message: format!("{error}") })?;
         let arrival = Arrival::check(&sender, activity.document.clone())?;
+        let seen = DedupKey::seen(owner, BoxName::Inbox, &activity.id);
+        let _turn = self.turn_of(owner, &arrival).lock().await;
+        let mut known_before = None;
         for _ in 0..TRIES {
             let now = SystemClock::now();
             let facts = self.facts(&arrival, owner).await?;
-            let Received { mut events, begins_following } = receive(&arrival, &facts.known(&self.parts, owner, now))?;
+            // Whoever is of this host has told its followers here all along: nothing is to be read from its outbox.
+            let Received { mut events, .. } = receive(&arrival, &facts.known(&self.parts, owner, now))?;
             let Some(Event::ActivityAppended(arrived)) = events.first_mut() else { return Ok(TakenIn::Dropped) };
             *arrived = ActivityAppended { activity: Arc::new(as_told(&arrived.activity, activity)) };
             let drafts = events.into_iter().map(|event| event.draft(now)).collect();
             match self.parts.writer.append(Append::unconditional(drafts)).await {
                 Ok(_) => {
-                    if begins_following {
-                        // At a stop nobody listens any more.
-                        let _ = self.parts.began.send(Began { owner: owner.clone(), actor: sender });
-                    }
                     return Ok(TakenIn::Recorded);
                 }
-                Err(AppendError::Duplicate { seq, .. }) => {
+                // It was there already; or what was recorded with it before has been erased, and stays so.
+                Err(AppendError::Duplicate { key, .. }) if key == seen || known_before == Some(key) => {
+                    return Ok(TakenIn::Dropped);
+                }
+                Err(AppendError::Duplicate { key, seq }) => {
+                    known_before = Some(key);
                     self.parts.position.reached(seq).await?;
-                    let is_there = self.parts.views.with(|views| {
-                        views.activity_in_box(owner, rosehip_core::ids::BoxName::Inbox, activity.id.as_str())
-                    })?;
-                    if is_there.is_some() {
-                        return Ok(TakenIn::Dropped);
-                    }
                 }
                 Err(error) => return Err(error.into()),
             }
@@ -91,6 +90,7 @@ fn as_told(arrived: &Activity, activity: &Activity) -> Activity {
         revision: activity.revision,
         cause: activity.cause.clone(),
         caused_by: None,
+        blind: Vec::new(),
         depth: activity.depth,
         root: activity.root.clone(),
         document: activity.document.clone(),

@@ -9,7 +9,11 @@ mod door;
 mod known;
 mod local;
 
-use std::{net::IpAddr, sync::Arc};
+use std::{
+    hash::{Hash as _, Hasher as _},
+    net::IpAddr,
+    sync::Arc,
+};
 
 use rosehip_core::{
     activity::urls_of,
@@ -17,7 +21,7 @@ use rosehip_core::{
     federation::{ActorUrl, Peer, RemoteActor},
     follows::Side,
     ids::{ActorName, BoxName, DedupKey},
-    limits::APPEND_ENTRIES,
+    limits::{ACTIVITY_RECIPIENTS, APPEND_ENTRIES},
     log::Append,
     pipeline::receive::{Arrival, Received, Refusal, TheirObject, receive},
     ports::{LogReader, StoreError},
@@ -37,6 +41,8 @@ use crate::{
     writer::{AppendError, Writer},
 };
 
+/// Arrivals that are decided at the same time, about.
+const TURNS: usize = 256;
 /// An arrival that lost against another one is decided again this often.
 const TRIES: usize = 8;
 
@@ -176,13 +182,16 @@ pub struct Inbox {
     parts: InboxParts,
     budgets: Budgets,
     blocked: door::Blocked,
+    /// What one sender brings to one inbox is decided one after the other: each decision reads what the one before left.
+    turns: [tokio::sync::Mutex<()>; TURNS],
 }
 
 impl Inbox {
     /// An inbox that nothing has come to.
     pub fn new(parts: InboxParts) -> Result<Self, ViewError> {
         let blocked = door::Blocked::of(parts.views.with(ViewReader::blocked_peers)?);
-        Ok(Self { parts, budgets: Budgets::default(), blocked })
+        let turns = [const { tokio::sync::Mutex::const_new(()) }; TURNS];
+        Ok(Self { parts, budgets: Budgets::default(), blocked, turns })
     }
 
     /// Takes in a commit: hosts that are blocked from now on, or are not any more.
@@ -223,11 +232,20 @@ impl Inbox {
         sender: &Arc<RemoteActor>,
         owners: Vec<ActorName>,
     ) -> Result<TakenIn, Refused> {
-        let mut taken = TakenIn::Dropped;
+        let (mut taken, mut refused) = (TakenIn::Dropped, None);
+        let many = owners.len() > 1;
         for owner in owners {
-            if self.record(arrival, sender, &owner).await? == TakenIn::Recorded {
-                taken = TakenIn::Recorded;
+            match self.record(arrival, sender, &owner).await {
+                Ok(TakenIn::Recorded) => taken = TakenIn::Recorded,
+                Ok(TakenIn::Dropped) => {}
+                Err(error @ (Refused::Append(_) | Refused::Store(_) | Refused::View(_))) => return Err(error),
+                // What one of many does not want is the others' all the same.
+                Err(error) if many => refused = Some(error),
+                Err(error) => return Err(error),
             }
+        }
+        if let Some(refused) = refused.filter(|_| taken == TakenIn::Dropped) {
+            tracing::debug!(%arrival.id, %refused, "nobody took what came to the shared inbox");
         }
         // What an actor says of itself has changed, and so may its keys have.
         if arrival.kind.as_str() == "Update" && arrival.object() == Some(sender.id.as_str()) {
@@ -244,6 +262,8 @@ impl Inbox {
         owner: &ActorName,
     ) -> Result<TakenIn, Refused> {
         let seen = DedupKey::seen(owner, BoxName::Inbox, &arrival.id);
+        let _turn = self.turn_of(owner, arrival).lock().await;
+        let mut known_before = None;
         for _ in 0..TRIES {
             let now = SystemClock::now();
             let facts = self.facts(arrival, owner).await?;
@@ -268,8 +288,13 @@ impl Inbox {
                 Err(AppendError::Duplicate { key, seq }) if key == seen => {
                     return self.seen_before(arrival, owner, seq).await;
                 }
-                // Its object, or the answer to it, was recorded meanwhile: what that means is decided again.
-                Err(AppendError::Duplicate { seq, .. }) => self.parts.position.reached(seq).await?,
+                // Its object, or the answer to it, was recorded meanwhile: what that means is decided again. Where that comes
+                // to the same, what was recorded has been erased, and stays so.
+                Err(AppendError::Duplicate { key, .. }) if known_before == Some(key) => return Ok(TakenIn::Dropped),
+                Err(AppendError::Duplicate { key, seq }) => {
+                    known_before = Some(key);
+                    self.parts.position.reached(seq).await?;
+                }
                 Err(error) => return Err(error.into()),
             }
         }
@@ -312,6 +337,8 @@ impl Inbox {
             .chain(urls_of(document.get("object").and_then(|object| object.get("object"))))
             .chain(urls_of(document.get("object").and_then(|object| object.get("actor"))))
             .collect();
+        let named = &named[..named.len().min(ACTIVITY_RECIPIENTS)];
+        let is_gone = arrival.kind.as_str() == "Delete" && arrival.object() == Some(sender.id.as_str());
         let is_for_followers =
             named.iter().any(|url| rosehip_core::activity::is_public(url) || sender.followers.as_deref() == Some(url));
         self.parts.position.reached(self.parts.writer.committed()).await?;
@@ -319,6 +346,13 @@ impl Inbox {
             let mut owners = Vec::new();
             for name in named.iter().filter_map(|url| known::local_actor_of(&self.parts.base_url, url)) {
                 if !owners.contains(&name) && views.actor(name.as_str())?.is_some() {
+                    owners.push(name);
+                }
+            }
+            // An actor that is gone is gone for all who had to do with it.
+            let others = if is_gone { views.tied_to(sender.id.as_str())? } else { Vec::new() };
+            for name in others {
+                if !owners.contains(&name) {
                     owners.push(name);
                 }
             }
@@ -353,22 +387,30 @@ impl Inbox {
                 actor,
                 is_blocked: views.blocks(owner, sender)?,
                 following: views.follow(owner, Side::Following, sender)?,
+                follower: views.follow(owner, Side::Followers, sender)?.map(|follow| follow.state),
                 sender: views.remote_actor(&arrival.actor)?,
                 their_object,
                 object: known::own_object(&parts.base_url, arrival, views)?,
-                lineage: known::lineage(parts, arrival, views)?,
+                depth: known::depth(parts, arrival, views)?,
             })
         })
+    }
+
+    fn turn_of(&self, owner: &ActorName, arrival: &Arrival) -> &tokio::sync::Mutex<()> {
+        let mut hasher = std::hash::DefaultHasher::new();
+        (owner, &arrival.actor).hash(&mut hasher);
+        let place = hasher.finish() % self.turns.len() as u64;
+        &self.turns[usize::try_from(place).unwrap_or(0)]
     }
 
     fn directory(&self) -> &Directory {
         &self.parts.directory
     }
 
-    /// The moment up to which what was learned of an actor is known by the log.
-    fn seed(&self, url: &ActorUrl, now: Timestamp) -> Result<(), Refused> {
-        if let Some(actor) = self.parts.views.with(|views| views.remote_actor(url))? {
-            self.directory().know(actor, now);
+    /// Tells the directory what the log knows of an actor. What it has learned since then stays.
+    fn seed(&self, url: &ActorUrl) -> Result<(), Refused> {
+        if let Some((at, actor)) = self.parts.views.with(|views| views.remote_actor_since(url))? {
+            self.directory().know(actor, Timestamp::from_millis(at));
         }
         Ok(())
     }
