@@ -23,6 +23,8 @@ pub struct Place {
     pub binaries: PathBuf,
     /// A port that nothing listens on: `$PORT`, and `$ROSEHIP_URL` is the origin there.
     pub port: u16,
+    /// Another one: `$OTHER_PORT`.
+    pub other_port: u16,
 }
 
 /// A shell. It and all that it started are killed when it is dropped.
@@ -56,6 +58,7 @@ impl Session {
             .current_dir(&place.dir)
             .env("PATH", std::env::join_paths(path).map_err(io::Error::other)?)
             .env("PORT", place.port.to_string())
+            .env("OTHER_PORT", place.other_port.to_string())
             .env("ROSEHIP_URL", format!("http://127.0.0.1:{}", place.port))
             .env("NO_COLOR", "1")
             .env("TZ", "UTC")
@@ -125,7 +128,7 @@ mod tests {
     use super::*;
 
     fn session() -> Session {
-        let place = Place { dir: std::env::temp_dir(), binaries: "/bin".into(), port: 1 };
+        let place = Place { dir: std::env::temp_dir(), binaries: "/bin".into(), port: 1, other_port: 2 };
         Session::start(&place).expect("bash starts")
     }
 

@@ -19,6 +19,7 @@ macro_rules! walkthroughs {
 
 walkthroughs! {
     first_flow = "first-flow.md",
+    two_hosts = "two-hosts.md",
 }
 
 #[track_caller]
@@ -28,7 +29,7 @@ fn walk(file: &str) {
     assert!(!document.commands.is_empty(), "{file} has no console block");
     let dir = tempfile::tempdir().expect("a directory");
     let binaries = rosehip().parent().expect("the binary stands in a directory").to_owned();
-    let place = Place { dir: dir.path().to_owned(), binaries, port: free_port() };
+    let place = Place { dir: dir.path().to_owned(), binaries, port: free_port(), other_port: free_port() };
     if let Err(difference) = run(&document, &place) {
         panic!("{difference}");
     }

@@ -18,6 +18,7 @@ mod grants;
 mod imported;
 mod output;
 mod password;
+mod peers;
 mod serve;
 mod token;
 mod tree;
@@ -89,6 +90,8 @@ enum Command {
     Behaviors(behaviors::Behaviors),
     #[command(subcommand)]
     Actors(actors::Actors),
+    #[command(subcommand)]
+    Peers(peers::Peers),
     Verify(verify::Verify),
     #[command(subcommand)]
     Erase(erase::Erase),
@@ -175,6 +178,7 @@ async fn dispatch(command: Command, context: &Context) -> anyhow::Result<()> {
         Command::Why(why) => why.run(context).await,
         Command::Behaviors(behaviors) => behaviors.run(context).await,
         Command::Actors(actors) => actors.run(context).await,
+        Command::Peers(peers) => peers.run(context).await,
         Command::Verify(verify::Verify) => verify::Verify::run(context),
         Command::Erase(erase) => erase.run(context).await,
         Command::Backup(backup) => backup.run(context).await,
