@@ -55,6 +55,8 @@ pub struct OpenDelivery {
     pub about: AboutKey,
     /// When the next attempt is due; none where none has failed.
     pub next_at: Option<Timestamp>,
+    /// Attempts that the host refused, since it was enqueued or redriven.
+    pub rejected: u32,
     /// Attempts that got no answer, since it was enqueued or redriven.
     pub unreachable: u32,
     /// `seq` of the first of those.
@@ -121,9 +123,10 @@ fn open(row: &Row<'_>, peers: &mut HashMap<String, Peer>) -> Result<Option<OpenD
         peer: peers[name].clone(),
         about: AboutKey(row.get(3)?),
         next_at: row.get::<_, Option<i64>>(4)?.map(Timestamp::from_millis),
-        unreachable: row.get(5)?,
-        silent_since: row.get(6)?,
-        changed: row.get(7)?,
+        rejected: row.get(5)?,
+        unreachable: row.get(6)?,
+        silent_since: row.get(7)?,
+        changed: row.get(8)?,
     }))
 }
 
@@ -206,8 +209,8 @@ impl ViewReader {
 
     /// Deliveries that something is left to do for, in their order: one is handed to `take` after the other.
     pub fn open_deliveries(&self, mut take: impl FnMut(OpenDelivery)) -> Result<(), ViewError> {
-        let sql = "SELECT place, id, peer, about, next_at, unreachable, silent_since, changed FROM deliveries
-                   WHERE status IN ('queued', 'retrying') ORDER BY place";
+        let sql = "SELECT place, id, peer, about, next_at, rejected, unreachable, silent_since, changed
+                   FROM deliveries WHERE status IN ('queued', 'retrying') ORDER BY place";
         let mut statement = self.connection().prepare_cached(sql)?;
         let mut rows = statement.query([])?;
         let mut peers = HashMap::new();
