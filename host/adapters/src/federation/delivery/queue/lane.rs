@@ -66,6 +66,8 @@ struct Moving {
     place: DeliveryPlace,
     /// How many answers the peer had given when the attempt began.
     answers: u64,
+    /// How it waits once the attempt is released: it was redriven before that was.
+    redriven: Option<Waiting>,
 }
 
 /// Why there is nothing to take.
@@ -154,9 +156,14 @@ impl Lane {
         }
     }
 
-    /// Puts a delivery into its line; one that is there already stays as it is. Says whether it was put there.
+    /// Puts a delivery into its line; one that is there already stays as it is. Says whether it was put there. One that is
+    /// under way and has changed since is put there when its attempt is released.
     pub(super) fn insert(&mut self, stand: Stand, waiting: Waiting) -> bool {
-        if self.waiting.contains_key(&stand) {
+        if let Some(there) = self.waiting.get(&stand) {
+            let moving = self.moving.get_mut(&stand.0).filter(|moving| moving.place == stand.1);
+            if let Some(moving) = moving.filter(|_| there.changed < waiting.changed) {
+                moving.redriven = Some(waiting);
+            }
             return false;
         }
         self.change(stand.0, |all| {
@@ -222,7 +229,7 @@ impl Lane {
         }
         let waiting = self.waiting.get(&stand).copied().ok_or(NotNow::Idle)?;
         self.ready.remove(&stand.1);
-        self.moving.insert(stand.0, Moving { place: stand.1, answers: self.answers });
+        self.moving.insert(stand.0, Moving { place: stand.1, answers: self.answers, redriven: None });
         if let Some(silence) = &mut self.silence {
             silence.probe = Some(stand);
         }
@@ -258,21 +265,24 @@ impl Lane {
         if silence.is_turn_of_others() { other().or_else(again) } else { again().or_else(other) }
     }
 
-    /// The attempt of a delivery has ended: it waits again as it is put back, or is gone. Says which others are given up
-    /// with it.
+    /// The attempt of a delivery has ended: it waits again as it is put back, or is gone. Says how it waits now, and which
+    /// others are given up with it.
     pub(super) fn release(
         &mut self,
         stand: Stand,
         again: Option<Waiting>,
         heard: Heard,
         limits: &DeliveryLimits,
-    ) -> Vec<Waiting> {
-        let is_unheard = self.moving.remove(&stand.0).is_some_and(|moving| moving.answers == self.answers);
+    ) -> (Option<Waiting>, Vec<Waiting>) {
+        let moved = self.moving.remove(&stand.0);
+        let redriven = moved.and_then(|moving| moving.redriven);
+        let waits = again.into_iter().chain(redriven).max_by_key(|waiting| waiting.changed);
         self.change(stand.0, |all| {
             all.remove(&stand);
-            all.extend(again.map(|waiting| (stand, waiting)));
+            all.extend(waits.map(|waiting| (stand, waiting)));
         });
-        match heard {
+        let is_unheard = moved.is_some_and(|moving| moving.answers == self.answers);
+        let given_up = match heard {
             Heard::Answer { pause } => {
                 self.is_proven = true;
                 self.answers += 1;
@@ -289,7 +299,8 @@ impl Lane {
                 self.fall_silent(stand, again.map(|waiting| waiting.not_before), (seq, failures))
             }
             Heard::Nothing => Vec::new(),
-        }
+        };
+        (waits, given_up)
     }
 
     /// A delivery got no answer: it is due again, or that was the last time.

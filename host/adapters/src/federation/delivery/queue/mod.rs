@@ -128,7 +128,8 @@ impl Queue {
         }
     }
 
-    /// Puts a delivery into its line. One that is there already stays as it is.
+    /// Puts a delivery into its line. One that is there already stays as it is; where it is under way and has changed
+    /// since, it waits anew when its attempt is released.
     pub(super) fn insert(&mut self, peer: &Peer, stand: Stand, waiting: Waiting) {
         if self.lane(peer).insert(stand, waiting) {
             self.queued += 1;
@@ -215,11 +216,11 @@ impl Queue {
         self.doubtful.remove(&(taken.peer.clone(), taken.stand));
         let limits = self.limits;
         let Some(lane) = self.lanes.get_mut(&taken.peer) else { return Vec::new() };
-        let given_up = lane.release(taken.stand, again, heard, &limits);
+        let (waits, given_up) = lane.release(taken.stand, again, heard, &limits);
         let has_failed = |waiting: &Waiting| usize::from(waiting.failure.is_some());
-        self.queued -= usize::from(again.is_none()) + given_up.len();
+        self.queued -= usize::from(waits.is_none()) + given_up.len();
         self.retrying -= has_failed(&taken.waiting) + given_up.iter().map(has_failed).sum::<usize>();
-        self.retrying += again.as_ref().map_or(0, has_failed);
+        self.retrying += waits.as_ref().map_or(0, has_failed);
         let is_idle = lane.is_idle();
         self.list(&taken.peer);
         if is_idle && self.lanes.len() > IDLE_LANES {

@@ -340,6 +340,25 @@ fn who_redrives_has_a_silent_peer_asked_at_once_and_a_blocked_one_lets_everythin
     assert_eq!(queue.lengths(), QueueLengths::default());
 }
 
+#[test]
+fn what_is_redriven_before_its_attempt_is_released_waits_anew() {
+    let mut queue = queue(8, 64);
+    put(&mut queue, "a", 1, 1);
+    put(&mut queue, "a", 2, 1);
+    let taken = take(&mut queue, 0);
+    put(&mut queue, "a", 1, 1);
+    queue.insert(&peer("a"), stand(1, 1), fresh(7));
+    assert_eq!(queue.lengths(), QueueLengths { queued: 2, under_way: 1, ..QueueLengths::default() });
+    assert!(queue.release(&taken[0], None, ANSWER).is_empty());
+    assert_eq!(queue.lengths(), QueueLengths { queued: 2, ..QueueLengths::default() });
+    let taken = take(&mut queue, 0);
+    assert_eq!(taken.iter().map(|taken| taken.waiting).collect::<Vec<_>>(), [fresh(7)]);
+    // What is said of it again is no redrive.
+    queue.insert(&peer("a"), stand(1, 1), fresh(7));
+    queue.release(&taken[0], None, ANSWER);
+    assert_eq!(seqs(&mut queue, 0), [2]);
+}
+
 #[derive(Debug, Clone)]
 enum Act {
     Put(u64),
