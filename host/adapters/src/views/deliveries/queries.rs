@@ -207,6 +207,15 @@ impl ViewReader {
         self.deliveries(&sql, params![peer.as_str(), after.map_or(0, DeliveryPlace::as_u64), limit])
     }
 
+    /// Whether its host has taken a later activity about the same. Another inbox that took this one is none.
+    pub fn is_superseded(&self, row: &DeliveryRow) -> Result<bool, ViewError> {
+        let sql = "SELECT 1 FROM deliveries INDEXED BY deliveries_by_about
+                   WHERE peer = ?1 AND about = ?2 AND place > ?3 AND activity > ?4 AND status = 'delivered'";
+        let mut statement = self.connection().prepare_cached(sql)?;
+        let later = params![row.state.peer.as_str(), row.about.0, row.place.as_u64(), row.activity];
+        Ok(statement.exists(later)?)
+    }
+
     /// Deliveries that something is left to do for, in their order: one is handed to `take` after the other.
     pub fn open_deliveries(&self, mut take: impl FnMut(OpenDelivery)) -> Result<(), ViewError> {
         let sql = "SELECT place, id, peer, about, next_at, rejected, unreachable, silent_since, changed
