@@ -74,6 +74,7 @@ CREATE TABLE deliveries(
 ) STRICT;
 CREATE INDEX deliveries_by_activity ON deliveries(activity, place);
 CREATE INDEX deliveries_by_peer ON deliveries(peer, place);
+CREATE INDEX deliveries_by_about ON deliveries(peer, about, place);
 CREATE INDEX deliveries_by_status ON deliveries(peer, status, place);
 CREATE INDEX deliveries_open ON deliveries(place) WHERE status IN ('queued', 'retrying');
 CREATE TABLE peers(

@@ -8,7 +8,7 @@ use std::{
 use crate::{
     activity::Activity,
     event::{Event, UnreadableEvent, object_stream},
-    ids::{ActivityId, ActorName, BoxName, FlowId, ObjectKey},
+    ids::{ActivityId, ActorName, BoxName, DeliveryId, FlowId, ObjectKey},
     log::{SeqSet, StoredEntry, Stream},
 };
 
@@ -56,6 +56,8 @@ pub struct Selector {
     activity_seqs: HashSet<u64>,
     /// The same activities, by whose box they are in.
     boxed: HashSet<(ActorName, BoxName, ActivityId)>,
+    /// Their deliveries: what the other host answered to one may quote it.
+    deliveries: HashSet<DeliveryId>,
     /// The subject's own stream, of an object.
     own: Option<Stream>,
 }
@@ -67,7 +69,14 @@ impl Selector {
             Subject::Object(key) => Some(object_stream(key)),
             Subject::Actor(_) => None,
         };
-        Self { subject, found: Selection::default(), activity_seqs: HashSet::new(), boxed: HashSet::new(), own }
+        Self {
+            subject,
+            found: Selection::default(),
+            activity_seqs: HashSet::new(),
+            boxed: HashSet::new(),
+            deliveries: HashSet::new(),
+            own,
+        }
     }
 
     /// Takes in the next entry. Those without a body are passed over, and most are told by their header alone.
@@ -104,6 +113,8 @@ impl Selector {
             | "activity.conflicted"
             | "object.received"
             | "delivery.enqueued"
+            | "delivery.failed"
+            | "delivery.dead-lettered"
             | "flow.started" => true,
             _ => false,
         };
@@ -143,7 +154,15 @@ impl Selector {
             Event::ActivityConflicted(conflict) => {
                 self.boxed.contains(&(conflict.owner, conflict.r#box, conflict.activity))
             }
-            Event::DeliveryEnqueued(enqueued) => self.activity_seqs.contains(&enqueued.seq),
+            Event::DeliveryEnqueued(enqueued) => {
+                let is_of_one = self.activity_seqs.contains(&enqueued.seq);
+                if is_of_one {
+                    self.deliveries.extend(enqueued.targets.iter().map(|target| target.delivery));
+                }
+                is_of_one
+            }
+            Event::DeliveryFailed(failed) => self.deliveries.contains(&failed.delivery),
+            Event::DeliveryDeadLettered(dead) => self.deliveries.contains(&dead.delivery),
             Event::ActivityMatched(matched) => {
                 let is_of_one = self.activity_seqs.contains(&matched.seq);
                 if is_of_one {
@@ -190,10 +209,12 @@ mod tests {
     use super::*;
     use crate::{
         behavior::Grant,
+        effect::Failure,
         event::{
-            ActivityAppended, ActivityConflicted, ActivityMatched, DeliveryEnqueued, FlowCompleted, FlowStarted,
-            ObjectReceived,
+            ActivityAppended, ActivityConflicted, ActivityMatched, DeliveryDeadLettered, DeliveryDelivered,
+            DeliveryEnqueued, DeliveryFailed, Destination, FlowCompleted, FlowStarted, ObjectReceived, Target,
         },
+        federation::Peer,
         ids::{ActorName, BoxName, Digest},
         log::{Frame, Head},
         object::Object,
@@ -370,17 +391,38 @@ mod tests {
             (entry.header.seq, appended.activity)
         };
         let mut wanted = Vec::new();
-        for owner in ["ada", "bob"] {
+        let mut delivered = Vec::new();
+        for (id, owner) in [(1, "ada"), (2, "bob")] {
             let (seq, activity) = appended(&log, owner);
+            let (delivery, peer) = (DeliveryId::from_bytes([id; 32]), "peer.example".parse().expect("a host"));
+            let to = Destination::Inbox("https://peer.example/inbox".to_owned());
+            let quoted = "peer.example answered 500: one".to_owned();
             let arrived = Activity { r#box: BoxName::Inbox, ..Activity::clone(&activity) };
-            let events: [Event; 4] = [
+            let events: [Event; 6] = [
                 DeliveryEnqueued {
                     activity: activity.id.clone(),
                     seq,
                     owner: actor(owner),
                     about: "https://h/a".to_owned(),
                     part: 0,
-                    targets: Vec::new(),
+                    targets: vec![Target { delivery, peer: Peer::clone(&peer), to, recipients: 1 }],
+                }
+                .into(),
+                DeliveryFailed {
+                    delivery,
+                    peer: Peer::clone(&peer),
+                    attempt: 1,
+                    failure: Failure::Rejected,
+                    error: quoted.clone(),
+                    delay_ms: 1,
+                }
+                .into(),
+                DeliveryDeadLettered {
+                    delivery,
+                    peer: Peer::clone(&peer),
+                    attempt: 2,
+                    error: quoted,
+                    status: Some(500),
                 }
                 .into(),
                 ActivityConflicted {
@@ -402,10 +444,12 @@ mod tests {
                 .into(),
             ];
             wanted.push(events.map(|event| log.push(event)));
+            delivered.push(log.push(DeliveryDelivered { delivery, peer, attempt: 3, status: 202 }.into()));
         }
         let selection = log.select(Subject::Actor(actor("ada")));
         assert!(wanted[0].iter().all(|seq| selection.seqs.contains(*seq)), "{selection:?}");
         assert!(!wanted[1].iter().any(|seq| selection.seqs.contains(*seq)), "{selection:?}");
+        assert!(!delivered.iter().any(|seq| selection.seqs.contains(*seq)), "it quotes nothing: {selection:?}");
     }
 
     #[test]

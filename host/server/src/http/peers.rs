@@ -287,6 +287,7 @@ impl From<PeerError> for Fault {
                 WriteError::from(error).into()
             }
             PeerError::Redrive(RedriveError::NotFound(_)) => Self::not_found("delivery"),
+            PeerError::Redrive(error @ RedriveError::Superseded(_)) => Self::conflict("superseded", error.to_string()),
             PeerError::Redrive(RedriveError::Illegal(illegal)) => Self::conflict("status", illegal.to_string()),
             PeerError::Redrive(RedriveError::Delivery(error)) => Self::ours(&error),
             PeerError::Read(error) => error.into(),

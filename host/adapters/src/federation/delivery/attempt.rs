@@ -92,7 +92,8 @@ impl Shared {
         let end = self.send(&row, taken.keeps_connection).await?;
         let (time, event) = (SystemClock::now(), self.concluded(&row.state, end.clone())?);
         let seq = self.record(time, vec![event.clone()]).await?.last;
-        Ok(Ended { again: again(&event, seq, time, taken), heard: heard(&end, seq, time), error: message_of(end) })
+        let heard = heard(&end, &row.state, seq, time);
+        Ok(Ended { again: again(&event, seq, time, taken), heard, error: message_of(end) })
     }
 
     fn concluded(&self, state: &DeliveryState, end: DeliveryEnd) -> Result<Event, DeliveryError> {
@@ -138,13 +139,13 @@ fn again(event: &Event, seq: u64, time: Timestamp, taken: &Taken) -> Option<Wait
 }
 
 /// What an attempt told of its peer.
-fn heard(end: &DeliveryEnd, seq: u64, time: Timestamp) -> Heard {
+fn heard(end: &DeliveryEnd, before: &DeliveryState, seq: u64, time: Timestamp) -> Heard {
     match end {
         DeliveryEnd::Delivered { .. } | DeliveryEnd::Refused { status: Some(_), .. } => Heard::Answer { pause: None },
         DeliveryEnd::Rejected { retry_after_ms, .. } => {
             Heard::Answer { pause: retry_after_ms.map(|ms| time.plus_millis(ms)) }
         }
-        DeliveryEnd::Unreachable(_) => Heard::Silence { seq },
+        DeliveryEnd::Unreachable(_) => Heard::Silence { seq, failures: before.failures.unreachable + 1 },
         DeliveryEnd::Refused { status: None, .. } => Heard::Nothing,
     }
 }

@@ -22,7 +22,7 @@ use tokio::sync::{
 use super::{
     fresh,
     planner::Unaddressed,
-    queue::{DeliveryLimits, Queue, Stand, Waiting},
+    queue::{Asked, DeliveryLimits, Queue, Stand, Waiting},
 };
 use crate::views::{AboutKey, DeliveryPlace, OpenDelivery, ViewError, ViewReader};
 
@@ -67,22 +67,19 @@ impl Board {
         self.blocked.write().unwrap_or_else(PoisonError::into_inner).extend(views.blocked_peers()?);
         self.followed.write().unwrap_or_else(PoisonError::into_inner).extend(views.followed_actors()?);
         let silent: HashSet<Peer> = views.unreachable_peers()?.into_iter().collect();
-        let mut probes: HashMap<Peer, (u32, Stand, u64)> = HashMap::new();
+        let mut asked: HashMap<Peer, HashMap<Stand, Asked>> = HashMap::new();
         let mut queue = self.queue();
         views.open_deliveries(|open| {
             let stand = (open.about, open.place);
             if let Some(since) = open.silent_since.filter(|_| silent.contains(&open.peer)) {
-                // The one that has asked most often is the one that asks.
-                let probe = probes.entry(open.peer.clone()).or_insert((open.unreachable, stand, since));
-                if probe.0 < open.unreachable {
-                    *probe = (open.unreachable, stand, since);
-                }
+                // Between failures of which its peer answered some it was not silent all the time.
+                let failures = if open.rejected == 0 { open.unreachable } else { 0 };
+                asked.entry(open.peer.clone()).or_default().insert(stand, Asked { since, failures });
             }
             queue.insert(&open.peer, stand, waiting(&open));
         })?;
         for peer in silent {
-            let probe = probes.get(&peer).map(|(_, stand, since)| (*stand, *since));
-            queue.was_silent(&peer, probe);
+            queue.was_silent(&peer, asked.remove(&peer).unwrap_or_default());
         }
         Ok(())
     }

@@ -3,7 +3,10 @@
 use rosehip_core::{event::Event, federation::Peer, ids::DeliveryId, pipeline::deliver, state::Illegal};
 
 use super::{Deliveries, DeliveryError, fresh};
-use crate::{clock::SystemClock, views::DeliveryRow};
+use crate::{
+    clock::SystemClock,
+    views::{DeliveryRow, ViewError, ViewReader},
+};
 
 /// Deliveries that are redriven in one append at most.
 const AT_ONCE: usize = 500;
@@ -14,6 +17,9 @@ pub enum RedriveError {
     /// There is none of this id.
     #[error("there is no delivery {0}")]
     NotFound(DeliveryId),
+    /// A later one about the same was delivered: after that one it would undo what its host has.
+    #[error("delivery {0} is not tried again: a later one about the same reached its host")]
+    Superseded(DeliveryId),
     /// It was not given up.
     #[error(transparent)]
     Illegal(#[from] Illegal),
@@ -32,13 +38,18 @@ impl Deliveries {
     ) -> Result<(), RedriveError> {
         let _turn = self.redriving.lock().await;
         self.catch_up().await?;
-        let row = self.shared.parts.views.with(|views| views.delivery(delivery)).map_err(DeliveryError::from)?;
+        let views = &self.shared.parts.views;
+        let row = views.with(|views| views.delivery(delivery)).map_err(DeliveryError::from)?;
         let row = row.ok_or(RedriveError::NotFound(*delivery))?;
         let event = deliver::redriven(&row.state, by, reason)?;
+        if views.with(|views| views.is_superseded(&row)).map_err(DeliveryError::from)? {
+            return Err(RedriveError::Superseded(*delivery));
+        }
         self.put_back(vec![(row, event)]).await
     }
 
-    /// Has all deliveries to a host that were given up tried again. Returns how many.
+    /// Has all deliveries to a host that were given up tried again, but for those after which a later one about the same was
+    /// delivered. Returns how many.
     pub async fn redrive_peer(
         &self,
         peer: &Peer,
@@ -53,6 +64,8 @@ impl Deliveries {
             let rows = rows.map_err(DeliveryError::from)?;
             let Some(last) = rows.last().map(|row| row.place) else { return Ok(count) };
             after = Some(last);
+            let rows = self.shared.parts.views.with(|views| not_superseded(views, rows));
+            let rows = rows.map_err(DeliveryError::from)?;
             count += rows.len() as u64;
             let redriven = rows.into_iter().map(|row| {
                 let event = deliver::redriven(&row.state, by.clone(), reason.clone())?;
@@ -70,6 +83,9 @@ impl Deliveries {
 
     /// Records that deliveries to one host are tried again, and puts them into the queue.
     async fn put_back(&self, redriven: Vec<(DeliveryRow, Event)>) -> Result<(), RedriveError> {
+        if redriven.is_empty() {
+            return Ok(());
+        }
         let (rows, events): (Vec<_>, Vec<_>) = redriven.into_iter().unzip();
         let last = self.shared.record(SystemClock::now(), events).await?.last;
         let mut queue = self.shared.board.queue();
@@ -83,4 +99,15 @@ impl Deliveries {
         self.shared.board.has_more.notify_one();
         Ok(())
     }
+}
+
+/// Those that undo nothing which their host has.
+fn not_superseded(views: &ViewReader, rows: Vec<DeliveryRow>) -> Result<Vec<DeliveryRow>, ViewError> {
+    let mut kept = Vec::with_capacity(rows.len());
+    for row in rows {
+        if !views.is_superseded(&row)? {
+            kept.push(row);
+        }
+    }
+    Ok(kept)
 }

@@ -30,8 +30,9 @@ const ACTIVITY: &str = "application/activity+json";
 impl Shared {
     /// Makes an attempt. Whatever goes wrong on this host's side alone is an error and no end.
     pub(super) async fn send(&self, row: &DeliveryRow, keeps_connection: bool) -> Result<DeliveryEnd, DeliveryError> {
-        if self.board.is_blocked(&row.state.peer) {
-            return Ok(DeliveryEnd::refused("its host is blocked"));
+        let blocked = || self.board.is_blocked(&row.state.peer).then(|| DeliveryEnd::refused("its host is blocked"));
+        if let Some(end) = blocked() {
+            return Ok(end);
         }
         let Some(activity) = self.activity(row.activity)? else { return Ok(DeliveryEnd::refused("it was erased")) };
         let Some(signer) = self.parts.keyring.signer(&row.owner) else { return Ok(keyless(&row.owner)) };
@@ -53,6 +54,10 @@ impl Shared {
         };
         if !keeps_connection {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        // Finding its inbox may have taken long.
+        if let Some(end) = blocked() {
+            return Ok(end);
         }
         Ok(match self.parts.client.post_signed(url, headers, body).await {
             Ok(answer) => judged(answer, SystemTime::now()).await,

@@ -55,6 +55,8 @@ pub struct OpenDelivery {
     pub about: AboutKey,
     /// When the next attempt is due; none where none has failed.
     pub next_at: Option<Timestamp>,
+    /// Attempts that the host refused, since it was enqueued or redriven.
+    pub rejected: u32,
     /// Attempts that got no answer, since it was enqueued or redriven.
     pub unreachable: u32,
     /// `seq` of the first of those.
@@ -121,9 +123,10 @@ fn open(row: &Row<'_>, peers: &mut HashMap<String, Peer>) -> Result<Option<OpenD
         peer: peers[name].clone(),
         about: AboutKey(row.get(3)?),
         next_at: row.get::<_, Option<i64>>(4)?.map(Timestamp::from_millis),
-        unreachable: row.get(5)?,
-        silent_since: row.get(6)?,
-        changed: row.get(7)?,
+        rejected: row.get(5)?,
+        unreachable: row.get(6)?,
+        silent_since: row.get(7)?,
+        changed: row.get(8)?,
     }))
 }
 
@@ -204,10 +207,19 @@ impl ViewReader {
         self.deliveries(&sql, params![peer.as_str(), after.map_or(0, DeliveryPlace::as_u64), limit])
     }
 
+    /// Whether its host has taken a later activity about the same. Another inbox that took this one is none.
+    pub fn is_superseded(&self, row: &DeliveryRow) -> Result<bool, ViewError> {
+        let sql = "SELECT 1 FROM deliveries INDEXED BY deliveries_by_about
+                   WHERE peer = ?1 AND about = ?2 AND place > ?3 AND activity > ?4 AND status = 'delivered'";
+        let mut statement = self.connection().prepare_cached(sql)?;
+        let later = params![row.state.peer.as_str(), row.about.0, row.place.as_u64(), row.activity];
+        Ok(statement.exists(later)?)
+    }
+
     /// Deliveries that something is left to do for, in their order: one is handed to `take` after the other.
     pub fn open_deliveries(&self, mut take: impl FnMut(OpenDelivery)) -> Result<(), ViewError> {
-        let sql = "SELECT place, id, peer, about, next_at, unreachable, silent_since, changed FROM deliveries
-                   WHERE status IN ('queued', 'retrying') ORDER BY place";
+        let sql = "SELECT place, id, peer, about, next_at, rejected, unreachable, silent_since, changed
+                   FROM deliveries WHERE status IN ('queued', 'retrying') ORDER BY place";
         let mut statement = self.connection().prepare_cached(sql)?;
         let mut rows = statement.query([])?;
         let mut peers = HashMap::new();

@@ -165,6 +165,26 @@ async fn what_a_host_does_not_take_for_ever_is_dead_at_once_and_goes_again_when_
 }
 
 #[tokio::test]
+async fn what_a_later_one_about_the_same_has_overtaken_does_not_go_again() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let receiver = Receiver::start([status("410 Gone"), status("202 Accepted"), status("410 Gone")]).await;
+    let site = Site::open(dir.path(), soon(1)).await;
+    site.followed_by(&ada(&host(&receiver), true)).await;
+    let mut dead = Vec::new();
+    for (name, expected) in
+        [("old", DeliveryStatus::Dead), ("new", DeliveryStatus::Delivered), ("last", DeliveryStatus::Dead)]
+    {
+        let seq = site.post(name, "same", &[FOLLOWERS], &[]).await;
+        let rows = site.until_all(seq, expected).await;
+        dead.push(rows[0].state.delivery);
+    }
+    let told = site.deliveries.redrive(&dead[0], None, None).await.expect_err("it is old").to_string();
+    let expected = format!("delivery {} is not tried again: a later one about the same reached its host", dead[0]);
+    assert_eq!(told, expected);
+    assert_eq!(site.deliveries.redrive_peer(&peer(&receiver), None, None).await.expect("redriven"), 1, "the last");
+}
+
+#[tokio::test]
 async fn what_fails_six_times_is_dead_and_all_of_a_host_goes_again_when_someone_wants_it() {
     let dir = tempfile::tempdir().expect("a directory");
     let mut plays = vec![status("500 No"); 12];

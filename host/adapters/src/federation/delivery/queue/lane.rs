@@ -1,6 +1,9 @@
 //! The lane of one peer: what waits for it, line by line, and whether it answers.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet, HashMap},
+};
 
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter, clock::Clock as _};
 use rosehip_core::{effect::Failure, ids::DeliveryId, time::Timestamp};
@@ -25,13 +28,46 @@ pub(in crate::federation::delivery) struct Waiting {
 /// Where a delivery stands in its lane: its line, and its place in there.
 pub(in crate::federation::delivery) type Stand = (AboutKey, DeliveryPlace);
 
-/// A peer that gives no answer.
+/// Deliveries of different lines by which a silent peer is asked once each, before one of them is attempted again.
+const OTHERS_FIRST: usize = 8;
+
+/// What a delivery has told of a peer's silence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::federation::delivery) struct Asked {
+    /// Entry of its first failure in this silence: what was enqueued before it goes with it in the end.
+    pub since: u64,
+    /// Its failures in this silence.
+    pub failures: u32,
+}
+
+/// A peer that gives no answer.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 struct Silence {
-    /// The delivery by which it is asked; the first of all where it has none.
+    /// The deliveries by which it was asked.
+    asked: HashMap<Stand, Asked>,
+    /// The last of them.
     probe: Option<Stand>,
-    /// Entry of that delivery's first failure: what was enqueued before it goes with it in the end.
-    since: Option<u64>,
+    /// It is not asked again before this moment.
+    next_at: Option<Timestamp>,
+}
+
+impl Silence {
+    /// Whether it is asked next by a delivery that has not failed in it. Where the first few have failed as well, every
+    /// second turn is that of the one that was attempted most often, so that its schedule comes to an end.
+    fn is_turn_of_others(&self) -> bool {
+        let last = self.probe.and_then(|probe| self.asked.get(&probe));
+        self.asked.len() < OTHERS_FIRST || last.is_none_or(|asked| asked.failures > 1)
+    }
+}
+
+/// The delivery of a line that is under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Moving {
+    place: DeliveryPlace,
+    /// How many answers the peer had given when the attempt began.
+    answers: u64,
+    /// How it waits once the attempt is released: it was redriven before that was.
+    redriven: Option<Waiting>,
 }
 
 /// Why there is nothing to take.
@@ -50,7 +86,9 @@ pub(super) struct Lane {
     /// The others of those, by when they may.
     sleeping: BTreeSet<(Timestamp, DeliveryPlace, AboutKey)>,
     /// Lines of which one is under way, and which.
-    moving: HashMap<AboutKey, DeliveryPlace>,
+    moving: HashMap<AboutKey, Moving>,
+    /// Answers that were heard.
+    answers: u64,
     /// How many may be under way at a time: one at first and after each silence, twice as many after each answer.
     width: usize,
     /// Whether it has answered since this process began, or since it was last silent.
@@ -69,6 +107,7 @@ impl Lane {
             ready: BTreeMap::new(),
             sleeping: BTreeSet::new(),
             moving: HashMap::new(),
+            answers: 0,
             width: 1,
             is_proven: false,
             silence: None,
@@ -117,9 +156,14 @@ impl Lane {
         }
     }
 
-    /// Puts a delivery into its line; one that is there already stays as it is. Says whether it was put there.
+    /// Puts a delivery into its line; one that is there already stays as it is. Says whether it was put there. One that is
+    /// under way and has changed since is put there when its attempt is released.
     pub(super) fn insert(&mut self, stand: Stand, waiting: Waiting) -> bool {
-        if self.waiting.contains_key(&stand) {
+        if let Some(there) = self.waiting.get(&stand) {
+            let moving = self.moving.get_mut(&stand.0).filter(|moving| moving.place == stand.1);
+            if let Some(moving) = moving.filter(|_| there.changed < waiting.changed) {
+                moving.redriven = Some(waiting);
+            }
             return false;
         }
         self.change(stand.0, |all| {
@@ -128,14 +172,19 @@ impl Lane {
         true
     }
 
-    /// Takes the peer for one that gives no answer, with the delivery by which it was asked and its first failure's entry.
-    pub(super) fn was_silent(&mut self, probe: Option<(Stand, u64)>) {
-        self.silence = Some(Silence { probe: probe.map(|(stand, _)| stand), since: probe.map(|(_, since)| since) });
+    /// Takes the peer for one that gives no answer, with the deliveries by which it was asked.
+    pub(super) fn was_silent(&mut self, asked: HashMap<Stand, Asked>) {
+        let due = asked.keys().filter_map(|stand| self.waiting.get(stand)).map(|waiting| waiting.not_before);
+        self.silence = Some(Silence { next_at: due.min(), probe: None, asked });
     }
 
     /// Has a peer that gives no answer asked again at once.
     pub(super) fn hurry(&mut self) {
-        self.wake(|failure| failure == Some(Failure::Unreachable));
+        if let Some(mut silence) = self.silence.take() {
+            silence.next_at = None;
+            self.wake(|stand| silence.asked.contains_key(stand));
+            self.silence = Some(silence);
+        }
     }
 
     /// Lets everything leave that waits, whatever is known of the peer.
@@ -144,11 +193,12 @@ impl Lane {
         self.wake(|_| true);
     }
 
-    /// Lets those sleep no longer that do for this reason.
-    fn wake(&mut self, which: impl Fn(Option<Failure>) -> bool) {
-        for (_, place, about) in self.sleeping.clone() {
-            self.change(about, |all| {
-                if let Some(waiting) = all.get_mut(&(about, place)).filter(|waiting| which(waiting.failure)) {
+    /// Lets these sleep no longer.
+    fn wake(&mut self, which: impl Fn(&Stand) -> bool) {
+        let sleeping = self.sleeping.iter().map(|(_, place, about)| (*about, *place));
+        for stand in sleeping.filter(which).collect::<Vec<_>>() {
+            self.change(stand.0, |all| {
+                if let Some(waiting) = all.get_mut(&stand) {
                     waiting.not_before = Timestamp::default();
                 }
             });
@@ -172,84 +222,104 @@ impl Lane {
         if self.moving.len() >= width {
             return Err(NotNow::Idle);
         }
-        let stand = self.next()?;
+        let stand = self.next(now)?;
         if let Err(not_until) = self.rate.check() {
             let wait = not_until.wait_time_from(self.rate.clock().now()).as_millis();
             return Err(NotNow::Until(now.plus_millis(u64::try_from(wait).unwrap_or(1_000).max(1))));
         }
         let waiting = self.waiting.get(&stand).copied().ok_or(NotNow::Idle)?;
         self.ready.remove(&stand.1);
-        self.moving.insert(stand.0, stand.1);
+        self.moving.insert(stand.0, Moving { place: stand.1, answers: self.answers, redriven: None });
+        if let Some(silence) = &mut self.silence {
+            silence.probe = Some(stand);
+        }
         Ok((stand, waiting))
     }
 
-    /// Which is next: of a peer that gives no answer only the one that asks for all.
-    fn next(&mut self) -> Result<Stand, NotNow> {
-        let sleeps = |lane: &Self| lane.sleeping.first().map_or(NotNow::Idle, |(due, ..)| NotNow::Until(*due));
-        let Some(silence) = self.silence else {
-            let first = self.ready.first_key_value().map(|(place, about)| (*about, *place));
-            return first.ok_or_else(|| sleeps(self));
+    /// Which is next: of a peer that gives no answer the one by which it is asked.
+    fn next(&self, now: Timestamp) -> Result<Stand, NotNow> {
+        let next = match &self.silence {
+            None => self.ready.first_key_value().map(|(place, about)| (*about, *place)),
+            Some(silence) => {
+                if let Some(until) = silence.next_at.filter(|until| *until > now) {
+                    return Err(NotNow::Until(until));
+                }
+                self.probe(silence).filter(|(_, place)| self.ready.contains_key(place))
+            }
         };
-        let of_probe = silence.probe.and_then(|(about, _)| self.first(about)).map(|(stand, _)| stand);
-        let first = || {
-            let ready = self.ready.first_key_value().map(|(place, about)| (*place, *about));
-            let sleeping = self.sleeping.iter().map(|(_, place, about)| (*place, *about)).min();
-            ready.into_iter().chain(sleeping).min().map(|(place, about)| (about, place))
-        };
-        let stand = of_probe.or_else(first).ok_or(NotNow::Idle)?;
-        if silence.probe != Some(stand) {
-            self.silence = Some(Silence { probe: Some(stand), since: None });
-        }
-        if self.ready.contains_key(&stand.1) {
-            return Ok(stand);
-        }
-        let due = self.waiting.get(&stand).map(|waiting| waiting.not_before);
-        Err(due.map_or(NotNow::Idle, NotNow::Until))
+        next.ok_or_else(|| self.sleeping.first().map_or(NotNow::Idle, |(due, ..)| NotNow::Until(*due)))
     }
 
-    /// The attempt of a delivery has ended: it waits again as it is put back, or is gone. Says which others are given up
-    /// with it.
+    /// By which delivery a peer that gives no answer is asked next, though perhaps not yet. One that fails may do so
+    /// because of its own inbox: others are asked too.
+    fn probe(&self, silence: &Silence) -> Option<Stand> {
+        let other = || {
+            let mut ready = self.ready.iter().map(|(place, about)| (*about, *place));
+            ready.find(|stand| !silence.asked.contains_key(stand))
+        };
+        let again = || {
+            let is_first = |stand: &Stand| self.first(stand.0).is_some_and(|(first, _)| first == *stand);
+            let asked = silence.asked.iter().filter(|(stand, _)| is_first(stand));
+            asked.max_by_key(|(stand, asked)| (asked.failures, Reverse(stand.1))).map(|(stand, _)| *stand)
+        };
+        if silence.is_turn_of_others() { other().or_else(again) } else { again().or_else(other) }
+    }
+
+    /// The attempt of a delivery has ended: it waits again as it is put back, or is gone. Says how it waits now, and which
+    /// others are given up with it.
     pub(super) fn release(
         &mut self,
         stand: Stand,
         again: Option<Waiting>,
         heard: Heard,
         limits: &DeliveryLimits,
-    ) -> Vec<Waiting> {
-        self.moving.remove(&stand.0);
+    ) -> (Option<Waiting>, Vec<Waiting>) {
+        let moved = self.moving.remove(&stand.0);
+        let redriven = moved.and_then(|moving| moving.redriven);
+        let waits = again.into_iter().chain(redriven).max_by_key(|waiting| waiting.changed);
         self.change(stand.0, |all| {
             all.remove(&stand);
-            all.extend(again.map(|waiting| (stand, waiting)));
+            all.extend(waits.map(|waiting| (stand, waiting)));
         });
-        match heard {
+        let is_unheard = moved.is_some_and(|moving| moving.answers == self.answers);
+        let given_up = match heard {
             Heard::Answer { pause } => {
                 self.is_proven = true;
+                self.answers += 1;
                 self.width = (self.width * 2).min(limits.concurrency.max(1));
                 self.paused_until = self.paused_until.max(pause);
-                if self.silence.take().is_some() {
-                    self.hurry();
+                if let Some(silence) = self.silence.take() {
+                    self.wake(|stand| silence.asked.contains_key(stand));
                 }
                 Vec::new()
             }
-            Heard::Silence { seq } => self.fall_silent(stand, again.is_none(), seq),
+            // Where the peer answers others, now or since this failed before, it is this one's own failure.
+            Heard::Silence { failures, .. } if !is_unheard || (self.silence.is_none() && failures > 1) => Vec::new(),
+            Heard::Silence { seq, failures } => {
+                self.fall_silent(stand, again.map(|waiting| waiting.not_before), (seq, failures))
+            }
             Heard::Nothing => Vec::new(),
-        }
+        };
+        (waits, given_up)
     }
 
-    /// A delivery got no answer, perhaps for the last time.
-    fn fall_silent(&mut self, stand: Stand, is_given_up: bool, seq: u64) -> Vec<Waiting> {
+    /// A delivery got no answer: it is due again, or that was the last time.
+    fn fall_silent(&mut self, stand: Stand, due: Option<Timestamp>, (seq, failures): (u64, u32)) -> Vec<Waiting> {
         (self.width, self.is_proven) = (1, false);
-        let silence = self.silence.get_or_insert(Silence { probe: None, since: None });
+        let silence = self.silence.get_or_insert_default();
         let is_probe = *silence.probe.get_or_insert(stand) == stand;
-        if !is_probe {
+        let asked = silence.asked.entry(stand).or_insert(Asked { since: seq, failures: 0 });
+        asked.failures += 1;
+        let asked = *asked;
+        if due.is_some() {
+            if is_probe {
+                silence.next_at = due;
+            }
             return Vec::new();
         }
-        let since = *silence.since.get_or_insert(seq);
-        if !is_given_up {
-            return Vec::new();
-        }
-        *silence = Silence { probe: None, since: None };
-        self.give_up(since)
+        silence.asked.remove(&stand);
+        // One that failed before this silence as well has not seen a whole schedule of it.
+        if asked.failures < failures { Vec::new() } else { self.give_up(asked.since) }
     }
 
     /// Takes out all that has waited since before entry `since` and is not under way.
@@ -257,7 +327,7 @@ impl Lane {
         let has_waited = |(about, place): &Stand, waiting: &Waiting| {
             // One that was redriven waits since then.
             let began = if waiting.failure == Some(Failure::Unreachable) { place.seq() } else { waiting.changed };
-            began < since && self.moving.get(about) != Some(place)
+            began < since && self.moving.get(about).is_none_or(|moving| moving.place != *place)
         };
         let stands: Vec<Stand> = self
             .waiting
@@ -268,6 +338,9 @@ impl Lane {
         let mut given_up = Vec::with_capacity(stands.len());
         for stand in stands {
             self.change(stand.0, |all| given_up.extend(all.remove(&stand)));
+            if let Some(silence) = &mut self.silence {
+                silence.asked.remove(&stand);
+            }
         }
         given_up
     }

@@ -4,10 +4,14 @@
 //! the order in which they were enqueued. A peer has a bounded number under way, begins with one, and is begun at a
 //! bounded rate; all peers together have a bounded number, of which half are for those that are known to answer.
 //!
-//! A peer that gives no answer is asked by one delivery at a time, by that delivery's own schedule. The others wait, and
-//! nothing counts against them. When the peer answers they go on. When that delivery is given up, those that were enqueued
-//! before its first failure have waited as long, and are given up with it; the next one then has a turn of its own. So
-//! nothing is given up before its peer was out of reach for a whole schedule while it waited.
+//! A peer that gives no answer is asked by one delivery at a time, and the others wait. A failed one says when it is asked
+//! again, and then another line has its turn: it may be one inbox that hangs. Where eight have failed, every second turn is
+//! that of the one that was attempted most often. When the peer answers, all go on. When a delivery is given up of which
+//! every failure was in this silence, those that were enqueued before the first of them have waited as long, and are given
+//! up with it. So nothing is given up before its peer was out of reach for a whole schedule while it waited.
+//!
+//! A delivery that gets no answer while others do, or has failed so before the last one came, fails alone: it is tried
+//! again by its own schedule, and its peer is not taken for silent.
 //!
 //! The lanes of the engine (`engine/lanes`) keep the ticket of each effect, about a kilobyte, and know neither silence nor
 //! a bound over all lanes; of a delivery this keeps some 130 bytes and reads the rest when it is its turn.
@@ -23,8 +27,8 @@ use std::{
 
 use rosehip_core::{federation::Peer, time::Timestamp};
 
+pub(super) use self::lane::{Asked, Stand, Waiting};
 use self::lane::{Lane, NotNow};
-pub(super) use self::lane::{Stand, Waiting};
 
 /// Lanes that are kept although nothing is in them, for what they know of their peer.
 const IDLE_LANES: usize = 1_000;
@@ -73,6 +77,8 @@ pub(super) enum Heard {
     Silence {
         /// The entry.
         seq: u64,
+        /// How often this delivery got none so far, since it was enqueued or redriven.
+        failures: u32,
     },
     /// It was not asked.
     Nothing,
@@ -122,7 +128,8 @@ impl Queue {
         }
     }
 
-    /// Puts a delivery into its line. One that is there already stays as it is.
+    /// Puts a delivery into its line. One that is there already stays as it is; where it is under way and has changed
+    /// since, it waits anew when its attempt is released.
     pub(super) fn insert(&mut self, peer: &Peer, stand: Stand, waiting: Waiting) {
         if self.lane(peer).insert(stand, waiting) {
             self.queued += 1;
@@ -131,10 +138,9 @@ impl Queue {
         self.list(peer);
     }
 
-    /// Takes a peer for one that gives no answer, with the delivery by which it was asked and the entry of its first
-    /// failure.
-    pub(super) fn was_silent(&mut self, peer: &Peer, probe: Option<(Stand, u64)>) {
-        self.lane(peer).was_silent(probe);
+    /// Takes a peer for one that gives no answer, with the deliveries by which it was asked.
+    pub(super) fn was_silent(&mut self, peer: &Peer, asked: HashMap<Stand, Asked>) {
+        self.lane(peer).was_silent(asked);
     }
 
     /// Has a peer that gives no answer asked again at once.
@@ -210,11 +216,11 @@ impl Queue {
         self.doubtful.remove(&(taken.peer.clone(), taken.stand));
         let limits = self.limits;
         let Some(lane) = self.lanes.get_mut(&taken.peer) else { return Vec::new() };
-        let given_up = lane.release(taken.stand, again, heard, &limits);
+        let (waits, given_up) = lane.release(taken.stand, again, heard, &limits);
         let has_failed = |waiting: &Waiting| usize::from(waiting.failure.is_some());
-        self.queued -= usize::from(again.is_none()) + given_up.len();
+        self.queued -= usize::from(waits.is_none()) + given_up.len();
         self.retrying -= has_failed(&taken.waiting) + given_up.iter().map(has_failed).sum::<usize>();
-        self.retrying += again.as_ref().map_or(0, has_failed);
+        self.retrying += waits.as_ref().map_or(0, has_failed);
         let is_idle = lane.is_idle();
         self.list(&taken.peer);
         if is_idle && self.lanes.len() > IDLE_LANES {
