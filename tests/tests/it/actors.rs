@@ -282,8 +282,8 @@ async fn what_the_owner_posts_becomes_objects_and_activities() {
 
     let secret = json!({"type": "Note", "content": "psst", "bto": ["https://x.example/ann"], "to": [PUBLIC]});
     let secret = client.post(outbox, &secret).await.expect(201);
-    let told = client.get(&path_of(&secret["id"])).await;
-    assert!(!told.text.contains("x.example"), "{}", told.text);
+    let told = get_as(&stranger, &path_of(&secret["id"]), ACTIVITY).await;
+    assert!(told.text.contains("psst") && !told.text.contains("x.example"), "{}", told.text);
 
     let like = json!({"type": "Like", "object": "https://x.example/1", "to": ["https://x.example/ann"]});
     let like = client.post(outbox, &like).await.expect(201);
