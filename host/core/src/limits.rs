@@ -269,7 +269,7 @@ pub const DIRECTORY_MISSED_MS: u64 = 60_000;
 /// How long nobody asks again for what its host says is not there, in milliseconds.
 pub const DIRECTORY_GONE_MS: u64 = 600_000;
 /// An actor of another host that is kept is read anew on demand at most once in this time, in milliseconds.
-pub const DIRECTORY_REFETCH_MS: u64 = 300_000;
+pub const DIRECTORY_REFETCH_MS: u64 = 30_000;
 /// Documents of other hosts that are being read at the same time, of one host one.
 pub const DIRECTORY_FETCHES: usize = 32;
 /// Documents of one other host that are waited for, the one that is being read included.

@@ -523,6 +523,9 @@ kind = "log"
         concurrency = 8
         per_second = 100
 
+        [federation]
+        backoff_seconds = [30, 300, 1800, 21600, 86400]
+
         [webhook.secrets]
         "hooks.example.org" = "[redacted]"
         "hooks.example.org:8443" = "[redacted]"

@@ -314,7 +314,7 @@ async fn what_the_owner_posts_becomes_objects_and_activities() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn following_is_asked_for_answered_and_ended() {
-    let host = Host::start().await;
+    let host = Host::start_federating().await;
     let client = host.client();
     add(&client, "ada").await;
     let ada = format!("{}/actors/ada", host.url());
@@ -366,7 +366,7 @@ async fn following_is_asked_for_answered_and_ended() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn actors_are_added_and_shown_by_command_with_and_without_a_host() {
-    let mut host = Host::start().await;
+    let mut host = Host::start_federating().await;
     let other = Host::start_federating().await;
     let there = other.url().replace("http://", "@site@");
     for is_running in [true, false] {

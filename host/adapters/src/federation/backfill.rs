@@ -140,8 +140,7 @@ impl Backfill {
     /// Takes in what an actor said that an inbox does not have. Returns how much that was.
     async fn of(&self, followed: &Followed) -> Result<usize, BackfillError> {
         let owner = &followed.owner;
-        // Its keys may be others by now.
-        let actor = self.directory.refetch(&followed.actor).await?;
+        let actor = self.directory.actor(&followed.actor).await?;
         let Some(outbox) = actor.outbox.as_deref().and_then(|outbox| outbox.parse::<ActorUrl>().ok()) else {
             return Ok(0);
         };
@@ -234,7 +233,13 @@ impl Backfill {
         let mut found = 0;
         for item in items {
             let id = item.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
-            match inbox.take_in_fetched(owner, actor, item).await {
+            let mut taken = inbox.take_in_fetched(owner, actor, item.clone()).await;
+            if matches!(taken, Err(Refused::ForeignProof(_))) {
+                // Its keys may be others by now; that is asked for once in a while.
+                let actor = self.directory.refetch(&actor.id).await?;
+                taken = inbox.take_in_fetched(owner, &actor, item).await;
+            }
+            match taken {
                 Ok(TakenIn::Recorded) => found += 1,
                 Ok(TakenIn::Dropped) => {}
                 Err(error @ (Refused::Append(_) | Refused::Store(_) | Refused::View(_))) => return Err(error.into()),

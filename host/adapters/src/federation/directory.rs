@@ -71,7 +71,7 @@ impl Directory {
     }
 
     /// The actor of this id as it is now, also where it was not there a moment ago. Where somebody else has asked for
-    /// that within five minutes, what was learned then is the answer.
+    /// that within half a minute, what was learned then is the answer.
     pub async fn refetch(&self, url: &ActorUrl) -> Result<Arc<RemoteActor>, FetchError> {
         self.get(url, Wants::Current).await
     }

@@ -140,7 +140,7 @@ async fn a_caller_that_gives_up_takes_nothing_from_the_next() {
 }
 
 #[tokio::test]
-async fn an_actor_is_asked_for_anew_once_in_five_minutes() {
+async fn an_actor_is_asked_for_anew_once_in_half_a_minute() {
     let mut home = at_home().await;
     let timed = Timed::start();
     let url = home.url("/ada");

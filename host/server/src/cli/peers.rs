@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{
     Context, DataDir,
-    output::{Table, plain, print_json, say, status},
+    output::{Table, plain, print_json, say},
     wire,
 };
 use crate::client::{Client, Request};
@@ -116,7 +116,7 @@ async fn show(client: &Client, host: &str, wanted: Option<&str>, as_json: bool) 
     let mut table = Table::new(&["status", "activity", "inbox", "attempts", "last error"]);
     for delivery in wire::list(&answer, "deliveries") {
         table.row([
-            status(&wire::text(delivery, "status")),
+            wire::text(delivery, "status"),
             wire::text(delivery, "activity"),
             wire::text(delivery, "to"),
             wire::text(delivery, "attempts"),
