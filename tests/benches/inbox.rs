@@ -112,13 +112,11 @@ fn request(inbox: &str, address: &str, host: usize, port: u16, name: &str) -> Ve
 }
 
 fn bytes(address: &str, headers: &[(String, String)], body: &[u8]) -> Vec<u8> {
-    let mut request =
-        format!("POST /actors/site/inbox HTTP/1.1\r\nhost: {address}\r\ncontent-length: {}\r\n", body.len());
-    for (name, value) in headers {
-        request.push_str(&format!("{name}: {value}\r\n"));
-    }
-    request.push_str("\r\n");
-    [request.as_bytes(), body].concat()
+    let fields: Vec<String> = headers.iter().map(|(name, value)| format!("{name}: {value}")).collect();
+    let (fields, length) = (fields.join("\r\n"), body.len());
+    let head =
+        format!("POST /actors/site/inbox HTTP/1.1\r\nhost: {address}\r\ncontent-length: {length}\r\n{fields}\r\n\r\n");
+    [head.as_bytes(), body].concat()
 }
 
 /// A request of a host that exists, which is signed with a key that is not its own.
@@ -218,14 +216,10 @@ async fn rates() {
         let arrivals = if in_flight == 1 { ARRIVALS / 6 } else { ARRIVALS }.min(most - HOSTS);
         let warm = (0..HOSTS).map(|host| request(&inbox, &address, host, port, "warm")).collect();
         let requests = (0..arrivals).map(|n| request(&inbox, &address, n % HOSTS, port, &n.to_string())).collect();
-        let (address_of_all, rows) = (
-            address.clone(),
-            tokio::task::spawn_blocking(move || {
-                send_all(&address, warm, 8);
-                send_all(&address, requests, in_flight)
-            }),
-        );
-        drop(address_of_all);
+        let rows = tokio::task::spawn_blocking(move || {
+            send_all(&address, warm, 8);
+            send_all(&address, requests, in_flight)
+        });
         let (mut times, took) = rows.await.expect("no panic");
         println!(
             "| {in_flight} | {:.0} | {:.2} | {:.2} |",
@@ -236,6 +230,7 @@ async fn rates() {
     }
 }
 
+#[expect(clippy::cast_precision_loss, reason = "a few thousand forgeries")]
 async fn flood() {
     println!("\n{TIMED} arrivals of a good host, one in flight, beside a host that sends forgeries as fast as it can");
     println!("| beside | p50 ms | p99 ms | ratio of p99 | forgeries/s |\n| --- | --- | --- | --- | --- |");

@@ -40,7 +40,6 @@ struct ActivityPage {
     more_considered: bool,
     denied: Vec<DeniedEffect>,
     spread: Option<SpreadView>,
-    may_operate: bool,
     is_insider: bool,
     json: String,
 }
@@ -147,7 +146,6 @@ async fn page(
         more_considered: why.consideration.more,
         denied: why.denied,
         spread: SpreadView::of(&spread),
-        may_operate: visitor.has(Need::Operate),
         is_insider,
         json: pretty(&Value::Object(activity.document.clone())),
     }))

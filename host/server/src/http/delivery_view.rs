@@ -120,16 +120,16 @@ impl SpreadView {
         }
         let counts = &spread.counts;
         let told = [
-            (counts.delivered, "have it"),
-            (counts.queued, "wait for it"),
-            (counts.retrying, "are tried again"),
-            (counts.dead, "were given up"),
+            (counts.delivered, "delivered"),
+            (counts.queued, "waiting"),
+            (counts.retrying, "being tried again"),
+            (counts.dead, "given up"),
         ];
         let told: Vec<_> =
             told.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
         let summary = match spread.is_unaddressed {
             true => "It is being found out whom it goes to.".to_owned(),
-            false => format!("Of the inboxes it goes to, {}.", told.join(", ")),
+            false => format!("To other hosts: {}.", told.join(", ")),
         };
         Some(Self { summary, deliveries: spread.deliveries.iter().map(DeliveryView::of).collect(), more: spread.more })
     }

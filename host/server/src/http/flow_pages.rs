@@ -121,7 +121,6 @@ pub(super) struct FlowDetailPage {
     cause: Option<CauseLink>,
     /// Who has what it is about and what it said, by the activity's token.
     spreads: Vec<(String, SpreadView)>,
-    may_operate: bool,
     /// Flows that it caused, and whether there are more than these.
     children: (Vec<FlowRow>, bool),
     deeds: Vec<Deed>,
@@ -269,7 +268,6 @@ impl FlowDetailPage {
                 .iter()
                 .filter_map(|(id, spread)| Some((id.token().to_owned(), SpreadView::of(spread)?)))
                 .collect(),
-            may_operate: visitor.has(Need::Operate),
             deeds: detail.records.iter().filter_map(|(record, _)| Deed::of(record)).collect(),
             error: failure(detail),
             runner: detail.runner,

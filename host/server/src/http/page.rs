@@ -24,6 +24,8 @@ pub(super) struct Frame {
     pub(super) user: Option<(String, String)>,
     /// Whether the visitor may write.
     pub(super) may_write: bool,
+    /// Whether the visitor may operate the host.
+    pub(super) may_operate: bool,
     /// The token that forms carry.
     pub(super) csrf: String,
 }
@@ -36,6 +38,7 @@ impl Frame {
             title: title.into(),
             user: user.map(|identity| (identity.user.to_string(), identity.role.to_string())),
             may_write: visitor.has(Need::Write),
+            may_operate: visitor.has(Need::Operate),
             csrf: visitor.csrf.as_deref().unwrap_or_default().to_owned(),
         }
     }

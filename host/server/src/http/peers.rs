@@ -20,7 +20,6 @@ use serde_json::{Value, json};
 
 use super::{
     App,
-    access::Need,
     article_pages::document,
     bulk::reason_of,
     delivery_view::{DeliveryJson, DeliveryView},
@@ -102,7 +101,6 @@ struct PeerPage {
     /// The status that is filtered by.
     status: Option<String>,
     next: Option<String>,
-    may_operate: bool,
 }
 
 /// What a list is asked for.
@@ -198,7 +196,6 @@ pub(super) async fn show(
             deliveries: deliveries.iter().map(DeliveryView::of).collect(),
             status: status.map(|status| status.as_str().to_owned()),
             next: cursor.map(|cursor| asked.next(&format!("/peers/{peer}"), &cursor)),
-            may_operate: visitor.has(Need::Operate),
         }));
     }
     let mut told = peer_json(&row);
