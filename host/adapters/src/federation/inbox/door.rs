@@ -17,7 +17,8 @@ use rosehip_core::{
 };
 use serde_json::{Map, Value};
 
-use super::{FetchError, Inbox, InboxRequest, Refused};
+use super::{Inbox, InboxRequest, Refused};
+use crate::federation::FetchError;
 
 /// Hosts of which nothing is taken in.
 pub(super) struct Blocked(RwLock<HashSet<Peer>>);

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use rosehip_core::{
-    activity::local_actor,
     actor::LocalActor,
     event::{Event, Record},
     federation::RemoteActor,
@@ -47,11 +46,6 @@ impl Facts {
             now,
         }
     }
-}
-
-/// The actor of this host that a URL names: the actor itself or one of its collections.
-pub(super) fn local_actor_of(base_url: &str, url: &str) -> Option<ActorName> {
-    local_actor(base_url, url)
 }
 
 /// The path of a URL of this host, without what stands after it.

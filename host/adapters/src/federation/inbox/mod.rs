@@ -8,6 +8,7 @@ mod budgets;
 mod door;
 mod known;
 mod local;
+mod refused;
 
 use std::{
     hash::{Hash as _, Hasher as _},
@@ -16,23 +17,23 @@ use std::{
 };
 
 use rosehip_core::{
-    activity::urls_of,
+    activity::{local_actor, urls_of},
     event::{ActivityConflicted, Event, Record, RemoteActorLearned},
-    federation::{ActorUrl, Peer, RemoteActor},
+    federation::{ActorUrl, RemoteActor},
     follows::Side,
     ids::{ActorName, BoxName, DedupKey},
     limits::{ACTIVITY_RECIPIENTS, APPEND_ENTRIES},
     log::Append,
-    pipeline::receive::{Arrival, Received, Refusal, TheirObject, receive},
+    pipeline::receive::{Arrival, Received, TheirObject, receive},
     ports::{LogReader, StoreError},
-    signing::{ContentDigestError, MessageError, ProofError},
     time::Timestamp,
 };
 use serde_json::{Map, Value};
 use tokio::sync::mpsc;
 
 use self::budgets::Budgets;
-use super::{Directory, FetchError, Keyring};
+pub use self::refused::Refused;
+use super::{Directory, Keyring};
 use crate::{
     clock::SystemClock,
     pool::Pool,
@@ -68,84 +69,6 @@ pub enum TakenIn {
     Recorded,
     /// It was there already, or is about what is gone, or nobody here wants it.
     Dropped,
-}
-
-/// Why a request was not taken in.
-#[derive(Debug, thiserror::Error)]
-pub enum Refused {
-    /// The content is not of the type that an inbox takes.
-    #[error("content-type {0:?} is not ActivityStreams")]
-    ContentType(String),
-    /// The body is no document.
-    #[error(transparent)]
-    Json(#[from] rosehip_core::json::InvalidJson),
-    /// The request is not signed, or not so that it says anything.
-    #[error("{0}")]
-    Unsigned(#[from] MessageError),
-    /// The key cannot be had, so that it is not known who sent it.
-    #[error("{0}")]
-    NoKey(FetchError),
-    /// The key's host does not answer now. Later it may.
-    #[error("{0}")]
-    Later(FetchError),
-    /// The proof within the document does not hold.
-    #[error("proof: {0}")]
-    Proof(#[from] ProofError),
-    /// The proof is of somebody else's key.
-    #[error("proof: verificationMethod {0:?} is not a key of the actor")]
-    ForeignProof(String),
-    /// What is said is wrong, not its sender's to say, not asked for, or from somebody who is blocked.
-    #[error(transparent)]
-    Refusal(#[from] Refusal),
-    /// The host sends too much.
-    #[error("{peer} sends more than it may; again in {seconds} s")]
-    TooMany {
-        /// The host.
-        peer: Peer,
-        /// After how many seconds it may send more.
-        seconds: u64,
-    },
-    /// There is no such actor here.
-    #[error("there is no actor {0}")]
-    NoActor(ActorName),
-    /// Something else stands under the id already. That is recorded.
-    #[error("{0} is known, and says something else")]
-    Conflict(String),
-    /// It could not be made durable.
-    #[error(transparent)]
-    Append(#[from] AppendError),
-    /// The log cannot be read.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The views cannot be read.
-    #[error(transparent)]
-    View(#[from] ViewError),
-}
-
-impl Refused {
-    /// The rule that was broken, in one word.
-    pub fn rule(&self) -> &'static str {
-        match self {
-            Self::ContentType(_) => "content-type",
-            Self::Json(error) => error.rule,
-            Self::Unsigned(MessageError::Digest(ContentDigestError::Mismatch(_))) => "digest",
-            Self::Unsigned(MessageError::Digest(_)) => "content-digest",
-            Self::Unsigned(MessageError::Stale { .. } | MessageError::Undated | MessageError::Expired(_)) => "created",
-            Self::Unsigned(MessageError::NotCovered(_)) => "not-covered",
-            Self::Unsigned(_) => "signature",
-            Self::NoKey(_) => "key",
-            Self::Later(_) => "key-unreachable",
-            Self::Proof(_) | Self::ForeignProof(_) => "proof",
-            Self::Refusal(Refusal::Malformed { .. }) => "activity",
-            Self::Refusal(Refusal::NotTheirs(_)) => "origin",
-            Self::Refusal(Refusal::Unsolicited(_)) => "unsolicited",
-            Self::Refusal(Refusal::Blocked(_)) => "blocked",
-            Self::TooMany { .. } => "rate",
-            Self::NoActor(_) => "actor",
-            Self::Conflict(_) => "conflict",
-            Self::Append(_) | Self::Store(_) | Self::View(_) => "log",
-        }
-    }
 }
 
 /// An actor of this host has begun to follow another one, whose outbox holds what was said before.
@@ -344,7 +267,7 @@ impl Inbox {
         self.parts.position.reached(self.parts.writer.committed()).await?;
         self.parts.views.with(|views| {
             let mut owners = Vec::new();
-            for name in named.iter().filter_map(|url| known::local_actor_of(&self.parts.base_url, url)) {
+            for name in named.iter().filter_map(|url| local_actor(&self.parts.base_url, url)) {
                 if !owners.contains(&name) && views.actor(name.as_str())?.is_some() {
                     owners.push(name);
                 }
