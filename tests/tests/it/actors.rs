@@ -328,9 +328,12 @@ async fn following_is_asked_for_answered_and_ended() {
     client.effect_until(&flow, 0, "dispatched").await;
 
     // It has left the outbox; it arrives by itself.
-    while items(&client, "/actors/ada/followers?state=pending&page=1").await != [json!(site)] {
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    }
+    let arrives = async {
+        while items(&client, "/actors/ada/followers?state=pending&page=1").await != [json!(site)] {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_mins(1), arrives).await.expect("it arrives within a minute");
     assert_eq!(client.stranger().get("/actors/ada/followers?state=pending").await.status.as_u16(), 401);
     assert!(client.page("/actors/ada").await.text.contains("Want to follow"));
     assert_eq!(client.stranger().get("/actors/ada/followers").await.expect(200)["totalItems"], 0);

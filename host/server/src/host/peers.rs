@@ -137,14 +137,15 @@ impl Host {
         Ok(spreads)
     }
 
-    /// Has a delivery that was given up tried again.
+    /// Has a delivery that was given up tried again. Returns the host that it goes to.
     pub async fn redrive_delivery(
         &self,
         delivery: &DeliveryId,
         by: Option<String>,
         reason: Option<String>,
-    ) -> Result<(), PeerError> {
-        Ok(self.federation.deliveries.redrive(delivery, by, reason).await?)
+    ) -> Result<Option<Peer>, PeerError> {
+        self.federation.deliveries.redrive(delivery, by, reason).await?;
+        Ok(self.read_views(|views| views.delivery(delivery)).await?.map(|row| row.state.peer))
     }
 
     /// Has all deliveries to a host that were given up tried again. Returns how many.

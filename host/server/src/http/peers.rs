@@ -233,6 +233,19 @@ pub(super) async fn redrive(
     done(&app, &parts, &peer, Some(("redriven", json!(redriven)))).await
 }
 
+async fn set_blocked(
+    app: &App,
+    name: &str,
+    is_blocked: bool,
+    visitor: &Visitor,
+    parts: &Parts,
+    input: Input,
+) -> Result<Response, Fault> {
+    let (peer, reason) = (named(name)?, reason_of(input)?);
+    app.host.block_peer(&peer, is_blocked, visitor.by(), reason).await?;
+    done(app, parts, &peer, None).await
+}
+
 /// `POST /peers/{host}/block`
 pub(super) async fn block(
     State(app): State<App>,
@@ -241,9 +254,7 @@ pub(super) async fn block(
     parts: Parts,
     input: Input,
 ) -> Result<Response, Fault> {
-    let (peer, reason) = (named(&name)?, reason_of(input)?);
-    app.host.block_peer(&peer, true, visitor.by(), reason).await?;
-    done(&app, &parts, &peer, None).await
+    set_blocked(&app, &name, true, &visitor, &parts, input).await
 }
 
 /// `POST /peers/{host}/unblock`
@@ -254,9 +265,7 @@ pub(super) async fn unblock(
     parts: Parts,
     input: Input,
 ) -> Result<Response, Fault> {
-    let (peer, reason) = (named(&name)?, reason_of(input)?);
-    app.host.block_peer(&peer, false, visitor.by(), reason).await?;
-    done(&app, &parts, &peer, None).await
+    set_blocked(&app, &name, false, &visitor, &parts, input).await
 }
 
 /// `POST /deliveries/{id}/redrive`: one that was given up is tried again.
@@ -269,10 +278,11 @@ pub(super) async fn redrive_one(
 ) -> Result<Response, Fault> {
     let reason = reason_of(input)?;
     let delivery: DeliveryId = id.parse().map_err(|_| Fault::not_found("delivery"))?;
-    app.host.redrive_delivery(&delivery, visitor.by(), reason).await?;
+    let peer = app.host.redrive_delivery(&delivery, visitor.by(), reason).await?;
     if wants_redirect(&parts) {
-        // The form stands on the pages of a peer, an activity and a flow; where it was sent from is the place to be.
-        return Ok(Redirect::to("/peers").into_response());
+        // The form stands on several pages; the peer's shows what becomes of it.
+        let page = peer.map_or_else(|| "/peers".to_owned(), |peer| format!("/peers/{peer}"));
+        return Ok(Redirect::to(&page).into_response());
     }
     Ok(document(Form::Json, &json!({"id": delivery, "status": DeliveryStatus::Queued.as_str()})))
 }
