@@ -10,6 +10,7 @@ pub mod call;
 pub mod canonical;
 pub mod delivery;
 pub mod destination;
+pub mod difference;
 pub mod effect;
 pub mod erasure;
 pub mod event;
