@@ -24,7 +24,7 @@ pub use self::{
     build::{BuildError, Built, Options, build},
     freshness::{Freshness, Source},
     language::Language,
-    template::{Example, NewProject, TemplateError},
+    template::{Example, NewProject},
 };
 
 /// A folder with a `behavior.toml` that was read and is in order.

@@ -10,8 +10,9 @@ use std::{
 };
 
 use super::{
-    Project, embedded,
+    Project,
     build::{BuildError, Options},
+    embedded,
     toolchain::{Tool, Toolchain, Version},
 };
 
@@ -25,8 +26,8 @@ pub(super) fn build(project: &Project, options: &Options) -> Result<Vec<u8>, Bui
     let language = project.language();
     let missing = || BuildError::Toolchain { language, reason: "this rosehip has none".to_owned() };
     let text = embedded::text(&format!("{language}/toolchain.toml")).ok_or_else(missing)?;
-    let toolchain: Toolchain = toml::from_str(text)
-        .map_err(|error| BuildError::Toolchain { language, reason: error.message().to_owned() })?;
+    let toolchain: Toolchain =
+        toml::from_str(text).map_err(|error| BuildError::Toolchain { language, reason: error.message().to_owned() })?;
     Steps::new(project, options)?.take(&toolchain)
 }
 
@@ -105,8 +106,7 @@ impl<'a> Steps<'a> {
         let Some(minimum) = tool.minimum.as_deref().and_then(Version::first_in) else { return Ok(()) };
         let mut command = Command::new(program);
         command.args(&tool.version).current_dir(self.project.dir()).stdin(Stdio::null());
-        let output =
-            command.output().map_err(|source| BuildError::Start { command: spell(&command), source })?;
+        let output = command.output().map_err(|source| BuildError::Start { command: spell(&command), source })?;
         // Some print it among their complaints.
         let printed = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
         let found = printed.iter().find_map(|text| Version::first_in(text));

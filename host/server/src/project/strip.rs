@@ -180,7 +180,9 @@ mod tests {
 
     #[test]
     fn what_is_no_module_is_refused() {
-        for bytes in [&b""[..], b"\0asm", b"not wasm at all", b"\0asm\x01\0\0\0\x00\x7f\x01a", b"\0asm\x01\0\0\0\x00\x00"] {
+        for bytes in
+            [&b""[..], b"\0asm", b"not wasm at all", b"\0asm\x01\0\0\0\x00\x7f\x01a", b"\0asm\x01\0\0\0\x00\x00"]
+        {
             strip(bytes).expect_err("refused");
         }
     }

@@ -111,9 +111,9 @@ impl NewProject {
 }
 
 fn refuse_taken(dir: &Path) -> Result<(), TemplateError> {
-    match fs::read_dir(dir) {
-        Ok(mut entries) if entries.next().is_none() => Ok(()),
-        Ok(_) => Err(TemplateError::NotEmpty(dir.to_owned())),
+    match fs::read_dir(dir).map(|mut entries| entries.next().is_none()) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(TemplateError::NotEmpty(dir.to_owned())),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::NotADirectory => Err(TemplateError::NoFolder(dir.to_owned())),
         Err(source) => Err(TemplateError::File { path: dir.to_owned(), source }),

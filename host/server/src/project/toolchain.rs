@@ -82,7 +82,8 @@ impl Setup {
 impl Tool {
     /// The program: in its folder of the project or of the nearest folder above, or else in one of `path`.
     pub(super) fn find(&self, project: &Path, path: &OsStr) -> Option<PathBuf> {
-        let of_projects = self.folder.iter().flat_map(|folder| project.ancestors().map(|above| above.join(folder)));
+        let of_projects =
+            self.folder.iter().flat_map(|folder| project.ancestors().map(move |above| above.join(folder)));
         let places = of_projects.chain(env::split_paths(path).filter(|folder| folder.is_absolute()));
         places.map(|folder| folder.join(&self.name)).find(|file| is_program(file))
     }
@@ -108,7 +109,8 @@ impl Version {
     /// Whether it is the other or a later one.
     pub(super) fn is_at_least(&self, other: &Self) -> bool {
         let length = self.0.len().max(other.0.len());
-        let padded = |version: &Self| version.0.iter().copied().chain(std::iter::repeat(0)).take(length).collect::<Vec<_>>();
+        let padded =
+            |version: &Self| version.0.iter().copied().chain(std::iter::repeat(0)).take(length).collect::<Vec<_>>();
         padded(self) >= padded(other)
     }
 }
@@ -195,7 +197,9 @@ mod tests {
         assert_eq!(here.find(&project, &path), None);
 
         // In the order of what is found later, so that each hides the ones before.
-        for place in [second.join("weave"), first.join("weave"), dir.path().join("site/.bin/weave"), project.join(".bin/weave")] {
+        for place in
+            [second.join("weave"), first.join("weave"), dir.path().join("site/.bin/weave"), project.join(".bin/weave")]
+        {
             put(&place, 0o755);
             assert_eq!(here.find(&project, &path), Some(place));
         }
