@@ -7,6 +7,7 @@ mod client;
 mod config;
 mod host;
 mod http;
+mod project;
 mod serve;
 mod shipped;
 mod socket;

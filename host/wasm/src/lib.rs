@@ -28,3 +28,9 @@ mod wasi;
 
 pub use compile::{COMPILE_VERB, CacheOptions, CacheSecret, Compiler, compile_child, own_program};
 pub use engine::{EngineError, EngineOptions, WasmEngine};
+
+/// Judges a module's bytes as [`WasmEngine`] does before it has them compiled, by the same rules, and runs nothing. This
+/// is for whoever built the module: what a stranger wrote is judged in the child that compiles it.
+pub fn admit(wasm: &[u8]) -> Result<(), rosehip_core::guest::GuestRefused> {
+    admission::admit(wasm).map(|_kind| ())
+}

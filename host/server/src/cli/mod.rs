@@ -5,6 +5,7 @@
 mod actors;
 mod backup;
 mod behaviors;
+mod build;
 mod bulk;
 pub mod compile;
 mod completion;
@@ -16,6 +17,7 @@ mod exit;
 mod flows;
 mod grants;
 mod imported;
+mod new;
 mod output;
 mod password;
 mod peers;
@@ -52,6 +54,7 @@ Examples:
   rosehip flows ls --status failed                  of the host that runs here, or of the directory
   rosehip --url https://blog.example flows ls       of a remote host, with ROSEHIP_TOKEN
   rosehip behaviors install target/publish.wasm     load a behavior while it runs
+  rosehip new ts rose-notes                         begin a behavior of your own; then build and install it
 
 Exit codes: 0 ok, 1 failed, 2 usage, 3 not found, 4 check or test mismatch, 5 unreachable.";
 
@@ -88,6 +91,8 @@ enum Command {
     Why(why::Why),
     #[command(subcommand)]
     Behaviors(behaviors::Behaviors),
+    New(new::New),
+    Build(build::Build),
     #[command(subcommand)]
     Actors(actors::Actors),
     #[command(subcommand)]
@@ -177,6 +182,8 @@ async fn dispatch(command: Command, context: &Context) -> anyhow::Result<()> {
         Command::Effects(effects) => effects.run(context).await,
         Command::Why(why) => why.run(context).await,
         Command::Behaviors(behaviors) => behaviors.run(context).await,
+        Command::New(new) => new.run(context),
+        Command::Build(build) => build.run(context),
         Command::Actors(actors) => actors.run(context).await,
         Command::Peers(peers) => peers.run(context).await,
         Command::Verify(verify::Verify) => verify::Verify::run(context),
