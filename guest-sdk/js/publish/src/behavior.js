@@ -7,7 +7,6 @@
 // The branch follows from the category alone, never from the findings: they are for the editor to read.
 
 import { behavior, effects, output } from "../rosehip/index.js";
-import { article } from "./article.js";
 import { excerpt } from "./body.js";
 import { BRANCHES, branchOf, categoryOf } from "./category.js";
 import { config_schema } from "./config.js";
@@ -17,9 +16,13 @@ import { trim } from "./text.js";
 /** Characters of the body that a message carries. */
 const EXCERPT_CHARS = 280;
 
+/** What a document may leave out. */
+const EMPTY = { id: "", name: "", content: "", slug: "", url: "" };
+
 /**
  * @typedef {{ channel?: string | null }} Config What the nodes read of the operator's config; the wait reads `digest`.
- * @typedef {import("../rosehip/index.js").Call<unknown, Config>} Call
+ * @typedef {import("../rosehip/index.js").Call<Article, Config>} Call
+ * @typedef {import("../rosehip/index.js").Article} Article
  * @typedef {import("../rosehip/index.js").WaitOutput} WaitOutput
  */
 
@@ -51,15 +54,15 @@ export const guest = behavior({
 
 /** @param {Call} call */
 function validate({ object }) {
-  const read = article(object);
-  const verdict = effects.validate(findingsOf(read));
-  const category = categoryOf(read);
+  const article = { ...EMPTY, ...object };
+  const verdict = effects.validate(findingsOf(article));
+  const category = categoryOf(article);
   return { output: { valid: verdict.payload.valid, category }, branch: branchOf(category), effects: [verdict] };
 }
 
 /** @param {Call} call */
 function notify({ object, config }) {
-  return { effects: [effects.notify(message(article(object), config))] };
+  return { effects: [effects.notify(message(object, config))] };
 }
 
 /** Adds the article to the digest that the wait was for, unless it has been taken back meanwhile. @param {Call} call */
@@ -67,11 +70,12 @@ function digest(call) {
   if (call.current?.status !== "published") return;
   /** @type {WaitOutput} */
   const { at } = output(call, "wait");
-  return { effects: [effects.notify({ ...message(article(call.object), call.config), batch: at })] };
+  return { effects: [effects.notify({ ...message(call.object, call.config), batch: at })] };
 }
 
-/** @param {import("./article.js").Article} article @param {Config} config */
-function message({ name, slug, id, content, url }, config) {
+/** @param {Article} article @param {Config} config */
+function message(article, config) {
+  const { name, slug, id, content, url } = { ...EMPTY, ...article };
   return {
     channel: config.channel ?? undefined,
     subject: [name, slug, id].map(trim).find((text) => text !== "") ?? "Untitled",

@@ -1,7 +1,7 @@
 // Reads the HTML that the host rendered and sanitized. It is well formed, so this is a scanner of tags, not a parser of
 // whatever the web may hold; of what it does not understand it makes text, never a failure.
 
-import { asciiLower, isSpace, length, skipSpace, spaceFrom, words } from "./text.js";
+import { SPACE, asciiLower, length, words } from "./text.js";
 
 /**
  * A piece of a body, in its order: text between tags with its entities resolved, text inside `code` or `pre`, where an
@@ -12,9 +12,24 @@ import { asciiLower, isSpace, length, skipSpace, spaceFrom, words } from "./text
  */
 
 /** Elements that stand within a line of text. */
-const INLINE = new Set(
-  "a abbr b cite code del em i ins kbd mark s small span strong sub sup u".split(" "),
+const INLINE = new Set("a abbr b cite code del em i ins kbd mark s small span strong sub sup u".split(" "));
+
+/** What the name of a tag ends with. */
+const NAME_END = new RegExp(`[${SPACE}]`);
+
+/** What may end a tag, or hide its end. */
+const TAG_EDGE = /["'>]/g;
+
+/** An attribute's name, then its value as it stands in double, single or no quotes. A quote may be left open. */
+const ATTRIBUTE = new RegExp(
+  `[${SPACE}]*([^=${SPACE}]*)[${SPACE}]*(?:=[${SPACE}]*(?:"([^"]*)"?|'([^']*)'?|([^${SPACE}]*)))?`,
+  "y",
 );
+
+const ENTITY = /&(?:(amp|lt|gt|quot|nbsp)|#[xX]\+?([0-9a-fA-F]+)|#\+?([0-9]+));/g;
+
+/** @type {Record<string, string>} */
+const NAMED = { amp: "&", lt: "<", gt: ">", quot: '"', nbsp: "\u{a0}" };
 
 /** Splits a body into pieces. @param {string} html @returns {Piece[]} */
 export function pieces(html) {
@@ -89,69 +104,49 @@ function pushText(pieces, text, code) {
 }
 
 /**
- * The tag whose `<` stands at `open`, or null where it does not end. A `>` in a quoted attribute does not end it.
+ * The tag whose `<` stands at `open`, or null where it does not end.
  *
  * @param {string} html @param {number} open
  */
 function tagAt(html, open) {
   const close = closeOf(html, open + 1);
   if (close === null) return null;
-  const inner = html.slice(open + 1, close);
-  const closes = inner.startsWith("/");
-  const tag = inner.replace(/^\/+/, "").replace(/\/+$/, "");
-  const nameEnd = spaceFrom(tag);
+  const closes = html[open + 1] === "/";
+  let [start, stop] = [open + 1, close];
+  while (start < stop && html[start] === "/") start += 1;
+  while (start < stop && html[stop - 1] === "/") stop -= 1;
+  const tag = html.slice(start, stop);
+  const space = tag.search(NAME_END);
+  const nameEnd = space < 0 ? tag.length : space;
   return { name: asciiLower(tag.slice(0, nameEnd)), closes, attributes: tag.slice(nameEnd), end: close + 1 };
 }
 
-/** Where the `>` of a tag stands that is not quoted. @param {string} html @param {number} from */
+/** Where the `>` of a tag stands. One in a quoted attribute does not end it. @param {string} html @param {number} from */
 function closeOf(html, from) {
-  let quote = null;
-  for (let at = from; at < html.length; at += 1) {
-    const char = html[at];
-    if (quote !== null) {
-      if (char === quote) quote = null;
-    } else if (char === ">") {
-      return at;
-    } else if (char === '"' || char === "'") {
-      quote = char;
-    }
+  TAG_EDGE.lastIndex = from;
+  for (let edge = TAG_EDGE.exec(html); edge !== null; edge = TAG_EDGE.exec(html)) {
+    if (edge[0] === ">") return edge.index;
+    const quoteEnd = html.indexOf(edge[0], edge.index + 1);
+    if (quoteEnd < 0) return null;
+    TAG_EDGE.lastIndex = quoteEnd + 1;
   }
   return null;
 }
 
 /** An attribute's value, entities resolved. @param {string} attributes @param {string} wanted */
 function attribute(attributes, wanted) {
-  let at = skipSpace(attributes);
-  while (at < attributes.length) {
-    let nameEnd = at;
-    while (nameEnd < attributes.length && attributes[nameEnd] !== "=" && !isSpace(attributes[nameEnd])) nameEnd += 1;
-    const { value, end } = valueAt(attributes, skipSpace(attributes, nameEnd));
-    if (asciiLower(attributes.slice(at, nameEnd)) === wanted) return unescape(value);
-    at = skipSpace(attributes, end);
+  ATTRIBUTE.lastIndex = 0;
+  while (ATTRIBUTE.lastIndex < attributes.length) {
+    // The pattern matches anything, if need be nothing, and nothing only at the end.
+    const [, name, double, single, plain] = /** @type {RegExpExecArray} */ (ATTRIBUTE.exec(attributes));
+    if (asciiLower(name) === wanted) return unescape(double ?? single ?? plain ?? "");
   }
   return null;
 }
 
-/** The value, if there is one, after an attribute's name, and where it ends. @param {string} text @param {number} at */
-function valueAt(text, at) {
-  if (text[at] !== "=") return { value: "", end: at };
-  const start = skipSpace(text, at + 1);
-  const quote = text[start];
-  if (quote === '"' || quote === "'") {
-    const close = text.indexOf(quote, start + 1);
-    const end = close < 0 ? text.length : close;
-    return { value: text.slice(start + 1, end), end: close < 0 ? end : close + 1 };
-  }
-  const end = spaceFrom(text, start);
-  return { value: text.slice(start, end), end };
-}
-
-/** @type {Record<string, string>} */
-const NAMED = { amp: "&", lt: "<", gt: ">", quot: '"', nbsp: "\u{a0}" };
-const ENTITY = /&(?:(amp|lt|gt|quot|nbsp)|#[xX]\+?([0-9a-fA-F]+)|#\+?([0-9]+));/g;
-
 /** Resolves the entities that an HTML serializer writes (HTML §13.3) and numeric ones. @param {string} text */
 function unescape(text) {
+  if (!text.includes("&")) return text;
   return text.replace(ENTITY, (entity, name, hexadecimal, decimal) => {
     if (name !== undefined) return NAMED[name];
     const point = hexadecimal === undefined ? parseInt(decimal, 10) : parseInt(hexadecimal, 16);

@@ -8,11 +8,11 @@ export const BRANCHES = ["urgent", "newsletter", "other"];
 /**
  * What an article was filed under, in lower case: the category field, else the first hashtag, else null.
  *
- * @param {import("./article.js").Article} article
+ * @param {import("../rosehip/index.js").Article} article
  */
-export function categoryOf(article) {
-  const tag = () => article.tag.find((tag) => tag.type === "Hashtag")?.name;
-  return normal(article.category ?? "") ?? normal(tag() ?? "");
+export function categoryOf({ category, tag }) {
+  const hashtag = tag?.find((tag) => tag.type === "Hashtag");
+  return normal(category) ?? normal(hashtag?.name);
 }
 
 /** The branch to take. An article that says nothing is never urgent. @param {string | null} category */
@@ -20,7 +20,7 @@ export function branchOf(category) {
   return category === "urgent" || category === "newsletter" ? category : "other";
 }
 
-/** @param {string} name */
+/** @param {string | null | undefined} name */
 function normal(name) {
-  return trim(trim(name).replace(/^#+/, "")).toLowerCase() || null;
+  return trim(trim(name ?? "").replace(/^#+/, "")).toLowerCase() || null;
 }

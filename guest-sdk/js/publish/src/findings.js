@@ -2,13 +2,16 @@
 
 import { finding } from "../rosehip/index.js";
 import { pieces } from "./body.js";
-import { asciiLower, first, isSpace, length, trim } from "./text.js";
+import { SPACE, asciiLower, first, isBlank, length, trim } from "./text.js";
 
 /** A title longer than this is cut by most that show it. */
 const TITLE_CHARS = 200;
 
 /** Characters of an unfinished link that are shown. */
 const SHOWN_CHARS = 60;
+
+/** White space, control characters, and what an address has to escape (RFC 3986 §2). */
+const FORBIDDEN = new RegExp(String.raw`[${SPACE}\0-\x1f\x7f-\x9f<>"{}|\\^\x60]`);
 
 /**
  * @typedef {import("../rosehip/index.js").Finding} Finding
@@ -18,7 +21,7 @@ const SHOWN_CHARS = 60;
 /**
  * Every finding about an article: title, slug, body, then its links and images in their order.
  *
- * @param {import("./article.js").Article} article @returns {Finding[]}
+ * @param {import("../rosehip/index.js").Article} article @returns {Finding[]}
  */
 export function findingsOf({ name, slug, content }) {
   const body = pieces(content);
@@ -27,7 +30,7 @@ export function findingsOf({ name, slug, content }) {
 
 /** @param {string} title */
 function title(title) {
-  if (trim(title) === "") return finding.error("title", "required", "The article has no title.");
+  if (isBlank(title)) return finding.error("title", "required", "The article has no title.");
   if (length(title) <= TITLE_CHARS) return null;
   return finding.warning("title", "length", `The title is longer than ${TITLE_CHARS} characters.`);
 }
@@ -43,7 +46,7 @@ function address(slug) {
 /** @param {Piece[]} body */
 function hasContent(body) {
   const saysSomething = body.some(
-    (piece) => piece.kind === "image" || ((piece.kind === "text" || piece.kind === "code") && trim(piece.text) !== ""),
+    (piece) => piece.kind === "image" || ((piece.kind === "text" || piece.kind === "code") && !isBlank(piece.text)),
   );
   return saysSomething ? null : finding.error("body", "required", "The article has no body.");
 }
@@ -87,7 +90,7 @@ function image(source, alt) {
   if (flaw === "empty" || flaw === "malformed") {
     return finding.error("body", "image-source", `The image "${source}" has no working address.`);
   }
-  if (alt !== null && trim(alt) !== "") return null;
+  if (alt !== null && !isBlank(alt)) return null;
   return finding.warning("body", "image-alt", `The image ${source} has no text for those who do not see it.`);
 }
 
@@ -109,15 +112,10 @@ function flawOf(address) {
   const target = trim(address);
   if (target === "" || target === "#") return "empty";
   if (target.startsWith("#")) return null;
-  if ([...target].some(isForbidden)) return "malformed";
+  if (FORBIDDEN.test(target)) return "malformed";
   const scheme = /^([A-Za-z][A-Za-z0-9+.-]*):/.exec(target)?.[1];
   if (scheme === undefined) return "relative";
   return isWellFormed(asciiLower(scheme), target.slice(scheme.length + 1)) ? null : "malformed";
-}
-
-/** White space, control characters, and what an address has to escape. @param {string} char */
-function isForbidden(char) {
-  return isSpace(char) || /[\0-\x1f\x7f-\x9f<>"{}|\\^`]/.test(char);
 }
 
 /** @param {string} scheme @param {string} rest */
