@@ -159,6 +159,7 @@ pub fn build(project: &Project, options: &Options) -> Result<Built, BuildError> 
     let wasm = if fresh {
         fs::read(&path).map_err(|source| BuildError::File { path: path.clone(), source })?
     } else {
+        (options.say)(&format!("building {} ({})", project.name(), project.language()));
         let wasm = strip::strip(&unstripped(project, options)?)?;
         rosehip_wasm::admit(&wasm)?;
         put(&path, &wasm)?;

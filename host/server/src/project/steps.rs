@@ -125,8 +125,12 @@ impl<'a> Steps<'a> {
     fn command(&self, words: &[String]) -> Command {
         let mut words = words.iter().map(|word| self.fill(word));
         let first = words.next().unwrap_or_default();
-        let found = first.to_str().and_then(|name| self.found.get(name));
-        let mut command = Command::new(found.map_or(first.as_os_str(), |program| program.as_os_str()));
+        let found = first.to_str().and_then(|name| self.found.get(name)).cloned();
+        // Which folder a path such as `.venv/bin/python` starts from is not left to the system; a bare name has no folder.
+        let of_project =
+            || Some(self.project.dir().join(&first)).filter(|_| Path::new(&first).components().count() > 1);
+        let program = found.or_else(of_project).unwrap_or_else(|| first.clone().into());
+        let mut command = Command::new(program);
         command.args(words).current_dir(self.project.dir());
         command
     }
@@ -185,4 +189,99 @@ fn output(mut command: Command) -> io::Result<(ExitStatus, String)> {
 fn spell(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     words.map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, os::unix::fs::PermissionsExt as _};
+
+    use tempfile::TempDir;
+
+    use super::*;
+
+    fn project() -> (TempDir, Project) {
+        let dir = tempfile::tempdir().expect("a directory");
+        let says = "name = \"rose-notes\"\nlanguage = \"go\"\nwasm = \"dist/out.wasm\"\n";
+        fs::write(dir.path().join("behavior.toml"), says).expect("written");
+        let project = Project::open(dir.path()).expect("a project");
+        (dir, project)
+    }
+
+    fn program(path: &Path, script: &str) {
+        fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+        fs::write(path, format!("#!/bin/sh\n{script}\n")).expect("written");
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("set");
+    }
+
+    fn take(project: &Project, toolchain: &str) -> Result<Vec<u8>, BuildError> {
+        let options = Options { force: false, verbose: false, say: |_| {} };
+        Steps::new(project, &options)?.take(&toml::from_str(toolchain).expect("a toolchain"))
+    }
+
+    const WEAVE: &str = "[[tools]]\nname = \"weave\"\nin = \".bin\"\ninstall = \"get weave\"\n";
+
+    #[test]
+    fn steps_run_in_the_project_with_their_words_filled_in() {
+        let (_dir, project) = project();
+        program(&project.dir().join(".bin/weave"), "echo \"$PWD|$COLOUR|$1|$2\" > \"$3\"");
+        let steps = "[[steps]]\nrun = [\"weave\", \"{name_snake}\", \"{name} {other}\", \"{build}/made\"]\n\
+                     env = { COLOUR = \"{name}-red\" }\n\
+                     [[steps]]\nrun = [\"cp\", \"{project}/build/made\", \"{out}\"]\n";
+
+        let made = take(&project, &format!("{WEAVE}{steps}")).expect("made");
+
+        let expected = format!("{}|rose-notes-red|rose_notes|rose-notes {{other}}\n", project.dir().display());
+        assert_eq!(String::from_utf8_lossy(&made), expected);
+    }
+
+    #[test]
+    fn a_step_that_fails_hands_over_all_that_it_printed_in_its_order() {
+        let (_dir, project) = project();
+        program(&project.dir().join(".bin/weave"), "echo one; echo two >&2; echo three; exit 7");
+
+        let error = take(&project, &format!("{WEAVE}[[steps]]\nrun = [\"weave\", \"x\"]\n")).expect_err("it fails");
+
+        assert_eq!(error.output(), Some("one\ntwo\nthree\n"));
+        assert!(error.to_string().ends_with("weave x` failed (exit status: 7)"), "{error}");
+    }
+
+    #[test]
+    fn what_a_build_before_left_is_not_taken_for_this_ones() {
+        let (_dir, project) = project();
+        let once = "steps = [{ run = [\"cp\", \"behavior.toml\", \"{out}\"] }]";
+        take(&project, once).expect("made");
+
+        let error = take(&project, "steps = [{ run = [\"true\"] }]").expect_err("nothing was made");
+
+        assert!(matches!(error, BuildError::NoModule(_)), "{error}");
+    }
+
+    #[test]
+    fn a_tool_that_is_nowhere_is_set_up_once() {
+        let (_dir, project) = project();
+        program(
+            &project.dir().join("tools/fetch"),
+            "echo x >> log; mkdir -p .bin; printf '#!/bin/sh\\ncp behavior.toml $1' > .bin/$1; chmod +x .bin/$1",
+        );
+        let setup = "setup = [\"tools/fetch\", \"weave\"]\n[[steps]]\nrun = [\"weave\", \"{out}\"]\n";
+        for _ in 0..2 {
+            take(&project, &format!("{WEAVE}{setup}")).expect("made");
+        }
+        assert_eq!(fs::read_to_string(project.dir().join("log")).expect("read"), "x\n");
+    }
+
+    #[test]
+    fn a_tool_that_is_missing_or_too_old_is_one_clear_error() {
+        let (_dir, project) = project();
+        let steps = "[[steps]]\nrun = [\"weave\"]\n";
+        let missing = take(&project, &format!("{WEAVE}{steps}")).expect_err("it is nowhere");
+        let failed = take(&project, &format!("{WEAVE}setup = [\"sh\", \"-c\", \"echo no; exit 1\"]\n{steps}"));
+        let failed = failed.expect_err("it is not set up");
+        assert_eq!(failed.output(), Some("no\n"));
+        program(&project.dir().join(".bin/weave"), "echo weave v1.9.2");
+        let old = take(&project, &format!("{WEAVE}minimum = \"1.10\"\n{steps}")).expect_err("it is too old");
+
+        let told = [missing, failed, old].map(|error| error.to_string());
+        insta::assert_snapshot!(told.join("\n"), @"");
+    }
 }
