@@ -69,9 +69,12 @@ pub struct NodeRun {
     /// Fuel its last call used; of an `each`, all its items together.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fuel: Option<u64>,
-    /// How it failed last.
+    /// How it failed for good.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<NodeError>,
+    /// How calls failed that were made again.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub retried: Vec<NodeError>,
     /// What it logged, in all its calls.
     pub log: Vec<GuestLogLine>,
 }
@@ -134,7 +137,7 @@ pub fn rehearse(
         current: event.current.clone(),
         failed: None,
         reached: Vec::new(),
-        logs: BTreeMap::new(),
+        told: BTreeMap::new(),
     };
     stage.walk()?;
     Ok(Rehearsal::Walked(stage.end()))
@@ -186,7 +189,14 @@ struct Stage<'a> {
     current: Option<Current>,
     failed: Option<GoldenFailure>,
     reached: Vec<NodeIndex>,
-    logs: BTreeMap<NodeIndex, Vec<GuestLogLine>>,
+    told: BTreeMap<NodeIndex, Told>,
+}
+
+/// What calls of a node left beside what its flow keeps.
+#[derive(Debug, Default)]
+struct Told {
+    log: Vec<GuestLogLine>,
+    retried: Vec<NodeError>,
 }
 
 impl Stage<'_> {
@@ -239,7 +249,11 @@ impl Stage<'_> {
         if let Some((node, log)) = told_of(&event)
             && let Some(node) = self.state.dag.find(node)
         {
-            self.logs.entry(node).or_default().extend_from_slice(log);
+            let told = self.told.entry(node).or_default();
+            told.log.extend_from_slice(log);
+            if let Event::NodeRetrying(retrying) = &event {
+                told.retried.push(retrying.error.clone());
+            }
             if !self.reached.contains(&node) {
                 self.reached.push(node);
             }
@@ -345,6 +359,7 @@ impl Stage<'_> {
         let state = &self.state;
         let nodes = self.reached.iter().map(|&index| {
             let node = state.node(index);
+            let Told { log, retried } = self.told.remove(&index).unwrap_or_default();
             NodeRun {
                 node: state.dag.node(index).id.clone(),
                 status: node.status,
@@ -352,8 +367,9 @@ impl Stage<'_> {
                 output: node.output.clone(),
                 calls: node.attempts(),
                 fuel: node.fuel,
-                error: node.error.clone(),
-                log: self.logs.remove(&index).unwrap_or_default(),
+                error: node.error.clone().filter(|_| node.status == NodeStatus::Failed),
+                retried,
+                log,
             }
         });
         Walked {
