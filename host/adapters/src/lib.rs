@@ -15,6 +15,7 @@ pub mod modules;
 pub mod outgoing;
 pub mod pool;
 pub mod sinks;
+pub mod source_watch;
 mod sqlite;
 pub mod store;
 pub mod transports;

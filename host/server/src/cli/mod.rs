@@ -12,6 +12,7 @@ pub mod compile;
 mod completion;
 mod config;
 mod demo;
+mod dev;
 mod effects;
 mod erase;
 mod exit;
@@ -97,6 +98,7 @@ enum Command {
     Build(build::Build),
     Check(check::Check),
     Test(test::Test),
+    Dev(dev::Dev),
     #[command(subcommand)]
     Actors(actors::Actors),
     #[command(subcommand)]
@@ -190,6 +192,7 @@ async fn dispatch(command: Command, context: &Context) -> anyhow::Result<()> {
         Command::Build(build) => build.run(context),
         Command::Check(check) => check.run(context).await,
         Command::Test(test) => test.run(context).await,
+        Command::Dev(dev) => dev.run(context).await,
         Command::Actors(actors) => actors.run(context).await,
         Command::Peers(peers) => peers.run(context).await,
         Command::Verify(verify::Verify) => verify::Verify::run(context),
