@@ -15,22 +15,30 @@ type Outcome struct {
 	Effects []Effect
 }
 
-// MarshalJSON writes the Outcome as the host reads it.
-func (outcome *Outcome) MarshalJSON() ([]byte, error) {
-	type requested struct {
-		Kind    string `json:"kind"`
-		Payload Effect `json:"payload"`
+// outcomeDocument is an Outcome as the host reads it.
+type outcomeDocument struct {
+	V       int              `json:"v"`
+	Output  any              `json:"output,omitempty"`
+	Branch  string           `json:"branch,omitempty"`
+	Effects []effectDocument `json:"effects"`
+}
+
+type effectDocument struct {
+	Kind    string `json:"kind"`
+	Payload Effect `json:"payload"`
+}
+
+func (outcome *Outcome) document() outcomeDocument {
+	document := outcomeDocument{
+		V:       documentVersion,
+		Output:  outcome.Output,
+		Branch:  outcome.Branch,
+		Effects: []effectDocument{},
 	}
-	document := struct {
-		V       int         `json:"v"`
-		Output  any         `json:"output,omitempty"`
-		Branch  string      `json:"branch,omitempty"`
-		Effects []requested `json:"effects"`
-	}{V: documentVersion, Output: outcome.Output, Branch: outcome.Branch, Effects: []requested{}}
 	for _, effect := range outcome.Effects {
-		document.Effects = append(document.Effects, requested{Kind: effect.EffectKind(), Payload: effect})
+		document.Effects = append(document.Effects, effectDocument{Kind: effect.EffectKind(), Payload: effect})
 	}
-	return toJSON(document)
+	return document
 }
 
 // toJSON is json.Marshal that leaves `<`, `>` and `&` as they are, because texts of HTML would grow sixfold.

@@ -18,8 +18,8 @@ func (behavior *Behavior) run(document []byte) []byte {
 	outcome, err := behavior.answer(document)
 	if err == nil {
 		answer, notJSON := toJSON(struct {
-			OK *Outcome `json:"ok"`
-		}{outcome})
+			OK outcomeDocument `json:"ok"`
+		}{outcome.document()})
 		if notJSON == nil {
 			return answer
 		}
