@@ -4,10 +4,10 @@
 ;;              ─ newsletter ──→ wait ─→ digest
 ;;              ─ other ───────→ skip
 ;;
-;; A behavior written by hand, as a core module: the behavior `publish` that ships with the host, without a compiler. Each
-;; call runs in a fresh instance and ends with it, so memory is only ever taken, never given back.
+;; The behavior `publish` that ships with the host, written by hand as a core module. Each call runs in a fresh instance
+;; that ends with it, so memory is only ever taken, never given back.
 ;;
-;; Memory:       0 …  65535   the texts below; address 0 holds a zero byte: the empty text, and the value that is not there
+;; Memory:       0 …  65535   the texts below; the zero byte at 0 is the empty text, and the value that is not there
 ;;           65536 …          what is allocated: first the Call, then what is decoded of it, then the answer
 ;;
 ;; What stands in memory is spoken of in four ways:
@@ -206,8 +206,8 @@
         (br $next)))
     (i32.const 0) (i32.const 0))
 
-  ;; A category without its blanks and its signs `#`, its letters from A to Z in lower case, in place. Other letters would
-  ;; need tables, and no branch has any.
+  ;; A category without its blanks and its signs `#`, its letters from A to Z in lower case, in place. Other letters
+  ;; would need tables, and no branch has any.
   (func $plain-category (param $start i32) (param $end i32) (result i32 i32)
     (local $at i32)
     (call $trim (local.get $start) (local.get $end))
@@ -380,8 +380,8 @@
       (then
         (call $warning (global.get $image-alt) (local.get $start) (local.get $end) (global.get $image-alt-after)))))
 
-  ;; Markdown leaves the signs of a link that it could not read in the text: `](`. What is shown of it begins at the last
-  ;; `[` before them.
+  ;; Markdown leaves the signs of a link that it could not read in the text: `](`. What is shown of it begins at the
+  ;; last `[` before them.
   (func $check-prose (param $start i32) (param $end i32)
     (local $at i32)
     (local $from i32)
@@ -517,7 +517,7 @@
       (br_if $next (i32.lt_u (local.get $at) (local.get $end))))
     (i32.const 1))
 
-  ;; Whether a slice holds a character that no address has: a space, a control character or one of `<>"{}|\^` and `` ` ``.
+  ;; Whether a slice holds a character that no address has: a space, a control character or one of $odd-chars.
   (func $holds-odd-chars (param $start i32) (param $end i32) (result i32)
     (local $char i32)
     (loop $next
@@ -534,8 +534,8 @@
   ;; The host rendered and sanitized the body, so its HTML is well formed: this is a scanner of tags, not a parser of
   ;; whatever the web may hold. Of what it does not understand it makes text, never a failure.
   ;;
-  ;; The body becomes a list of pieces, each a record of six words: the next piece, its kind, a slice, and another one for
-  ;; what an image shows.
+  ;; The body becomes a list of pieces, each a record of six words: the next piece, its kind, a slice, and another one
+  ;; for what an image shows.
 
   ;; Text between tags, entities resolved.
   (global $prose i32 (i32.const 1))
@@ -676,8 +676,8 @@
       (br_if $next (i32.load8_u (local.get $listed))))
     (i32.const 0))
 
-  ;; Appends text, to the text before it if there is some, since an inline tag ends no sentence. That text is then the last
-  ;; thing that was allocated, so what is unescaped now lies right after it.
+  ;; Appends text, to the text before it if there is some, since an inline tag ends no sentence. That text is then the
+  ;; last thing that was allocated, so what is unescaped now lies right after it.
   (func $push-text (param $start i32) (param $end i32)
     (local $kind i32)
     (if (i32.eq (local.get $start) (local.get $end))
@@ -1651,8 +1651,8 @@
   (global $image-alt-after i32 (i32.const 2608))
   (data (i32.const 2608) " has no text for those who do not see it.\00")
 
-  ;; The Manifest: what starts the behavior, its steps and how they follow one another, the effects that it may ask for, and
-  ;; the schema of the operator's config.
+  ;; The Manifest: what starts the behavior, its steps and how they follow one another, the effects that it may ask for,
+  ;; and the schema of the operator's config.
   (global $manifest i32 (i32.const 3072))
   (data (i32.const 3072)
     "{"
