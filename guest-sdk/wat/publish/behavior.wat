@@ -20,7 +20,7 @@
 (module
   (memory (export "memory") 2)
 
-  ;; ── What the host calls ───────────────────────────────────────────────────────────────────────────────────────────
+  ;; What the host calls.
 
   (func (export "rosehip_abi_version") (result i32)
     (i32.const 1))
@@ -63,8 +63,8 @@
     (global.set $heap (local.get $end))
     (local.get $start))
 
-  ;; ── The nodes ─────────────────────────────────────────────────────────────────────────────────────────────────────
-  ;; Each decodes what it needs, then writes its answer: in between nothing may be allocated, see "Writing the answer".
+  ;; The nodes. Each decodes what it needs, then writes its answer: in between nothing may be allocated, see "Writing
+  ;; the answer".
 
   ;; Says what is right and wrong with the article, and branches by its category.
   (func $validate (param $article i32) (result i64)
@@ -185,7 +185,7 @@
       (then (return (call $slice (global.get $untitled)))))
     (local.get $start) (local.get $end))
 
-  ;; ── The category ──────────────────────────────────────────────────────────────────────────────────────────────────
+  ;; The category.
 
   ;; The category field, else the first hashtag, else nothing: a slice, empty where there is none.
   (func $category (param $article i32) (result i32 i32)
@@ -239,8 +239,8 @@
     (call $put-escaped (local.get $start) (local.get $end))
     (call $put-text (global.get $quote-text)))
 
-  ;; ── The findings ──────────────────────────────────────────────────────────────────────────────────────────────────
-  ;; Each check writes what it finds to the answer, in the order of title, slug, body, and its links and images.
+  ;; The findings. Each check writes what it finds to the answer, in the order of title, slug, body, and its links and
+  ;; images.
 
   ;; Whether nothing that was found so far is an error.
   (global $valid (mut i32) (i32.const 1))
@@ -410,7 +410,7 @@
         (br $next)))
     (call $error (global.get $link-syntax) (call $trim (local.get $from) (local.get $to)) (i32.const 0)))
 
-  ;; ── Addresses ─────────────────────────────────────────────────────────────────────────────────────────────────────
+  ;; Addresses.
 
   ;; What is wrong with where a link goes, if anything is.
   (global $sound i32 (i32.const 0))
@@ -530,9 +530,8 @@
       (br_if $next (i32.lt_u (local.get $start) (local.get $end))))
     (i32.const 0))
 
-  ;; ── The body ──────────────────────────────────────────────────────────────────────────────────────────────────────
-  ;; The host rendered and sanitized the body, so its HTML is well formed: this is a scanner of tags, not a parser of
-  ;; whatever the web may hold. Of what it does not understand it makes text, never a failure.
+  ;; The body. The host rendered and sanitized the body, so its HTML is well formed: this is a scanner of tags, not a
+  ;; parser of whatever the web may hold. Of what it does not understand it makes text, never a failure.
   ;;
   ;; The body becomes a list of pieces, each a record of six words: the next piece, its kind, a slice, and another one
   ;; for what an image shows.
@@ -856,7 +855,7 @@
         (local.set $start (local.get $word-end))
         (br $next))))
 
-  ;; ── Characters and slices ─────────────────────────────────────────────────────────────────────────────────────────
+  ;; Characters and slices.
 
   ;; Whether a slice is the text, which is in lower case; letters of the slice from A to Z count as lower ones.
   (func $spells (param $start i32) (param $end i32) (param $text i32) (result i32)
@@ -1094,8 +1093,7 @@
         (br $next)))
     (local.get $text))
 
-  ;; ── Reading JSON ──────────────────────────────────────────────────────────────────────────────────────────────────
-  ;; The host only writes JSON that holds together, so nothing here looks for an end that is missing.
+  ;; Reading JSON. The host only writes JSON that holds together, so nothing here looks for an end that is missing.
 
   ;; The value of an object's member, or 0 where there is none or the value is no object.
   (func $member (param $object i32) (param $key i32) (result i32)
@@ -1301,9 +1299,8 @@
       (i32.eq (local.get $byte) (global.get $close-brace))
       (i32.eq (local.get $byte) (global.get $close-bracket))))
 
-  ;; ── Writing the answer ────────────────────────────────────────────────────────────────────────────────────────────
-  ;; What is put one after another is allocated one after another, and so lies one after another: the answer goes from
-  ;; where the heap stood when it was begun to where it stands after the last.
+  ;; Writing the answer. What is put one after another is allocated one after another, and so lies one after another:
+  ;; the answer goes from where the heap stood when it was begun to where it stands after the last.
 
   (global $answer-start (mut i32) (i32.const 0))
 
@@ -1351,7 +1348,7 @@
       (then (call $push-byte (i32.add (i32.const 0x30) (local.get $byte))))
       (else (call $push-byte (i32.add (i32.const 0x57) (local.get $byte))))))
 
-  ;; ── Memory ────────────────────────────────────────────────────────────────────────────────────────────────────────
+  ;; Memory.
 
   ;; Where the next allocation begins.
   (global $heap (mut i32) (i32.const 65536))
@@ -1405,7 +1402,7 @@
       (i32.shr_u (i32.sub (i32.sub (local.get $end) (call $memory-bytes)) (i32.const 1)) (i32.const 16))
       (i32.const 1)))
 
-  ;; ── Limits ────────────────────────────────────────────────────────────────────────────────────────────────────────
+  ;; Limits.
 
   ;; A title longer than this is cut by most that show it.
   (global $title-chars i32 (i32.const 200))
@@ -1414,7 +1411,7 @@
   ;; Characters that a finding shows of a link that is not finished.
   (global $shown-chars i32 (i32.const 60))
 
-  ;; ── Bytes, by name ────────────────────────────────────────────────────────────────────────────────────────────────
+  ;; Bytes, by name.
 
   (global $quote i32 (i32.const 0x22))
   (global $hash i32 (i32.const 0x23))
@@ -1437,8 +1434,7 @@
   (global $open-brace i32 (i32.const 0x7b))
   (global $close-brace i32 (i32.const 0x7d))
 
-  ;; ── Texts ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-  ;; Each ends with a zero byte, so that its address is all there is to know of it.
+  ;; Texts. Each ends with a zero byte, so that its address is all there is to know of it.
 
   ;; Members of the Call, and of what it holds.
   (global $key-node i32 (i32.const 16))
