@@ -8,6 +8,7 @@ mod config;
 mod host;
 mod http;
 mod project;
+mod rehearsals;
 mod serve;
 mod shipped;
 mod socket;

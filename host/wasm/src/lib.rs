@@ -26,6 +26,7 @@ mod permits;
 mod ticker;
 mod wasi;
 
+pub use admission::{Inspection, Usage};
 pub use compile::{COMPILE_VERB, CacheOptions, CacheSecret, Compiler, compile_child, own_program};
 pub use engine::{EngineError, EngineOptions, WasmEngine};
 
@@ -33,4 +34,9 @@ pub use engine::{EngineError, EngineOptions, WasmEngine};
 /// is for whoever built the module: what a stranger wrote is judged in the child that compiles it.
 pub fn admit(wasm: &[u8]) -> Result<(), rosehip_core::guest::GuestRefused> {
     admission::admit(wasm).map(|_kind| ())
+}
+
+/// Judges a module's bytes as [`admit`] does, and says what it is and what it takes of its limits.
+pub fn inspect(wasm: &[u8]) -> Result<Inspection, rosehip_core::guest::GuestRefused> {
+    admission::inspect(wasm)
 }

@@ -262,7 +262,7 @@ fn module(file: &Path) -> anyhow::Result<Vec<u8>> {
 }
 
 /// The module of a project, if it is what its sources make.
-fn of_project(dir: &Path) -> anyhow::Result<Vec<u8>> {
+pub(super) fn of_project(dir: &Path) -> anyhow::Result<Vec<u8>> {
     let project = build::open(dir)?;
     let wasm = dir.join(project.wasm_in_project());
     let what_to_do = format!("run `rosehip build {}`", dir.display());
@@ -275,7 +275,7 @@ fn of_project(dir: &Path) -> anyhow::Result<Vec<u8>> {
     }
 }
 
-fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
+pub(super) fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
     if file == Path::new("-") {
         let mut bytes = Vec::new();
         io::stdin().lock().read_to_end(&mut bytes).context("cannot read stdin")?;

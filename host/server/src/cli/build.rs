@@ -81,7 +81,7 @@ fn line(path: &Path, built: &Built) -> String {
 }
 
 /// A number with its digits in groups of three.
-fn grouped(number: usize) -> String {
+pub(super) fn grouped(number: usize) -> String {
     let digits = number.to_string();
     let mut grouped = String::new();
     for (index, digit) in digits.chars().enumerate() {

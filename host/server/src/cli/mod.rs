@@ -7,6 +7,7 @@ mod backup;
 mod behaviors;
 mod build;
 mod bulk;
+mod check;
 pub mod compile;
 mod completion;
 mod config;
@@ -22,6 +23,7 @@ mod output;
 mod password;
 mod peers;
 mod serve;
+mod test;
 mod token;
 mod tree;
 mod user;
@@ -93,6 +95,8 @@ enum Command {
     Behaviors(behaviors::Behaviors),
     New(new::New),
     Build(build::Build),
+    Check(check::Check),
+    Test(test::Test),
     #[command(subcommand)]
     Actors(actors::Actors),
     #[command(subcommand)]
@@ -184,6 +188,8 @@ async fn dispatch(command: Command, context: &Context) -> anyhow::Result<()> {
         Command::Behaviors(behaviors) => behaviors.run(context).await,
         Command::New(new) => new.run(context),
         Command::Build(build) => build.run(context),
+        Command::Check(check) => check.run(context).await,
+        Command::Test(test) => test.run(context).await,
         Command::Actors(actors) => actors.run(context).await,
         Command::Peers(peers) => peers.run(context).await,
         Command::Verify(verify::Verify) => verify::Verify::run(context),
