@@ -44,11 +44,14 @@ fn embed_what_projects_begin_with() -> Result<(), Box<dyn Error>> {
     let of_languages = of_languages.map(|path| (format!("guest-sdk/{path}"), path));
     let of_others = OF_ALL.iter().chain(&OF_RUST).map(|(from, to)| ((*from).to_owned(), (*to).to_owned()));
 
+    // As a whole: a folder that is not there yet cannot be watched.
+    for watched in ["guest-sdk", "behaviors/publish"] {
+        println!("cargo:rerun-if-changed={}", repository.join(watched).display());
+    }
     let mut files = BTreeMap::new();
     for (from, to) in of_languages.chain(of_others) {
         let from = repository.join(from);
         if from.exists() {
-            println!("cargo:rerun-if-changed={}", from.display());
             list(&from, &to, &mut files)?;
         }
     }

@@ -20,7 +20,7 @@ const options = {
   format: "esm",
   platform: "neutral",
   mainFields: ["module", "main"],
-  target: "es2023",
+  target: "es2024",
   // The host's own interface is an import of the component, not a file.
   external: ["rosehip:*"],
   charset: "utf8",

@@ -57,5 +57,9 @@ function outcome(node, returned) {
   if (returned !== undefined && (returned === null || typeof returned !== "object" || Array.isArray(returned))) {
     throw fatal(`the node ${node} returned no outcome: return { output, branch, effects } or nothing`);
   }
-  return JSON.stringify({ v: DOCUMENT_VERSION, effects: [], ...returned });
+  try {
+    return JSON.stringify({ v: DOCUMENT_VERSION, effects: [], ...returned });
+  } catch (error) {
+    throw fatal(`the node ${node} returned what JSON cannot write: ${error.message}`);
+  }
 }

@@ -15,7 +15,7 @@ export function readable(stack) {
 }
 
 function frame(line) {
-  const place = /^\s*at (.*?) ?\(?([^\s()]+):(\d+)(?::\d+)?\)?$/.exec(line);
+  const place = /^\s*at (.*?) ?\(?([^\s():]+):(\d+):\d+\)?$/.exec(line);
   if (!place) return null;
   const [, name, file, number] = place;
   const source = sourceOf(Number(number)) ?? `${file}:${number}`;

@@ -4,10 +4,10 @@
 ;;              ─ newsletter ──→ wait ─→ digest
 ;;              ─ other ───────→ skip
 ;;
-;; A behavior written by hand, as a core module: the behavior `publish` that ships with the host, without a compiler. Each
-;; call runs in a fresh instance and ends with it, so memory is only ever taken, never given back.
+;; The behavior `publish` that ships with the host, written by hand as a core module. Each call runs in a fresh instance
+;; that ends with it, so memory is only ever taken, never given back.
 ;;
-;; Memory:       0 …  65535   the texts below; address 0 holds a zero byte: the empty text, and the value that is not there
+;; Memory:       0 …  65535   the texts below; the zero byte at 0 is the empty text, and the value that is not there
 ;;           65536 …          what is allocated: first the Call, then what is decoded of it, then the answer
 ;;
 ;; What stands in memory is spoken of in four ways:
@@ -20,7 +20,7 @@
 (module
   (memory (export "memory") 2)
 
-  ;; ── What the host calls ───────────────────────────────────────────────────────────────────────────────────────────
+  ;; What the host calls.
 
   (func (export "rosehip_abi_version") (result i32)
     (i32.const 1))
@@ -63,8 +63,8 @@
     (global.set $heap (local.get $end))
     (local.get $start))
 
-  ;; ── The nodes ─────────────────────────────────────────────────────────────────────────────────────────────────────
-  ;; Each decodes what it needs, then writes its answer: in between nothing may be allocated, see "Writing the answer".
+  ;; The nodes. Each decodes what it needs, then writes its answer: in between nothing may be allocated, see "Writing
+  ;; the answer".
 
   ;; Says what is right and wrong with the article, and branches by its category.
   (func $validate (param $article i32) (result i64)
@@ -185,7 +185,7 @@
       (then (return (call $slice (global.get $untitled)))))
     (local.get $start) (local.get $end))
 
-  ;; ── The category ──────────────────────────────────────────────────────────────────────────────────────────────────
+  ;; The category.
 
   ;; The category field, else the first hashtag, else nothing: a slice, empty where there is none.
   (func $category (param $article i32) (result i32 i32)
@@ -206,8 +206,8 @@
         (br $next)))
     (i32.const 0) (i32.const 0))
 
-  ;; A category without its blanks and its signs `#`, its letters from A to Z in lower case, in place. Other letters would
-  ;; need tables, and no branch has any.
+  ;; A category without its blanks and its signs `#`, its letters from A to Z in lower case, in place. Other letters
+  ;; would need tables, and no branch has any.
   (func $plain-category (param $start i32) (param $end i32) (result i32 i32)
     (local $at i32)
     (call $trim (local.get $start) (local.get $end))
@@ -239,8 +239,8 @@
     (call $put-escaped (local.get $start) (local.get $end))
     (call $put-text (global.get $quote-text)))
 
-  ;; ── The findings ──────────────────────────────────────────────────────────────────────────────────────────────────
-  ;; Each check writes what it finds to the answer, in the order of title, slug, body, and its links and images.
+  ;; The findings. Each check writes what it finds to the answer, in the order of title, slug, body, and its links and
+  ;; images.
 
   ;; Whether nothing that was found so far is an error.
   (global $valid (mut i32) (i32.const 1))
@@ -380,8 +380,8 @@
       (then
         (call $warning (global.get $image-alt) (local.get $start) (local.get $end) (global.get $image-alt-after)))))
 
-  ;; Markdown leaves the signs of a link that it could not read in the text: `](`. What is shown of it begins at the last
-  ;; `[` before them.
+  ;; Markdown leaves the signs of a link that it could not read in the text: `](`. What is shown of it begins at the
+  ;; last `[` before them.
   (func $check-prose (param $start i32) (param $end i32)
     (local $at i32)
     (local $from i32)
@@ -410,7 +410,7 @@
         (br $next)))
     (call $error (global.get $link-syntax) (call $trim (local.get $from) (local.get $to)) (i32.const 0)))
 
-  ;; ── Addresses ─────────────────────────────────────────────────────────────────────────────────────────────────────
+  ;; Addresses.
 
   ;; What is wrong with where a link goes, if anything is.
   (global $sound i32 (i32.const 0))
@@ -517,7 +517,7 @@
       (br_if $next (i32.lt_u (local.get $at) (local.get $end))))
     (i32.const 1))
 
-  ;; Whether a slice holds a character that no address has: a space, a control character or one of `<>"{}|\^` and `` ` ``.
+  ;; Whether a slice holds a character that no address has: a space, a control character or one of $odd-chars.
   (func $holds-odd-chars (param $start i32) (param $end i32) (result i32)
     (local $char i32)
     (loop $next
@@ -530,12 +530,11 @@
       (br_if $next (i32.lt_u (local.get $start) (local.get $end))))
     (i32.const 0))
 
-  ;; ── The body ──────────────────────────────────────────────────────────────────────────────────────────────────────
-  ;; The host rendered and sanitized the body, so its HTML is well formed: this is a scanner of tags, not a parser of
-  ;; whatever the web may hold. Of what it does not understand it makes text, never a failure.
+  ;; The body. The host rendered and sanitized the body, so its HTML is well formed: this is a scanner of tags, not a
+  ;; parser of whatever the web may hold. Of what it does not understand it makes text, never a failure.
   ;;
-  ;; The body becomes a list of pieces, each a record of six words: the next piece, its kind, a slice, and another one for
-  ;; what an image shows.
+  ;; The body becomes a list of pieces, each a record of six words: the next piece, its kind, a slice, and another one
+  ;; for what an image shows.
 
   ;; Text between tags, entities resolved.
   (global $prose i32 (i32.const 1))
@@ -676,8 +675,8 @@
       (br_if $next (i32.load8_u (local.get $listed))))
     (i32.const 0))
 
-  ;; Appends text, to the text before it if there is some, since an inline tag ends no sentence. That text is then the last
-  ;; thing that was allocated, so what is unescaped now lies right after it.
+  ;; Appends text, to the text before it if there is some, since an inline tag ends no sentence. That text is then the
+  ;; last thing that was allocated, so what is unescaped now lies right after it.
   (func $push-text (param $start i32) (param $end i32)
     (local $kind i32)
     (if (i32.eq (local.get $start) (local.get $end))
@@ -856,7 +855,7 @@
         (local.set $start (local.get $word-end))
         (br $next))))
 
-  ;; ── Characters and slices ─────────────────────────────────────────────────────────────────────────────────────────
+  ;; Characters and slices.
 
   ;; Whether a slice is the text, which is in lower case; letters of the slice from A to Z count as lower ones.
   (func $spells (param $start i32) (param $end i32) (param $text i32) (result i32)
@@ -1094,8 +1093,7 @@
         (br $next)))
     (local.get $text))
 
-  ;; ── Reading JSON ──────────────────────────────────────────────────────────────────────────────────────────────────
-  ;; The host only writes JSON that holds together, so nothing here looks for an end that is missing.
+  ;; Reading JSON. The host only writes JSON that holds together, so nothing here looks for an end that is missing.
 
   ;; The value of an object's member, or 0 where there is none or the value is no object.
   (func $member (param $object i32) (param $key i32) (result i32)
@@ -1301,9 +1299,8 @@
       (i32.eq (local.get $byte) (global.get $close-brace))
       (i32.eq (local.get $byte) (global.get $close-bracket))))
 
-  ;; ── Writing the answer ────────────────────────────────────────────────────────────────────────────────────────────
-  ;; What is put one after another is allocated one after another, and so lies one after another: the answer goes from
-  ;; where the heap stood when it was begun to where it stands after the last.
+  ;; Writing the answer. What is put one after another is allocated one after another, and so lies one after another:
+  ;; the answer goes from where the heap stood when it was begun to where it stands after the last.
 
   (global $answer-start (mut i32) (i32.const 0))
 
@@ -1351,7 +1348,7 @@
       (then (call $push-byte (i32.add (i32.const 0x30) (local.get $byte))))
       (else (call $push-byte (i32.add (i32.const 0x57) (local.get $byte))))))
 
-  ;; ── Memory ────────────────────────────────────────────────────────────────────────────────────────────────────────
+  ;; Memory.
 
   ;; Where the next allocation begins.
   (global $heap (mut i32) (i32.const 65536))
@@ -1405,7 +1402,7 @@
       (i32.shr_u (i32.sub (i32.sub (local.get $end) (call $memory-bytes)) (i32.const 1)) (i32.const 16))
       (i32.const 1)))
 
-  ;; ── Limits ────────────────────────────────────────────────────────────────────────────────────────────────────────
+  ;; Limits.
 
   ;; A title longer than this is cut by most that show it.
   (global $title-chars i32 (i32.const 200))
@@ -1414,7 +1411,7 @@
   ;; Characters that a finding shows of a link that is not finished.
   (global $shown-chars i32 (i32.const 60))
 
-  ;; ── Bytes, by name ────────────────────────────────────────────────────────────────────────────────────────────────
+  ;; Bytes, by name.
 
   (global $quote i32 (i32.const 0x22))
   (global $hash i32 (i32.const 0x23))
@@ -1437,8 +1434,7 @@
   (global $open-brace i32 (i32.const 0x7b))
   (global $close-brace i32 (i32.const 0x7d))
 
-  ;; ── Texts ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-  ;; Each ends with a zero byte, so that its address is all there is to know of it.
+  ;; Texts. Each ends with a zero byte, so that its address is all there is to know of it.
 
   ;; Members of the Call, and of what it holds.
   (global $key-node i32 (i32.const 16))
@@ -1651,8 +1647,8 @@
   (global $image-alt-after i32 (i32.const 2608))
   (data (i32.const 2608) " has no text for those who do not see it.\00")
 
-  ;; The Manifest: what starts the behavior, its steps and how they follow one another, the effects that it may ask for, and
-  ;; the schema of the operator's config.
+  ;; The Manifest: what starts the behavior, its steps and how they follow one another, the effects that it may ask for,
+  ;; and the schema of the operator's config.
   (global $manifest i32 (i32.const 3072))
   (data (i32.const 3072)
     "{"

@@ -10,8 +10,7 @@
 (module
   (memory (export "memory") 2)
 
-  ;; ── Texts ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-  ;; Each ends with a zero byte, so that its address is all there is to know of it.
+  ;; Texts. Each ends with a zero byte, so that its address is all there is to know of it.
 
   (global $node i32 (i32.const 16))
   (data (i32.const 16) "node\00")
@@ -50,7 +49,7 @@
     "  \"effects\": [\"log\"]"
     "}\00")
 
-  ;; ── Characters, by name ───────────────────────────────────────────────────────────────────────────────────────────
+  ;; Characters, by name.
 
   (global $quote i32 (i32.const 0x22))
   (global $backslash i32 (i32.const 0x5c))
@@ -60,7 +59,7 @@
   (global $open-bracket i32 (i32.const 0x5b))
   (global $close-bracket i32 (i32.const 0x5d))
 
-  ;; ── What the host calls ───────────────────────────────────────────────────────────────────────────────────────────
+  ;; What the host calls.
 
   (func (export "rosehip_abi_version") (result i32)
     (i32.const 1))
@@ -99,7 +98,7 @@
     (global.set $heap (local.get $end))
     (local.get $start))
 
-  ;; ── The nodes ─────────────────────────────────────────────────────────────────────────────────────────────────────
+  ;; The nodes.
 
   ;; Asks for a line in the flow's log. The title is copied as it stands in the Call, between its quotes, so whatever is
   ;; escaped there is escaped here.
@@ -143,9 +142,8 @@
           (br_if $next (i32.eq (local.get $byte) (i32.const 0x74))))))    ;; \t
     (i32.const 0))
 
-  ;; ── Reading JSON ──────────────────────────────────────────────────────────────────────────────────────────────────
-  ;; A value is the address of its first byte. The host only writes JSON that holds together, so nothing here looks for
-  ;; an end that is missing.
+  ;; Reading JSON. A value is the address of its first byte. The host only writes JSON that holds together, so nothing
+  ;; here looks for an end that is missing.
 
   ;; The value of an object's member, or 0 where there is none or the value is no object.
   (func $member (param $object i32) (param $key i32) (result i32)
@@ -259,9 +257,8 @@
       (i32.eq (local.get $byte) (global.get $close-brace))
       (i32.eq (local.get $byte) (global.get $close-bracket))))
 
-  ;; ── Writing the answer ────────────────────────────────────────────────────────────────────────────────────────────
-  ;; What is put one after another is allocated one after another, and so lies one after another: the answer goes from
-  ;; where the heap stood before the first to where it stands after the last.
+  ;; Writing the answer. What is put one after another is allocated one after another, and so lies one after another:
+  ;; the answer goes from where the heap stood before the first to where it stands after the last.
 
   ;; An answer as the host reads it: its address in the upper half, its length in the lower.
   (func $answer (param $start i32) (result i64)
@@ -296,7 +293,7 @@
       (then (unreachable)))
     (memory.copy (local.get $room) (local.get $from) (local.get $bytes)))
 
-  ;; ── Memory ────────────────────────────────────────────────────────────────────────────────────────────────────────
+  ;; Memory.
 
   ;; Where the next allocation begins.
   (global $heap (mut i32) (i32.const 65536))

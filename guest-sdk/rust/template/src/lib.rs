@@ -1,7 +1,9 @@
 //! Announces every article that is published.
 
 use rosehip_sdk::effect::Log;
-use rosehip_sdk::{Article, Behavior, Call, Failure, Manifest, Node, Outcome, Transition, Trigger, export};
+use rosehip_sdk::{
+    Article, Behavior, Call, Failure, Manifest, Node, Outcome, Transition, Trigger, export,
+};
 
 /// The behavior. Every call runs in a fresh instance of the module, so it holds nothing.
 pub struct Announce;
@@ -13,7 +15,9 @@ impl Behavior for Announce {
     fn manifest() -> Manifest {
         Manifest::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"))
             .description(env!("CARGO_PKG_DESCRIPTION"))
-            .trigger(Trigger::on("Create", "Article").transition(Transition::to("status", "published")))
+            .trigger(
+                Trigger::on("Create", "Article").transition(Transition::to("status", "published")),
+            )
             .node(Node::step("announce").label("Announce"))
             .effect(Log::KIND)
     }
@@ -28,7 +32,11 @@ impl Behavior for Announce {
 }
 
 fn announce(article: &Article) -> Outcome {
-    let title = if article.name.trim().is_empty() { "Untitled" } else { &article.name };
+    let title = if article.name.trim().is_empty() {
+        "Untitled"
+    } else {
+        &article.name
+    };
     Outcome::new().effect(Log::new(format!("published: {title}")).level("info"))
 }
 
@@ -39,9 +47,14 @@ mod tests {
     use super::*;
 
     fn announced(title: &str) -> String {
-        let walk = Harness::new::<Announce>().publish(&Article::new(title)).run();
+        let walk = Harness::new::<Announce>()
+            .publish(&Article::new(title))
+            .run();
         assert_eq!(walk.taken(), ["announce"]);
-        walk.effects_of("log")[0].payload["message"].as_str().expect("a message is a string").to_owned()
+        walk.effects_of("log")[0].payload["message"]
+            .as_str()
+            .expect("a message is a string")
+            .to_owned()
     }
 
     #[test]
@@ -57,6 +70,9 @@ mod tests {
     #[test]
     fn a_node_that_is_not_there_is_fatal() {
         let answer = Harness::new::<Announce>().call("nothing");
-        assert_eq!(answer, Err(Failure::fatal("this behavior has no node nothing")));
+        assert_eq!(
+            answer,
+            Err(Failure::fatal("this behavior has no node nothing"))
+        );
     }
 }

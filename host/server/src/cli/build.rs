@@ -109,7 +109,10 @@ mod tests {
             fresh,
         };
         let path = Path::new("dist/notes.wasm");
-        insta::assert_snapshot!([false, true].map(|fresh| line(path, &built(fresh))).concat(), @"");
+        insta::assert_snapshot!([false, true].map(|fresh| line(path, &built(fresh))).concat(), @r"
+        dist/notes.wasm  123,456 bytes  sha-256 ab5aa97074c4…  built in 2.1 s
+        dist/notes.wasm  123,456 bytes  sha-256 ab5aa97074c4…  newer than its sources, not built again
+        ");
     }
 
     #[test]

@@ -134,7 +134,18 @@ mod tests {
             "name = \"a\"\nlanguage =\n".to_owned(),
         ]
         .map(|text| parse(&text).expect_err("refused"));
-        insta::assert_snapshot!(errors.join("\n"), @"");
+        insta::assert_snapshot!(errors.join("\n"), @r#"
+        notes/behavior.toml: colour is no key of this file (there are name, language, wasm)
+        notes/behavior.toml: name is missing
+        notes/behavior.toml: name is of type integer, and must be a string
+        notes/behavior.toml: name is wrong: "Rose Notes" is not a behavior name ([a-z][a-z0-9-]{0,62})
+        notes/behavior.toml: language is "cobol", and must be one of rust, js, ts, python, go, wat
+        notes/behavior.toml: wasm is "../a.wasm", and must be a path inside the project's folder
+        notes/behavior.toml: wasm is "/a.wasm", and must be a path inside the project's folder
+        notes/behavior.toml: wasm is "", and must end in .wasm
+        notes/behavior.toml: wasm is "dist/a.js", and must end in .wasm
+        notes/behavior.toml, line 2: string values must be quoted, expected literal string
+        "#);
     }
 
     #[test]

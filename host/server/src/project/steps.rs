@@ -282,6 +282,10 @@ mod tests {
         let old = take(&project, &format!("{WEAVE}minimum = \"1.10\"\n{steps}")).expect_err("it is too old");
 
         let told = [missing, failed, old].map(|error| error.to_string());
-        insta::assert_snapshot!(told.join("\n"), @"");
+        insta::assert_snapshot!(told.join("\n"), @r"
+        weave is not there: get weave
+        weave is not there: get weave
+        weave is of version 1.9.2, and 1.10 is the lowest that will do: get weave
+        ");
     }
 }

@@ -157,7 +157,7 @@ mod tests {
         let component = wasm(
             r#"(component $outer
                 (core module $m (func $answer (export "answer") (result i32) i32.const 42))
-                (component $inner (core module $n (func $deep (@custom "mine" "kept"))))
+                (component $inner (core module $n (@custom "mine" "kept") (func $deep)))
                 (core instance $i (instantiate $m))
                 (func (export "answer") (result s32) (canon lift (core func $i "answer"))))"#,
         );
@@ -165,7 +165,7 @@ mod tests {
 
         let stripped = strip(&component).expect("stripped");
 
-        assert_eq!(custom_sections(&stripped), [""; 0]);
+        assert_eq!(custom_sections(&stripped), ["mine"]);
         wasmparser::validate(&stripped).expect("it is still a component");
         assert!(stripped.len() < component.len());
     }
