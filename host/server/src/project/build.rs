@@ -197,7 +197,11 @@ fn of_cargo(error: GuestBuildError) -> BuildError {
         GuestBuildError::Start { command, source } => BuildError::Start { command, source },
         GuestBuildError::Failed { command, status, stderr } => BuildError::Failed { command, status, output: stderr },
         GuestBuildError::File { path, source } => BuildError::File { path, source },
-        other => BuildError::Rust(other),
+        other @ (GuestBuildError::TargetMissing { .. }
+        | GuestBuildError::NoModule { .. }
+        | GuestBuildError::NotAComponent { .. }
+        | GuestBuildError::NotInBuildScript { .. }
+        | _) => BuildError::Rust(other),
     }
 }
 
