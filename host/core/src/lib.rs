@@ -25,6 +25,7 @@ pub mod log;
 pub mod object;
 pub mod pipeline;
 pub mod ports;
+pub mod replay;
 pub mod signing;
 pub mod state;
 pub mod time;
