@@ -92,3 +92,40 @@ impl Replay {
         Self { verdict, effects: Vec::new(), paths: Vec::new(), is_not_started: false }
     }
 }
+
+/// How many flows fared how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Tally {
+    /// All of them.
+    pub flows: u64,
+    /// [`Verdict::Same`].
+    pub same: u64,
+    /// [`Verdict::Changed`].
+    pub changed: u64,
+    /// [`Verdict::Failed`].
+    pub failed: u64,
+    /// [`Verdict::OutOfSupport`].
+    pub out_of_support: u64,
+    /// [`Verdict::Erased`].
+    pub erased: u64,
+}
+
+impl Tally {
+    /// Counts one more.
+    pub fn count(&mut self, verdict: &Verdict) {
+        self.flows += 1;
+        *match verdict {
+            Verdict::Same => &mut self.same,
+            Verdict::Changed => &mut self.changed,
+            Verdict::Failed { .. } => &mut self.failed,
+            Verdict::OutOfSupport { .. } => &mut self.out_of_support,
+            Verdict::Erased { .. } => &mut self.erased,
+        } += 1;
+    }
+
+    /// Whether every flow that is still known does the same.
+    pub fn is_same(&self) -> bool {
+        self.changed + self.failed + self.out_of_support == 0
+    }
+}

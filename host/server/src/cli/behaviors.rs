@@ -244,7 +244,7 @@ impl Prepared {
 }
 
 /// The module that a file holds, or that ships under this name where there is no such file.
-fn module(file: &Path) -> anyhow::Result<Vec<u8>> {
+pub(super) fn module(file: &Path) -> anyhow::Result<Vec<u8>> {
     let shipped = file.to_str().and_then(shipped::named).filter(|_| !file.exists());
     match shipped {
         Some(wasm) => Ok(wasm.to_vec()),
@@ -338,7 +338,7 @@ fn by(who: Option<&str>) -> String {
 }
 
 /// Says what a behavior is now that a module was installed.
-fn installed(answer: &Value, as_json: bool) -> anyhow::Result<()> {
+pub(super) fn installed(answer: &Value, as_json: bool) -> anyhow::Result<()> {
     let behavior: Behavior = wire::read(answer)?;
     if as_json {
         return print_json(answer);

@@ -19,6 +19,7 @@ mod imported;
 mod output;
 mod password;
 mod peers;
+mod replay;
 mod serve;
 mod token;
 mod tree;
@@ -92,6 +93,7 @@ enum Command {
     Actors(actors::Actors),
     #[command(subcommand)]
     Peers(peers::Peers),
+    Replay(replay::Replay),
     Verify(verify::Verify),
     #[command(subcommand)]
     Erase(erase::Erase),
@@ -179,6 +181,7 @@ async fn dispatch(command: Command, context: &Context) -> anyhow::Result<()> {
         Command::Behaviors(behaviors) => behaviors.run(context).await,
         Command::Actors(actors) => actors.run(context).await,
         Command::Peers(peers) => peers.run(context).await,
+        Command::Replay(replay) => replay.run(context).await,
         Command::Verify(verify::Verify) => verify::Verify::run(context),
         Command::Erase(erase) => erase.run(context).await,
         Command::Backup(backup) => backup.run(context).await,
