@@ -26,6 +26,7 @@ mod modules;
 mod policy;
 mod publishing;
 mod recovery;
+mod replay;
 mod retention;
 mod swaps;
 mod two_hosts;
