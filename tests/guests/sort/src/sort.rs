@@ -6,7 +6,7 @@ use rosehip_sdk::serde::Deserialize;
 use rosehip_sdk::{Behavior, Call, Failure, Manifest, Node, Outcome, Transition, Trigger, serde_json};
 
 /// What one module has otherwise than the other.
-pub trait Urgency {
+pub trait Urgency: 'static {
     /// The version that it gives itself.
     const VERSION: &'static str;
 
