@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::env;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use serde::Deserialize;
 
-use crate::{BuildError, TARGET};
+use crate::{BuildError, Messages, TARGET};
 
 /// What the nested cargo made.
 pub(crate) struct Built {
@@ -33,7 +33,7 @@ const PROFILE: [(&str, &str); 9] = [
 ];
 
 /// Builds the crate in `crate_dir` for [`TARGET`] in `target_dir`.
-pub(crate) fn build(crate_dir: &Path, target_dir: &Path) -> Result<Built, BuildError> {
+pub(crate) fn build(crate_dir: &Path, target_dir: &Path, messages: Messages) -> Result<Built, BuildError> {
     let manifest = canonical(&crate_dir.join("Cargo.toml"))?;
     let workspace = workspace_of(&manifest)?;
     let mut command = tool(&cargo_program(), crate_dir);
@@ -48,6 +48,9 @@ pub(crate) fn build(crate_dir: &Path, target_dir: &Path) -> Result<Built, BuildE
         command.env(format!("CARGO_PROFILE_RELEASE_{key}"), value);
     }
     command.env("CARGO_ENCODED_RUSTFLAGS", remap_paths(&workspace));
+    if messages == Messages::Shown {
+        command.stderr(Stdio::inherit());
+    }
 
     let output = run(command)?;
     let (name, module) = module_of(&output.stdout, &manifest).ok_or(BuildError::NoModule { manifest })?;

@@ -111,11 +111,25 @@ impl std::fmt::Debug for BuildError {
     }
 }
 
+/// What becomes of what cargo prints while it builds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Messages {
+    /// It is kept, for the error where there is one.
+    Kept,
+    /// It goes to stderr as it comes, and an error has none of it.
+    Shown,
+}
+
 /// Builds the guest crate in `crate_dir` as a component. Intermediate files go to `target_dir`, which makes the next
 /// build fast; it must not be the target directory of a cargo that is waiting for this one.
 pub fn build_guest(crate_dir: &Path, target_dir: &Path) -> Result<Guest, BuildError> {
+    build_guest_with(crate_dir, target_dir, Messages::Kept)
+}
+
+/// The same, and says what becomes of cargo's messages.
+pub fn build_guest_with(crate_dir: &Path, target_dir: &Path, messages: Messages) -> Result<Guest, BuildError> {
     let notes = target::ensure(crate_dir)?;
-    let built = cargo::build(crate_dir, target_dir)?;
+    let built = cargo::build(crate_dir, target_dir, messages)?;
     let component = componentize(&built.module)?;
     Ok(Guest { name: built.name, component, inputs: built.inputs, notes })
 }

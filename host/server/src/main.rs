@@ -7,6 +7,8 @@ mod client;
 mod config;
 mod host;
 mod http;
+mod project;
+mod rehearsals;
 mod serve;
 mod shipped;
 mod socket;

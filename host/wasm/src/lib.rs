@@ -26,5 +26,17 @@ mod permits;
 mod ticker;
 mod wasi;
 
+pub use admission::{Inspection, Usage};
 pub use compile::{COMPILE_VERB, CacheOptions, CacheSecret, Compiler, compile_child, own_program};
 pub use engine::{EngineError, EngineOptions, WasmEngine};
+
+/// Judges a module's bytes as [`WasmEngine`] does before it has them compiled, by the same rules, and runs nothing. This
+/// is for whoever built the module: what a stranger wrote is judged in the child that compiles it.
+pub fn admit(wasm: &[u8]) -> Result<(), rosehip_core::guest::GuestRefused> {
+    admission::admit(wasm).map(|_kind| ())
+}
+
+/// Judges a module's bytes as [`admit`] does, and says what it is and what it takes of its limits.
+pub fn inspect(wasm: &[u8]) -> Result<Inspection, rosehip_core::guest::GuestRefused> {
+    admission::inspect(wasm)
+}

@@ -3,6 +3,7 @@
 mod access;
 mod actors;
 mod approval;
+mod authoring;
 mod bad_modules;
 mod bulk;
 mod changes;

@@ -7,6 +7,7 @@
 mod bindings;
 mod config;
 mod dag;
+mod drawing;
 mod filter;
 mod grant_document;
 mod manifest;
@@ -22,6 +23,7 @@ mod triggers_contract;
 pub use bindings::{Binding, Bindings, Candidate, NoSuchModule, RolledBack};
 pub use config::{ConfigSchema, InvalidConfig};
 pub use dag::{Dag, Edge, FIRED, Node, NodeIndex, NodeWork, RetryPolicy, TIMEOUT, Wait};
+pub use drawing::draw;
 pub use filter::Filter;
 pub use grant_document::InvalidGrant;
 pub use manifest::{Behavior, Manifest, ManifestError};

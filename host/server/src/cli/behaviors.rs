@@ -7,20 +7,23 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 use rosehip_core::{behavior::Grant, limits::GUEST_MEMORY_BYTES};
 use serde_json::{Map, Value, json};
 
 use super::{
-    Context, DataDir,
+    Context, DataDir, build,
     exit::Failure,
     grants::{GrantChange, MemoryChange, Narrowing, policy_text, regrant, say_what_is_missing},
     output::{Table, bold, plain, print, print_json, say},
     wire::{self, Behavior, Candidate, Installation},
 };
-use crate::client::{Client, Request};
-use crate::shipped;
+use crate::{
+    client::{Client, Request},
+    project::{Freshness, Project},
+    shipped,
+};
 
 /// Characters of a digest that tables show.
 const SHORT: usize = 12;
@@ -114,11 +117,12 @@ Examples:
 Examples:
   rosehip behaviors install publish.wasm
   rosehip behaviors install publish.wasm --name publish-news
+  rosehip behaviors install rose-notes                a project that `rosehip build` has built
   rosehip behaviors install approval                  one that ships
   rosehip behaviors install old.wasm --force          a lower version than the active one")]
 pub(super) struct Install {
-    /// The WebAssembly module, or the name of a behavior that ships; `-` reads it from stdin.
-    #[arg(value_name = "FILE|NAME")]
+    /// The WebAssembly module, a project's folder, or the name of a behavior that ships; `-` reads it from stdin.
+    #[arg(value_name = "FILE|DIR|NAME")]
     file: PathBuf,
     /// The name to install it under [default: the manifest's].
     #[arg(long)]
@@ -243,16 +247,35 @@ impl Prepared {
     }
 }
 
-/// The module that a file holds, or that ships under this name where there is no such file.
+/// The module that a file holds, or that a project was built to, or that ships under this name where there is neither.
 pub(super) fn module(file: &Path) -> anyhow::Result<Vec<u8>> {
-    let shipped = file.to_str().and_then(shipped::named).filter(|_| !file.exists());
+    if Project::is_in(file) {
+        return of_project(file);
+    }
+    let shipped = file.to_str().and_then(shipped::named).filter(|_| !file.is_file());
     match shipped {
         Some(wasm) => Ok(wasm.to_vec()),
+        // Says what is missing there.
+        None if file.is_dir() => of_project(file),
         None => read(file),
     }
 }
 
-fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
+/// The module of a project, if it is what its sources make.
+pub(super) fn of_project(dir: &Path) -> anyhow::Result<Vec<u8>> {
+    let project = build::open(dir)?;
+    let wasm = dir.join(project.wasm_in_project());
+    let what_to_do = format!("run `rosehip build {}`", dir.display());
+    match project.freshness()? {
+        Freshness::Fresh => read(&wasm),
+        Freshness::Missing => bail!("{}: it is not built yet; {what_to_do}", wasm.display()),
+        Freshness::Stale(source) => {
+            bail!("{}: it is older than {}; {what_to_do}", wasm.display(), source.path.display())
+        }
+    }
+}
+
+pub(super) fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
     if file == Path::new("-") {
         let mut bytes = Vec::new();
         io::stdin().lock().read_to_end(&mut bytes).context("cannot read stdin")?;

@@ -5,7 +5,9 @@
 mod actors;
 mod backup;
 mod behaviors;
+mod build;
 mod bulk;
+mod check;
 pub mod compile;
 mod completion;
 mod config;
@@ -16,11 +18,13 @@ mod exit;
 mod flows;
 mod grants;
 mod imported;
+mod new;
 mod output;
 mod password;
 mod peers;
 mod replay;
 mod serve;
+mod test;
 mod token;
 mod tree;
 mod user;
@@ -53,6 +57,7 @@ Examples:
   rosehip flows ls --status failed                  of the host that runs here, or of the directory
   rosehip --url https://blog.example flows ls       of a remote host, with ROSEHIP_TOKEN
   rosehip behaviors install target/publish.wasm     load a behavior while it runs
+  rosehip new ts rose-notes                         begin a behavior of your own; then build and install it
 
 Exit codes: 0 ok, 1 failed, 2 usage, 3 not found, 4 check or test mismatch, 5 unreachable.";
 
@@ -89,6 +94,10 @@ enum Command {
     Why(why::Why),
     #[command(subcommand)]
     Behaviors(behaviors::Behaviors),
+    New(new::New),
+    Build(build::Build),
+    Check(check::Check),
+    Test(test::Test),
     #[command(subcommand)]
     Actors(actors::Actors),
     #[command(subcommand)]
@@ -179,6 +188,10 @@ async fn dispatch(command: Command, context: &Context) -> anyhow::Result<()> {
         Command::Effects(effects) => effects.run(context).await,
         Command::Why(why) => why.run(context).await,
         Command::Behaviors(behaviors) => behaviors.run(context).await,
+        Command::New(new) => new.run(context),
+        Command::Build(build) => build.run(context),
+        Command::Check(check) => check.run(context).await,
+        Command::Test(test) => test.run(context).await,
         Command::Actors(actors) => actors.run(context).await,
         Command::Peers(peers) => peers.run(context).await,
         Command::Replay(replay) => replay.run(context).await,

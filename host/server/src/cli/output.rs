@@ -105,6 +105,14 @@ pub(super) fn status(word: &str) -> String {
     styled(word, style)
 }
 
+/// A tick or a cross.
+pub(super) fn mark(is_good: bool) -> String {
+    match is_good {
+        true => styled("✓", AnsiColor::Green.on_default()),
+        false => styled("✗", AnsiColor::Red.on_default()),
+    }
+}
+
 /// Text that matters less.
 pub(super) fn dim(text: &str) -> String {
     styled(text, Style::new().dimmed())

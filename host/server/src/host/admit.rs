@@ -5,7 +5,7 @@ use std::{sync::Arc, thread::Builder};
 use rosehip_adapters::engine::runners;
 use rosehip_core::{
     behavior::{Behavior, bind},
-    guest::{GuestEngine, GuestError, GuestFailure, GuestRefused, Surroundings},
+    guest::{GuestEngine, GuestError, GuestFailure, GuestLogLine, GuestRefused, GuestReport, Surroundings},
     ids::Digest,
     limits::GUEST_THREAD_STACK_BYTES,
 };
@@ -15,17 +15,22 @@ use super::{Host, InstallError};
 
 /// How far checking a module stands back, of 19.
 const NICENESS: i32 = 10;
-/// How often a module is loaded that leaves memory before it is described: others may push it out.
+/// How often a module is loaded that leaves memory before it is called: others may push it out.
 const LOADS: u8 = 3;
 /// The rule by which the engine says that compiling did not begin, which says nothing about the module.
 const COMPILE_HOST: &str = "compile-host";
 
 /// A module that passed every check, and what it says it is.
 #[derive(Debug)]
-pub(super) struct Admitted {
-    pub(super) digest: Digest,
-    pub(super) behavior: Behavior,
-    pub(super) wasm: Arc<Vec<u8>>,
+pub struct Admitted {
+    /// Its digest.
+    pub digest: Digest,
+    /// What it says it is.
+    pub behavior: Behavior,
+    /// Its bytes.
+    pub wasm: Arc<Vec<u8>>,
+    /// Fuel that saying so took.
+    pub describe_fuel: u64,
 }
 
 impl Host {
@@ -37,7 +42,7 @@ impl Host {
             // It goes on without, if it must.
             let _ = rustix::process::nice(NICENESS);
             // Whoever asked may be gone.
-            let _ = answer.send(check(&*guests, wasm));
+            let _ = answer.send(check(&*guests, wasm, &mut Vec::new()));
         };
         let thread = Builder::new().name("admission".to_owned()).stack_size(GUEST_THREAD_STACK_BYTES).spawn(work);
         thread.map_err(|error| InstallError::Host { rule: "thread", message: error.to_string() })?;
@@ -46,32 +51,53 @@ impl Host {
     }
 }
 
-fn check(guests: &dyn GuestEngine, wasm: Vec<u8>) -> Result<Admitted, InstallError> {
+/// Checks a module as it is checked before it is installed: it is admitted, compiled, described twice, and held against
+/// this host's runners. What it logs meanwhile is added to `log`. Call it on a thread that may call guests.
+pub fn check(guests: &dyn GuestEngine, wasm: Vec<u8>, log: &mut Vec<GuestLogLine>) -> Result<Admitted, InstallError> {
     let digest = Digest::of(&wasm);
-    let manifest = describe(guests, digest, &wasm, 0)?;
-    if describe(guests, digest, &wasm, 1)? != manifest {
+    let (manifest, describe_fuel) = describe(guests, digest, &wasm, 0, log)?;
+    if describe(guests, digest, &wasm, 1, &mut Vec::new())?.0 != manifest {
         let message = "two calls of describe, with another time and other random bytes, gave two manifests";
         return Err(refused("describe-differs", message.to_owned()));
     }
     let behavior = Behavior::parse(&manifest).map_err(|error| refused(error.rule, error.message))?;
     bind(&behavior.needs, &runners()).map_err(|error| refused(error.rule, error.message))?;
-    Ok(Admitted { digest, behavior, wasm: Arc::new(wasm) })
+    Ok(Admitted { digest, behavior, wasm: Arc::new(wasm), describe_fuel })
 }
 
-/// Loads a module, unless it is loaded, and has it describe itself.
-fn describe(guests: &dyn GuestEngine, digest: Digest, wasm: &[u8], round: u8) -> Result<String, InstallError> {
+/// Loads a module, unless it is loaded, and has it describe itself. Gives the manifest and the fuel it took.
+fn describe(
+    guests: &dyn GuestEngine,
+    digest: Digest,
+    wasm: &[u8],
+    round: u8,
+    log: &mut Vec<GuestLogLine>,
+) -> Result<(String, u64), InstallError> {
+    let describe = || guests.describe(digest, &Surroundings::of_describe(round));
+    let mut report = call_loaded(guests, digest, wasm, &describe)?;
+    log.append(&mut report.log);
+    let manifest = report.result.map_err(|failure| match failure {
+        GuestFailure::Stopped { rule, message } | GuestFailure::Host { rule, message } => {
+            refused(rule, format!("describe: {message}"))
+        }
+        GuestFailure::Retry(message) | GuestFailure::Fatal(message) => refused("describe", message),
+    })?;
+    Ok((manifest, report.fuel))
+}
+
+/// Calls a module, which is loaded before and again where others push it out.
+pub fn call_loaded(
+    guests: &dyn GuestEngine,
+    digest: Digest,
+    wasm: &[u8],
+    call: &dyn Fn() -> Result<GuestReport, GuestError>,
+) -> Result<GuestReport, InstallError> {
     for _ in 0..LOADS {
         guests.load(digest, wasm)?;
-        let report = match guests.describe(digest, &Surroundings::of_describe(round)) {
-            Ok(report) => report,
-            Err(GuestError::NotLoaded(_)) => continue,
-        };
-        return report.result.map_err(|failure| match failure {
-            GuestFailure::Stopped { rule, message } | GuestFailure::Host { rule, message } => {
-                refused(rule, format!("describe: {message}"))
-            }
-            GuestFailure::Retry(message) | GuestFailure::Fatal(message) => refused("describe", message),
-        });
+        match call() {
+            Ok(report) => return Ok(report),
+            Err(GuestError::NotLoaded(_)) => {}
+        }
     }
     let message = format!("module {digest} does not stay in memory");
     Err(InstallError::Host { rule: "module-evicted", message })

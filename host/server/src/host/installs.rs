@@ -156,7 +156,7 @@ impl Host {
     async fn bind(&self, binding: Binding) -> Result<Bound, InstallError> {
         // Installs are decided one after the other: each sees what the one before bound.
         let _turn = self.installing.lock().await;
-        let Binding { module: Admitted { digest, behavior, wasm }, name, act, force, by } = binding;
+        let Binding { module: Admitted { digest, behavior, wasm, .. }, name, act, force, by } = binding;
         let before = self.behaviors().get(&name).cloned();
         let grant = before.as_ref().map(|before| before.grant.clone()).unwrap_or_default();
         let to_grant: Vec<String> = grant.missing(&behavior.effects).into_iter().map(str::to_owned).collect();

@@ -55,6 +55,7 @@ use rosehip_wasm::{CacheOptions, CacheSecret, Compiler, EngineOptions, WasmEngin
 use crate::config::Reach;
 
 pub use actors::{ActorError, NewActor};
+pub use admit::{Admitted, call_loaded, check};
 pub use behaviors::BehaviorError;
 pub use boxes::{BoxPage, BoxRequest};
 pub use bulk::{Bulk, FlowAction};

@@ -16,8 +16,9 @@ use crate::{
     wasi::p2,
 };
 
-/// Every import is an interface that guests have.
-pub(super) fn check_imports(section: &ComponentImportSectionReader<'_>) -> Result<(), GuestRefused> {
+/// Every import is an interface that guests have. Gives their names.
+pub(super) fn check_imports(section: &ComponentImportSectionReader<'_>) -> Result<Vec<String>, GuestRefused> {
+    let mut names = Vec::new();
     for import in section.clone() {
         let name = import.map_err(|error| invalid(&error))?.name.name;
         if name != LOG_INTERFACE && !p2::is_known(name) {
@@ -26,8 +27,9 @@ pub(super) fn check_imports(section: &ComponentImportSectionReader<'_>) -> Resul
                 format!("the component imports {name}; a guest may import {LOG_INTERFACE} and WASI 0.2 only"),
             ));
         }
+        names.push(name.to_owned());
     }
-    Ok(())
+    Ok(names)
 }
 
 /// The guest interface is exported, with its types.

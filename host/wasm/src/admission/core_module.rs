@@ -24,8 +24,9 @@ const REQUIRED: [(&str, Shape<'static>); 4] =
 const IMPORTS: [(&str, &str, Shape<'static>); 2] =
     [("rosehip", "log", (&[I32, I32, I32], &[])), ("env", "abort", (&[I32, I32, I32, I32], &[]))];
 
-/// Every import is a function that guests have, with its type.
-pub(super) fn check_imports(types: TypesRef<'_>) -> Result<(), GuestRefused> {
+/// Every import is a function that guests have, with its type. Gives their names.
+pub(super) fn check_imports(types: TypesRef<'_>) -> Result<Vec<String>, GuestRefused> {
+    let mut names = Vec::new();
     for (module, name, ty) in types.core_imports().into_iter().flatten() {
         let Some((params, results)) = import(module, name) else {
             return Err(refused(
@@ -41,8 +42,9 @@ pub(super) fn check_imports(types: TypesRef<'_>) -> Result<(), GuestRefused> {
             let wanted = signature((&params, results));
             return Err(refused("import", format!("the import {module}.{name} is not {wanted}")));
         }
+        names.push(format!("{module}.{name}"));
     }
-    Ok(())
+    Ok(names)
 }
 
 fn import(module: &str, name: &str) -> Option<(Vec<ValType>, &'static [ValType])> {

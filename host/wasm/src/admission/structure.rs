@@ -3,7 +3,7 @@
 use rosehip_core::{guest::GuestRefused, limits};
 use wasmparser::{FunctionBody, MemorySectionReader, Operator, Payload, TableSectionReader};
 
-use super::{component, invalid};
+use super::{Usage, component, invalid};
 use crate::{failure::refused, guest::Kind};
 
 const PAGE_BYTES: u64 = 64 << 10;
@@ -59,6 +59,11 @@ pub(super) struct Structure {
     types: u64,
     data_segments: u64,
     tables: u64,
+    largest_body: usize,
+    /// What its memories begin with, in bytes.
+    memory_bytes: u64,
+    /// What it imports itself, by name.
+    imported: Vec<String>,
 }
 
 impl Structure {
@@ -74,6 +79,9 @@ impl Structure {
             types: 0,
             data_segments: 0,
             tables: 0,
+            largest_body: 0,
+            memory_bytes: 0,
+            imported: Vec::new(),
         }
     }
 
@@ -114,16 +122,46 @@ impl Structure {
             Payload::DataSection(section) => {
                 add(&mut self.data_segments, section.count(), data_segments, "data-segments")?;
             }
-            Payload::MemorySection(section) => check_memories(section)?,
+            Payload::MemorySection(section) => self.memory_bytes += check_memories(section)?,
             Payload::TableSection(section) => {
                 add(&mut self.tables, section.count(), tables, "tables")?;
                 check_tables(section)?;
             }
-            Payload::CodeSectionEntry(body) => self.check_body_size(body)?,
-            Payload::ComponentImportSection(section) if self.depth == 1 => component::check_imports(section)?,
+            Payload::CodeSectionEntry(body) => {
+                self.largest_body = self.largest_body.max(body.range().len());
+                self.check_body_size(body)?;
+            }
+            Payload::ComponentImportSection(section) if self.depth == 1 => {
+                self.imported.extend(component::check_imports(section)?);
+            }
             _ => {}
         }
         Ok(())
+    }
+
+    /// What it imports itself, if it is a component.
+    pub(super) fn imported(&self) -> &[String] {
+        &self.imported
+    }
+
+    /// What it takes of each limit.
+    pub(super) fn usage(&self) -> Vec<Usage> {
+        let of = |what, used, most| Usage { what, used, most };
+        let body = of("function-body", self.largest_body as u64, self.most.body_bytes as u64);
+        let memory = of("memory", self.memory_bytes, limits::GUEST_MEMORY_BYTES as u64);
+        let mut usage = vec![
+            of("functions", self.functions, self.most.functions),
+            body,
+            of(self.most.imports_rule, self.imports, self.most.imports),
+            of("exports", self.exports, limits::COMPONENT_EXPORTS),
+            of("types", self.types, limits::COMPONENT_TYPES),
+            of("data-segments", self.data_segments, self.most.data_segments),
+            memory,
+        ];
+        if self.nested > 0 {
+            usage.push(of("nested-modules", self.nested, limits::COMPONENT_NESTED));
+        }
+        usage
     }
 
     fn check_body_size(&self, body: &FunctionBody<'_>) -> Result<(), GuestRefused> {
@@ -137,8 +175,10 @@ impl Structure {
     }
 }
 
-fn check_memories(section: &MemorySectionReader<'_>) -> Result<(), GuestRefused> {
+/// What the memories begin with, in bytes.
+fn check_memories(section: &MemorySectionReader<'_>) -> Result<u64, GuestRefused> {
     let most = limits::GUEST_MEMORY_GRANTED_BYTES as u64 / PAGE_BYTES;
+    let mut all = 0;
     for memory in section.clone() {
         let pages = memory.map_err(|error| invalid(&error))?.initial;
         if pages > most {
@@ -147,8 +187,9 @@ fn check_memories(section: &MemorySectionReader<'_>) -> Result<(), GuestRefused>
                 format!("a memory starts with {pages} pages of 64 KiB, the limit is {most}"),
             ));
         }
+        all += pages * PAGE_BYTES;
     }
-    Ok(())
+    Ok(all)
 }
 
 fn check_tables(section: &TableSectionReader<'_>) -> Result<(), GuestRefused> {

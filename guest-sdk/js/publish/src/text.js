@@ -1,0 +1,42 @@
+// Text as the rules of Unicode have it. JavaScript's own trim() and \s count a byte order mark as white space and leave
+// out the next-line character.
+
+/** White space, to stand in the brackets of a regular expression. */
+export const SPACE = String.raw`\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000`;
+
+const IS_SPACE = new RegExp(`[${SPACE}]`);
+const IS_NOT_SPACE = new RegExp(`[^${SPACE}]`);
+const WORDS = new RegExp(`[^${SPACE}]+`, "g");
+
+/** @param {string} text */
+export function isBlank(text) {
+  return !IS_NOT_SPACE.test(text);
+}
+
+/** @param {string} text */
+export function trim(text) {
+  let [start, end] = [0, text.length];
+  while (start < end && IS_SPACE.test(text[start])) start += 1;
+  while (start < end && IS_SPACE.test(text[end - 1])) end -= 1;
+  return text.slice(start, end);
+}
+
+/** @param {string} text */
+export function words(text) {
+  return text.match(WORDS) ?? [];
+}
+
+/** How many characters a text has, which are code points. @param {string} text */
+export function length(text) {
+  return text.length - (text.match(/[\ud800-\udbff]/g)?.length ?? 0);
+}
+
+/** The first characters of a text. @param {string} text @param {number} chars */
+export function first(text, chars) {
+  return [...text.slice(0, 2 * chars)].slice(0, chars).join("");
+}
+
+/** The letters A to Z in lower case, no others. @param {string} text */
+export function asciiLower(text) {
+  return !/[A-Z]/.test(text) ? text : text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
+}

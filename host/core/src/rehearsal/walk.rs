@@ -1,0 +1,394 @@
+//! The walk of a flow from its start to its end, at once.
+//!
+//! What a step means as entries is said where a host has it said ([`crate::pipeline`]); here is only what a host has of
+//! its surroundings: the clock, which stands still but for waits, the ends of waits, and receipts of awaited effects.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::{AuthorEvent, BASE_URL, Golden, GoldenEffect, GoldenFailure, InvalidFile, WaitEnd, staging::stage};
+use crate::{
+    activity::Activity,
+    behavior::{Behavior, Grant, Installed, NodeIndex, Policy, WhyNot},
+    event::{
+        Current, Event, FiredBy, FlowCompleted, FlowFailed, FlowResumed, FlowStarted, FlowSuspended, NodeError,
+        SignalReceived,
+    },
+    flow::{FlowError, FlowState, Step, Waiting, next},
+    guest::{GuestLogLine, GuestReport, Surroundings},
+    ids::{Digest, NodeId},
+    pipeline::{
+        dispatch::{self, AttemptEnd},
+        matching::matching,
+        walk::{self, Allowed, Attempt, NOTHING_COUNTED},
+    },
+    state::{FlowStatus, Illegal, NodeStatus},
+    time::Timestamp,
+};
+
+/// Calls the guest with a Call document.
+pub type MakeCall<'a> = dyn Fn(&str, &Surroundings) -> GuestReport + 'a;
+
+/// What comes of an event.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Rehearsal {
+    /// No trigger matches; for each, why not.
+    Unmatched(Vec<WhyNot>),
+    /// A flow.
+    Walked(Walked),
+}
+
+/// A flow that has ended.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Walked {
+    /// The nodes that were reached, in the order in which they were.
+    pub nodes: Vec<NodeRun>,
+    /// The effects in the order in which a host records them.
+    pub effects: Vec<GoldenEffect>,
+    /// How it failed, if it did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failed: Option<GoldenFailure>,
+}
+
+/// What became of a node.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct NodeRun {
+    /// The node.
+    pub node: NodeId,
+    /// Where it stands.
+    pub status: NodeStatus,
+    /// The branch it took.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub branch: Option<String>,
+    /// What it returned.
+    pub output: Value,
+    /// How often it was called, all its items together.
+    pub calls: u32,
+    /// Fuel its last call used; of an `each`, all its items together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fuel: Option<u64>,
+    /// How it failed for good.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<NodeError>,
+    /// How calls failed that were made again.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub retried: Vec<NodeError>,
+    /// What it logged, in all its calls.
+    pub log: Vec<GuestLogLine>,
+}
+
+impl Rehearsal {
+    /// What of it a golden document holds.
+    pub fn golden(&self) -> Golden {
+        match self {
+            Self::Unmatched(_) => Golden::Unmatched,
+            Self::Walked(walked) => {
+                let failed = walked.failed.clone().map(GoldenFailure::without_the_hosts_words);
+                Golden::Walked { effects: walked.effects.clone(), failed }
+            }
+        }
+    }
+}
+
+/// Why an event is not rehearsed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RehearsalError {
+    /// The event does not fit the behavior, or is about nothing that can happen.
+    #[error(transparent)]
+    Event(#[from] InvalidFile),
+    /// The flow cannot go on. That is a fault of the host's, not of the behavior.
+    #[error("the flow cannot go on: {0}")]
+    Flow(#[from] FlowError),
+    /// An effect cannot end. That is a fault of the host's, not of the behavior.
+    #[error("an effect cannot end: {0}")]
+    Effect(#[from] Illegal),
+    /// Nothing is left to do and the flow has not ended. That is a fault of the host's, not of the behavior.
+    #[error("the flow neither goes on nor ends")]
+    Stuck,
+}
+
+/// Rehearses a behavior on an event. `call` calls the module of `digest`.
+pub fn rehearse(
+    behavior: &Arc<Behavior>,
+    digest: Digest,
+    event: &AuthorEvent,
+    call: &MakeCall<'_>,
+) -> Result<Rehearsal, RehearsalError> {
+    let activity = stage(event)?;
+    let ends = wait_ends(behavior, event)?;
+    let installed = Arc::new(installed(behavior, digest, event)?);
+    let standing = Arc::new(BTreeMap::from([(installed.name.clone(), Arc::clone(&installed))]));
+    let mut matched = matching(1, &activity, &standing, event.current.as_ref());
+    let Some(started) = matched.flows.pop() else {
+        let not = matched.matched.not.remove(&installed.name);
+        return Ok(Rehearsal::Unmatched(not.unwrap_or_default()));
+    };
+    let dag = Arc::clone(&behavior.dag);
+    let mut stage = Stage {
+        state: FlowState::begin(1, event.now, Arc::clone(&started), dag),
+        behavior,
+        started,
+        activity: &activity,
+        call,
+        ends,
+        now: event.now,
+        current: event.current.clone(),
+        failed: None,
+        reached: Vec::new(),
+        told: BTreeMap::new(),
+    };
+    stage.walk()?;
+    Ok(Rehearsal::Walked(stage.end()))
+}
+
+/// The behavior as a host has it whose operator grants all that it declares.
+fn installed(behavior: &Arc<Behavior>, digest: Digest, event: &AuthorEvent) -> Result<Installed, InvalidFile> {
+    let effective_config = behavior
+        .config
+        .complete(&event.config)
+        .map_err(|error| InvalidFile::new(format!("config{}", error.pointer), error.message))?;
+    let effects = behavior.effects.iter().map(|kind| Policy::of(kind)).collect();
+    Ok(Installed {
+        name: behavior.name.clone(),
+        digest,
+        behavior: Arc::clone(behavior),
+        enabled: true,
+        is_held_back: false,
+        is_untried: false,
+        config: event.config.clone(),
+        effective_config,
+        grant: Grant { effects, memory_mib: None },
+        grant_version: 1,
+    })
+}
+
+/// How the waits end of which the event says something, and by what.
+fn wait_ends<'a>(
+    behavior: &Behavior,
+    event: &'a AuthorEvent,
+) -> Result<BTreeMap<NodeIndex, (FiredBy, &'a WaitEnd)>, InvalidFile> {
+    let ends = event.waits.iter().map(|(id, end)| {
+        let unknown = || InvalidFile::new(format!("waits/{id}"), format!("{} has no node {id}", behavior.name));
+        let node = behavior.dag.find(id).ok_or_else(unknown)?;
+        Ok((node, (end.fired_by(behavior.dag.node(node))?, end)))
+    });
+    ends.collect()
+}
+
+/// A flow under way.
+struct Stage<'a> {
+    state: FlowState,
+    behavior: &'a Behavior,
+    started: Arc<FlowStarted>,
+    activity: &'a Activity,
+    call: &'a MakeCall<'a>,
+    ends: BTreeMap<NodeIndex, (FiredBy, &'a WaitEnd)>,
+    now: Timestamp,
+    current: Option<Current>,
+    failed: Option<GoldenFailure>,
+    reached: Vec<NodeIndex>,
+    told: BTreeMap<NodeIndex, Told>,
+}
+
+/// What calls of a node left beside what its flow keeps.
+#[derive(Debug, Default)]
+struct Told {
+    log: Vec<GuestLogLine>,
+    retried: Vec<NodeError>,
+}
+
+impl Stage<'_> {
+    fn walk(&mut self) -> Result<(), RehearsalError> {
+        while !self.state.status().is_final() {
+            let steps = next(&self.state, self.now);
+            if steps.iter().all(|step| matches!(step, Step::Sleep(_))) {
+                self.end_a_wait()?;
+                continue;
+            }
+            let mut calls = Vec::new();
+            for step in steps {
+                let flow = self.state.id();
+                let event = match step {
+                    Step::Sleep(_) => continue,
+                    Step::Call { node, item, attempt } => {
+                        calls.push(Attempt { node, item, attempt, started_at: self.now });
+                        continue;
+                    }
+                    Step::Spread { node } => walk::begin_each(&self.state, self.activity, node, self.now),
+                    Step::Wait { node } => walk::begin_wait(&self.state, self.activity, node, self.now),
+                    Step::Fire { node, at, by } => {
+                        self.fire(node, at, by)?;
+                        continue;
+                    }
+                    Step::Suspend => self.suspension(),
+                    Step::Resume => FlowResumed { flow, current: self.current.clone() }.into(),
+                    Step::Complete => FlowCompleted { flow }.into(),
+                    Step::Fail { node, error } => {
+                        let node = self.state.dag.node(node).id.clone();
+                        self.failed = Some(GoldenFailure::of(&node, &error));
+                        FlowFailed { flow, node, error }.into()
+                    }
+                };
+                self.take(event)?;
+            }
+            for attempt in calls {
+                self.make(attempt)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes an entry in, as if it were committed.
+    fn take(&mut self, mut event: Event) -> Result<(), RehearsalError> {
+        if let Event::NodeRetrying(retrying) = &mut event {
+            // The policy says how often; nobody waits for it here, and the clock of the flow is not moved by failures.
+            retrying.delay_ms = 0;
+        }
+        if let Some((node, log)) = told_of(&event)
+            && let Some(node) = self.state.dag.find(node)
+        {
+            let told = self.told.entry(node).or_default();
+            told.log.extend_from_slice(log);
+            if let Event::NodeRetrying(retrying) = &event {
+                told.retried.push(retrying.error.clone());
+            }
+            if !self.reached.contains(&node) {
+                self.reached.push(node);
+            }
+        }
+        self.state.apply(self.state.seq + 1, self.now, &event)?;
+        Ok(())
+    }
+
+    fn suspension(&self) -> Event {
+        let due = self.state.timers(self.now).map(|(_, due)| due).min();
+        FlowSuspended { flow: self.state.id(), due }.into()
+    }
+
+    /// Calls the guest and takes in what its answer means.
+    fn make(&mut self, attempt: Attempt) -> Result<(), RehearsalError> {
+        let call = match attempt.item {
+            None => walk::call(&self.state, self.activity, attempt, &[]),
+            Some(_) => walk::items(&self.state, self.activity, attempt.node)
+                .and_then(|items| walk::call(&self.state, self.activity, attempt, &items)),
+        };
+        let event = match call {
+            Ok(call) => {
+                let report = (self.call)(&call, &walk::surroundings(&self.state, attempt));
+                let allowed = Allowed {
+                    declared: &self.behavior.effects,
+                    pinned: &self.started.grant,
+                    now: None,
+                    owner: &self.started.owner,
+                    base_url: BASE_URL,
+                    recorded: &NOTHING_COUNTED,
+                };
+                walk::conclude(&self.state, attempt, report, allowed, self.now)
+            }
+            Err(error) => walk::failed(&self.state, attempt, error, 0, Vec::new()),
+        };
+        self.take(event)?;
+        if self.state.node(attempt.node).waiting == Some(Waiting::Effects) {
+            self.dispatch(attempt.node)?;
+        }
+        Ok(())
+    }
+
+    /// Has the effects dispatched that a node awaits.
+    fn dispatch(&mut self, node: NodeIndex) -> Result<(), RehearsalError> {
+        let places = self.state.node(node).effects.clone();
+        for place in places {
+            let effect = &self.state.effects[place];
+            if effect.status.is_open() {
+                let end = AttemptEnd::Done(json!({ "at": self.now }));
+                for event in dispatch::at_once(self.state.id(), effect, end)? {
+                    self.take(event)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the wait that ends first, and has come to its moment then.
+    fn end_a_wait(&mut self) -> Result<(), RehearsalError> {
+        let waits = self.state.dag.order().iter().filter_map(|&node| {
+            let Some(Waiting::Wait { timer, signal }) = &self.state.node(node).waiting else { return None };
+            let end = self.ends.get(&node);
+            let nothing_said = if signal.is_some() { FiredBy::Signal } else { FiredBy::Timer };
+            let by = end.map_or(nothing_said, |(by, _)| *by);
+            let said = end.and_then(|(_, end)| end.at);
+            let (moment, at) = match (by, timer) {
+                (FiredBy::Timer | FiredBy::Timeout, Some(timer)) => (timer.due(self.now), timer.nominal()),
+                (FiredBy::Timer | FiredBy::Timeout, None) | (FiredBy::Signal, _) => (self.now, self.now),
+            };
+            Some((said.unwrap_or(moment), node, said.unwrap_or(at), by, signal.clone()))
+        });
+        let first = waits.min_by_key(|(moment, ..)| *moment);
+        let (moment, node, at, by, signal) = first.ok_or(RehearsalError::Stuck)?;
+        self.now = self.now.max(moment);
+        match (by, signal) {
+            (FiredBy::Signal, Some(name)) => {
+                let payload = self.ends.get(&node).map(|(_, end)| end.payload.clone()).unwrap_or_default();
+                let flow = self.state.id();
+                self.take(SignalReceived { flow, name, payload, by: None, ignored: false }.into())
+            }
+            (FiredBy::Signal, None) | (FiredBy::Timer | FiredBy::Timeout, _) => self.fire(node, at, by),
+        }
+    }
+
+    /// The end of a node's wait. What the event says of it goes before what the host would take.
+    fn fire(&mut self, node: NodeIndex, at: Timestamp, by: FiredBy) -> Result<(), RehearsalError> {
+        let end = self.ends.get(&node).filter(|(said, _)| *said == by).map(|(_, end)| *end);
+        let at = end.and_then(|end| end.at).unwrap_or(at);
+        self.now = self.now.max(at);
+        if let Some(current) = end.and_then(|end| end.current.as_ref()) {
+            self.current.clone_from(current);
+            if self.state.status() != FlowStatus::Suspended {
+                // A flow looks at the object again when it goes on.
+                let suspension = self.suspension();
+                self.take(suspension)?;
+            }
+        }
+        let event = walk::fire(&self.state, node, at, by);
+        self.take(event)
+    }
+
+    fn end(mut self) -> Walked {
+        let state = &self.state;
+        let nodes = self.reached.iter().map(|&index| {
+            let node = state.node(index);
+            let Told { log, retried } = self.told.remove(&index).unwrap_or_default();
+            NodeRun {
+                node: state.dag.node(index).id.clone(),
+                status: node.status,
+                branch: node.branch.clone(),
+                output: node.output.clone(),
+                calls: node.attempts(),
+                fuel: node.fuel,
+                error: node.error.clone().filter(|_| node.status == NodeStatus::Failed),
+                retried,
+                log,
+            }
+        });
+        Walked {
+            nodes: nodes.collect(),
+            effects: state.effects.iter().map(|effect| GoldenEffect::of(&effect.effect)).collect(),
+            failed: self.failed,
+        }
+    }
+}
+
+/// The node that an entry is about, with what it logged.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the entries of a walk that are about no node say nothing here")]
+fn told_of(event: &Event) -> Option<(&NodeId, &[GuestLogLine])> {
+    match event {
+        Event::NodeDone(done) => Some((&done.node, &done.log)),
+        Event::NodeRetrying(retrying) => Some((&retrying.node, &retrying.log)),
+        Event::NodeFailed(failed) => Some((&failed.node, &failed.log)),
+        Event::NodeSpread(spread) => Some((&spread.node, &[])),
+        Event::NodeSuspended(suspended) => Some((&suspended.node, &[])),
+        _ => None,
+    }
+}
