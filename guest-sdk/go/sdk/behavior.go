@@ -7,7 +7,7 @@
 //	var behavior = rosehip.Behavior{
 //		Name:     "hello",
 //		Version:  "1.0.0",
-//		Triggers: []rosehip.Trigger{{On: "Create", Object: "Article", Transition: &rosehip.Transition{Field: "status", To: "published"}}},
+//		Triggers: []rosehip.Trigger{{On: "Create", Object: "Article"}},
 //		Nodes:    []rosehip.Node{{ID: "greet", Label: "Greet", Run: greet}},
 //		Effects:  []string{"log"},
 //	}

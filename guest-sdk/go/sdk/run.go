@@ -74,10 +74,11 @@ func whatAndWhere(panicked any) (message, stack string) {
 			break
 		}
 		if beneath {
-			lines = append(lines, fmt.Sprintf("  %s (%s:%d)", frame.Function, strings.TrimPrefix(frame.File, project), frame.Line))
+			file := strings.TrimPrefix(frame.File, project)
+			lines = append(lines, fmt.Sprintf("  %s (%s:%d)", frame.Function, file, frame.Line))
 			if !found && strings.HasPrefix(frame.File, project) {
 				found = true
-				message = fmt.Sprintf("%s (%s, line %d, in %s)", message, strings.TrimPrefix(frame.File, project), frame.Line, frame.Function)
+				message = fmt.Sprintf("%s (%s, line %d, in %s)", message, file, frame.Line, frame.Function)
 			}
 		}
 		beneath = beneath || frame.Function == "runtime.gopanic"
