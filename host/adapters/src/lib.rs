@@ -17,6 +17,7 @@ pub mod outgoing;
 pub mod pool;
 pub mod replays;
 pub mod sinks;
+pub mod source_watch;
 mod sqlite;
 pub mod store;
 pub mod transports;

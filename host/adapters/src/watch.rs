@@ -71,10 +71,10 @@ pub struct Found {
 type Stamp = (u64, u64, u64, [i64; 4]);
 
 /// Which directory it is that goes by a name: its device and its inode.
-type Identity = (u64, u64);
+pub(crate) type Identity = (u64, u64);
 
-/// The watch of a directory.
-type Watch = Debouncer<RecommendedWatcher, NoCache>;
+/// A watch of directories.
+pub(crate) type Watch = Debouncer<RecommendedWatcher, NoCache>;
 
 /// A directory that is watched.
 pub struct WatchedDir {
@@ -144,6 +144,14 @@ pub fn read_module(path: &Path) -> Result<Vec<u8>, UnreadableModule> {
 
 fn watch(dir: &Path, wake: &Arc<Notify>) -> Result<(Watch, Identity), WatchError> {
     let failed = |source| WatchError::Notify { path: dir.to_owned(), source };
+    let identity = identity(dir)?;
+    let mut watch = watch_of_nothing(wake).map_err(failed)?;
+    watch.watch(dir, RecursiveMode::NonRecursive).map_err(failed)?;
+    Ok((watch, identity))
+}
+
+/// A watch that no directory was given to yet. `wake` is notified when something has changed.
+pub(crate) fn watch_of_nothing(wake: &Arc<Notify>) -> Result<Watch, notify::Error> {
     let wake = Arc::clone(wake);
     let on_events = move |events: DebounceEventResult| {
         // An error may mean that events were lost, which is a reason to look as well.
@@ -151,17 +159,7 @@ fn watch(dir: &Path, wake: &Arc<Notify>) -> Result<(Watch, Identity), WatchError
             wake.notify_one();
         }
     };
-    let identity = identity(dir)?;
-    let mut debouncer = new_debouncer_opt::<_, RecommendedWatcher, _>(
-        DEBOUNCE,
-        None,
-        on_events,
-        NoCache::new(),
-        notify::Config::default(),
-    )
-    .map_err(failed)?;
-    debouncer.watch(dir, RecursiveMode::NonRecursive).map_err(failed)?;
-    Ok((debouncer, identity))
+    new_debouncer_opt::<_, RecommendedWatcher, _>(DEBOUNCE, None, on_events, NoCache::new(), notify::Config::default())
 }
 
 /// Looking and reading are no changes: they would be reasons to look again.
@@ -172,7 +170,7 @@ fn is_change(kind: EventKind) -> bool {
     }
 }
 
-fn identity(dir: &Path) -> Result<Identity, WatchError> {
+pub(crate) fn identity(dir: &Path) -> Result<Identity, WatchError> {
     let metadata = fs::metadata(dir).map_err(|source| WatchError::Io { path: dir.to_owned(), source })?;
     if !metadata.is_dir() {
         let source = io::Error::from(io::ErrorKind::NotADirectory);

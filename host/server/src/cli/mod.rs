@@ -12,6 +12,7 @@ pub mod compile;
 mod completion;
 mod config;
 mod demo;
+mod dev;
 mod effects;
 mod erase;
 mod exit;
@@ -98,6 +99,7 @@ enum Command {
     Build(build::Build),
     Check(check::Check),
     Test(test::Test),
+    Dev(dev::Dev),
     #[command(subcommand)]
     Actors(actors::Actors),
     #[command(subcommand)]
@@ -192,6 +194,7 @@ async fn dispatch(command: Command, context: &Context) -> anyhow::Result<()> {
         Command::Build(build) => build.run(context),
         Command::Check(check) => check.run(context).await,
         Command::Test(test) => test.run(context).await,
+        Command::Dev(dev) => dev.run(context).await,
         Command::Actors(actors) => actors.run(context).await,
         Command::Peers(peers) => peers.run(context).await,
         Command::Replay(replay) => replay.run(context).await,

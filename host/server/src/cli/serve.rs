@@ -3,10 +3,11 @@
 use std::{path::PathBuf, time::Instant};
 
 use clap::Args;
+use tokio::net::TcpListener;
 
 use super::{Context, output::say};
 use crate::{
-    config::{self, Flags},
+    config::{self, Flags, Loaded},
     serve::{self, ServeOptions, Server, Signals},
     telemetry,
 };
@@ -40,26 +41,13 @@ pub(super) struct Serve {
 impl Serve {
     pub(super) async fn run(self, context: &Context) -> anyhow::Result<()> {
         context.require_local("serve")?;
-        let loaded = config::load(&context.data, &Flags { listen: self.listen, watch: self.watch })?;
-        loaded.check_for_host()?;
-        let config = loaded.config;
-        telemetry::init(&config.log);
+        let flags = Flags { listen: self.listen, watch: self.watch };
+        let loaded = config::load(&context.data, &flags)?;
+        telemetry::init(&loaded.config.log);
         let mut signals = Signals::listen()?;
-        let listener = serve::bind(&config.server.listen).await?;
-        let listen = with_port(&config.server.listen, listener.local_addr()?.port());
-        let base_url = config.base_url(&listen);
-        let reach = config.reach().map_err(anyhow::Error::msg)?;
-        let federation = config.federation.options(self.dev_federation, &base_url).map_err(anyhow::Error::msg)?;
-        let options = ServeOptions {
-            data_dir: context.data.clone(),
-            base_url: base_url.clone(),
-            reach,
-            federation,
-            trusted_proxies: config.server.trusted_proxies,
-            accept_truncation: self.accept_truncation,
-            watch: config.behaviors.watch,
-            retention: config.retention.into(),
-        };
+        let how = How { accept_truncation: self.accept_truncation, dev_federation: self.dev_federation };
+        let Prepared { options, listener, listen } = prepare(context, loaded, how).await?;
+        let base_url = options.base_url.clone();
         let begun = Instant::now();
         let server = tokio::select! {
             server = Server::start(options, listener) => server?,
@@ -71,12 +59,7 @@ impl Serve {
         if base_url != format!("http://{listen}") {
             say(&format!("ids and links begin with {base_url}"));
         }
-        if server.host().accounts().users()?.is_empty() {
-            say(&format!(
-                "there are no users yet; add one with `rosehip --data {} user add NAME --role operator`",
-                context.data.display()
-            ));
-        }
+        say_if_nobody_is_there(&server, context)?;
         signals.received().await;
         say("stopping");
         tokio::select! {
@@ -86,6 +69,53 @@ impl Serve {
         }
         Ok(())
     }
+}
+
+/// What the configuration does not say of how a host is served.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct How {
+    accept_truncation: bool,
+    dev_federation: bool,
+}
+
+/// A host that is about to be served.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    pub(super) options: ServeOptions,
+    pub(super) listener: TcpListener,
+    /// The address that was bound.
+    pub(super) listen: String,
+}
+
+/// Binds the address and makes of the configuration how the data directory is served.
+pub(super) async fn prepare(context: &Context, loaded: Loaded, how: How) -> anyhow::Result<Prepared> {
+    loaded.check_for_host()?;
+    let config = loaded.config;
+    let listener = serve::bind(&config.server.listen).await?;
+    let listen = with_port(&config.server.listen, listener.local_addr()?.port());
+    let base_url = config.base_url(&listen);
+    let options = ServeOptions {
+        data_dir: context.data.clone(),
+        reach: config.reach().map_err(anyhow::Error::msg)?,
+        federation: config.federation.options(how.dev_federation, &base_url).map_err(anyhow::Error::msg)?,
+        base_url,
+        trusted_proxies: config.server.trusted_proxies,
+        accept_truncation: how.accept_truncation,
+        watch: config.behaviors.watch,
+        retention: config.retention.into(),
+    };
+    Ok(Prepared { options, listener, listen })
+}
+
+/// Says how one becomes a user of a host that has none.
+pub(super) fn say_if_nobody_is_there(server: &Server, context: &Context) -> anyhow::Result<()> {
+    if server.host().accounts().users()?.is_empty() {
+        say(&format!(
+            "there are no users yet; add one with `rosehip --data {} user add NAME --role operator`",
+            context.data.display()
+        ));
+    }
+    Ok(())
 }
 
 /// The address with the port that was bound, which `:0` leaves open.

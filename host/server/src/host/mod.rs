@@ -261,6 +261,11 @@ impl Host {
         &self.options.base_url
     }
 
+    /// What compiles modules and calls them.
+    pub fn guests(&self) -> &Arc<dyn GuestEngine> {
+        &self.guests
+    }
+
     /// Users, tokens and sessions.
     pub fn accounts(&self) -> &Accounts {
         &self.accounts

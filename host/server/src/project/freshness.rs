@@ -1,6 +1,7 @@
 //! Whether a project's module is newer than what it is built from, by the times of files, as `make` has it.
 
 use std::{
+    collections::BTreeSet,
     fs::{self, Metadata},
     io,
     path::{Path, PathBuf},
@@ -49,18 +50,31 @@ pub(super) fn of(project: &Project) -> Result<Freshness, ProjectError> {
 
 /// The source that was changed last.
 pub(super) fn newest_source(project: &Project) -> Result<Option<Source>, ProjectError> {
-    let mut walk = Walk { project, newest: None };
+    let mut walk = Walk::of(project);
     walk.folder(project.dir()).map_err(|(path, source)| ProjectError::File { path, source })?;
     Ok(walk.newest)
+}
+
+/// The folders that hold sources, the project's own among them.
+pub(super) fn source_folders(project: &Project) -> Result<BTreeSet<PathBuf>, ProjectError> {
+    let mut walk = Walk::of(project);
+    walk.folder(project.dir()).map_err(|(path, source)| ProjectError::File { path, source })?;
+    Ok(walk.folders)
 }
 
 struct Walk<'a> {
     project: &'a Project,
     newest: Option<Source>,
+    folders: BTreeSet<PathBuf>,
 }
 
-impl Walk<'_> {
+impl<'a> Walk<'a> {
+    fn of(project: &'a Project) -> Self {
+        Self { project, newest: None, folders: BTreeSet::new() }
+    }
+
     fn folder(&mut self, folder: &Path) -> Result<(), (PathBuf, io::Error)> {
+        self.folders.insert(folder.to_owned());
         let at_folder = |error| (folder.to_owned(), error);
         for entry in fs::read_dir(folder).map_err(at_folder)? {
             let entry = entry.map_err(at_folder)?;

@@ -14,7 +14,10 @@ mod strip;
 mod template;
 mod toolchain;
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
 use rosehip_core::ids::BehaviorName;
 
@@ -122,6 +125,11 @@ impl Project {
     /// The source that was changed last; none where there are none.
     pub fn newest_source(&self) -> Result<Option<Source>, ProjectError> {
         freshness::newest_source(self)
+    }
+
+    /// The folders that hold sources, the project's own among them.
+    pub fn source_folders(&self) -> Result<BTreeSet<PathBuf>, ProjectError> {
+        freshness::source_folders(self)
     }
 
     /// How the module stands to the sources.
