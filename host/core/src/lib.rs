@@ -25,11 +25,8 @@ pub mod log;
 pub mod object;
 pub mod pipeline;
 pub mod ports;
-<<<<<<< HEAD
-pub mod replay;
-=======
 pub mod rehearsal;
->>>>>>> author
+pub mod replay;
 pub mod signing;
 pub mod state;
 pub mod time;
