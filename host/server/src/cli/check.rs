@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use anyhow::anyhow;
 use clap::Args;
 use rosehip_core::{
     behavior::{Grant, draw},
@@ -18,7 +19,7 @@ use super::{
     wire,
 };
 use crate::{
-    host::runner_name,
+    host::{InstallError, runner_name},
     project::Project,
     rehearsals::{Checked, Refused, Stage},
 };
@@ -91,12 +92,13 @@ fn inspect(stage: &Stage, wasm: Vec<u8>) -> Result<(Inspection, Checked), Refuse
     Ok((inspection, module))
 }
 
-/// Shows what a refused module logged, and gives the refusal.
+/// Shows what a refused module logged, and gives the refusal. That this machine could not judge it is none.
 pub(super) fn tell_refusal(path: &Path, refused: &Refused, as_json: bool) -> anyhow::Error {
-    let message = refused.error.to_string();
+    let InstallError::Refused { rule, message } = &refused.error else {
+        return anyhow!("{}: {}", path.display(), refused.error);
+    };
     if as_json {
-        let (rule, what) = message.split_once(": ").unwrap_or(("refused", &message));
-        let document = json!({"ok": false, "wasm": path, "rule": rule, "message": what, "log": refused.log});
+        let document = json!({"ok": false, "wasm": path, "rule": rule, "message": message, "log": refused.log});
         if let Err(error) = print_json(&document) {
             return error;
         }
@@ -105,7 +107,7 @@ pub(super) fn tell_refusal(path: &Path, refused: &Refused, as_json: bool) -> any
             say(&format!("  {}", dim(line)));
         }
     }
-    Failure::mismatch(format!("{}: {message}", path.display())).into()
+    Failure::mismatch(format!("{}: {rule}: {message}", path.display())).into()
 }
 
 /// Everything that a host is told by a module.
