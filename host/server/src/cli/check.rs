@@ -193,10 +193,11 @@ fn config(schema: Option<&Value>) -> Vec<String> {
     let required = member(schema, "required");
     let properties: Map<String, Value> = member(schema, "properties").as_object().cloned().unwrap_or_default();
     let line = |(name, property): (String, Value)| {
-        let kinds = match member(&property, "type") {
-            Value::Array(kinds) => kinds.iter().map(wire::words).collect::<Vec<_>>().join(" or "),
-            Value::Null => "anything".to_owned(),
-            kind => wire::words(&kind),
+        let kind = member(&property, "type");
+        let kinds = match kind.as_array() {
+            Some(kinds) => kinds.iter().map(wire::words).collect::<Vec<_>>().join(" or "),
+            None if kind.is_null() => "anything".to_owned(),
+            None => wire::words(&kind),
         };
         let is_required =
             required.as_array().is_some_and(|required| required.iter().any(|other| *other == name.as_str()));
