@@ -220,16 +220,16 @@ fn cut(text: &str) -> String {
 fn limits(usage: &[Usage]) -> String {
     let lines = usage.iter().map(|&Usage { what, used, most }| {
         let number = |number: u64| grouped(usize::try_from(number).unwrap_or(usize::MAX));
-        let note = match what {
-            "fuel" => " to describe itself",
-            "memory" => " bytes to begin with",
-            "module-bytes" | "function-body" => " bytes",
-            _ => "",
+        let (unit, note) = match what {
+            "fuel" => ("", " to describe itself"),
+            "memory" => ("bytes", " to begin with"),
+            "module-bytes" | "function-body" => ("bytes", ""),
+            _ => ("", ""),
         };
         // Tenths of a percent say enough; one that is over is refused before it gets here.
         let tenths = used.saturating_mul(1_000) / most.max(1);
         let percent = format!("{}.{} %", tenths / 10, tenths % 10);
-        format!("{what:<14} {:>12} of {:>12}  {percent:>7}{note}\n", number(used), number(most))
+        format!("{what:<14} {:>12} of {:>12} {unit:<5} {percent:>7}{note}\n", number(used), number(most))
     });
     lines.collect()
 }
