@@ -7,6 +7,8 @@ fn main() -> Result<(), rosehip_guest_build::BuildError> {
         ("guests/heed", "HEED_COMPONENT"),
         ("guests/invite", "INVITE_COMPONENT"),
         ("guests/misbehave", "MISBEHAVE_COMPONENT"),
+        ("guests/sort", "SORT_COMPONENT"),
+        ("guests/sort-otherwise", "SORT_OTHERWISE_COMPONENT"),
         ("guests/two-step", "TWO_STEP_COMPONENT"),
         ("../behaviors/publish", "PUBLISH_COMPONENT"),
     ] {

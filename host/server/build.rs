@@ -66,7 +66,7 @@ fn embed_what_projects_begin_with() -> Result<(), Box<dyn Error>> {
     }
     let mut listed = String::from("&[\n");
     for (path, file) in files {
-        let file = file.to_str().ok_or_else(|| format!("{}: this path is not UTF-8", file.display()))?;
+        let file = file.to_str().ok_or_else(|| format!("{} is not UTF-8", file.display()))?;
         writeln!(listed, "({path:?}, include_bytes!({file:?})),")?;
     }
     fs::write(out.join("authoring.rs"), listed + "]\n")?;

@@ -31,6 +31,10 @@ pub const HEED: &[u8] = include_bytes!(env!("HEED_COMPONENT"));
 pub const INVITE: &[u8] = include_bytes!(env!("INVITE_COMPONENT"));
 /// The component of `tests/guests/misbehave`.
 pub const MISBEHAVE: &[u8] = include_bytes!(env!("MISBEHAVE_COMPONENT"));
+/// The component of `tests/guests/sort`.
+pub const SORT: &[u8] = include_bytes!(env!("SORT_COMPONENT"));
+/// The component of `tests/guests/sort-otherwise`, in which one branch of the former differs.
+pub const SORT_OTHERWISE: &[u8] = include_bytes!(env!("SORT_OTHERWISE_COMPONENT"));
 /// The component of `tests/guests/two-step`.
 pub const TWO_STEP: &[u8] = include_bytes!(env!("TWO_STEP_COMPONENT"));
 /// The component of `behaviors/publish`.

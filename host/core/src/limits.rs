@@ -284,3 +284,8 @@ pub const SIGNATURE_LABELS: usize = 8;
 pub const SIGNATURE_COMPONENTS: usize = 32;
 /// How far the time at which a request was signed may be from ours, before or after, in milliseconds.
 pub const SIGNATURE_TOLERANCE_MS: u64 = 3_600_000;
+
+/// Flows that a candidate is replayed over where nobody says which, newest first.
+pub const REPLAY_FLOWS: usize = 1_000;
+/// The same on a page, which is made while somebody waits for it.
+pub const REPLAY_FLOWS_PAGE: usize = 10_000;

@@ -29,6 +29,7 @@ mod policy;
 mod publishing;
 mod recovery;
 mod rehearsal;
+mod replay;
 mod retention;
 mod swaps;
 mod two_hosts;

@@ -13,7 +13,7 @@ use rosehip_core::{
     behavior::{Behavior, ManifestError, Registry},
     event::{Current, Event, Record, UnreadableEvent, append_of, flow_stream, object_stream},
     flow::{FlowError, FlowState},
-    guest::{GuestEngine, GuestFailure, GuestReport, Surroundings},
+    guest::{GuestEngine, GuestReport, Surroundings},
     ids::{Digest, FlowId, ObjectKey},
     log::{Append, Entry, Expected},
     ports::{LocalSink, LogReader, Runner, Sink, StoreError},
@@ -38,6 +38,7 @@ use super::{
 };
 use crate::{
     clock::SystemClock,
+    guest_calls,
     modules::ModuleFiles,
     pool::Pool,
     store::{SchemaError, SqliteReader},
@@ -292,28 +293,17 @@ impl Shared {
 
     /// Calls a guest, loading its module first where it is not in memory.
     pub(super) fn call(&self, digest: Digest, call: &str, surroundings: &Surroundings) -> GuestReport {
-        let host = |rule, message: String| GuestReport {
-            result: Err(GuestFailure::Host { rule, message }),
-            fuel: 0,
-            log: Vec::new(),
-        };
-        for _ in 0..2 {
-            if let Ok(report) = self.guests.run(digest, call, surroundings) {
-                if report.result.as_ref().is_ok_and(|answer| answer.len() > LONG_ANSWER_BYTES) {
-                    stand_back();
-                }
-                return report;
-            }
-            let wasm = match self.modules.get(digest) {
-                Ok(Some(wasm)) => wasm,
-                Ok(None) => return host("module-missing", format!("the bytes of module {digest} are gone")),
-                Err(error) => return host("module-unreadable", error.to_string()),
-            };
-            if let Err(refused) = self.guests.load(digest, &wasm) {
-                return host("module-refused", refused.to_string());
-            }
+        let report = guest_calls::call(
+            &*self.guests,
+            digest,
+            || Ok(self.modules.get(digest)?.map(Arc::new)),
+            call,
+            surroundings,
+        );
+        if report.result.as_ref().is_ok_and(|answer| answer.len() > LONG_ANSWER_BYTES) {
+            stand_back();
         }
-        host("module-evicted", format!("module {digest} does not stay in memory"))
+        report
     }
 
     /// A flow as the log has it.

@@ -6,6 +6,8 @@ mod state;
 mod summary;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(crate) mod world;
 
 pub use next::{Step, next};
 pub use node::{Calls, ItemState, NodeState, Waiting};

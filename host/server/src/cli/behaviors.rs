@@ -248,7 +248,7 @@ impl Prepared {
 }
 
 /// The module that a file holds, or that a project was built to, or that ships under this name where there is neither.
-fn module(file: &Path) -> anyhow::Result<Vec<u8>> {
+pub(super) fn module(file: &Path) -> anyhow::Result<Vec<u8>> {
     if Project::is_in(file) {
         return of_project(file);
     }
@@ -361,7 +361,7 @@ fn by(who: Option<&str>) -> String {
 }
 
 /// Says what a behavior is now that a module was installed.
-fn installed(answer: &Value, as_json: bool) -> anyhow::Result<()> {
+pub(super) fn installed(answer: &Value, as_json: bool) -> anyhow::Result<()> {
     let behavior: Behavior = wire::read(answer)?;
     if as_json {
         return print_json(answer);

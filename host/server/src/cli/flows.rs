@@ -304,7 +304,7 @@ async fn tail(client: &Client, flow: Option<&str>, as_json: bool) -> anyhow::Res
     loop {
         let request = Request::get(&["flows", "events"]);
         let request = if after.is_empty() { request } else { request.header("last-event-id", after.as_str()) };
-        let mut chunks = client.stream(request).await?;
+        let mut chunks = client.tail(request).await?;
         let mut events = Events::default();
         while let Ok(Some(chunk)) = chunks.next().await {
             for event in events.feed(&chunk) {

@@ -23,6 +23,7 @@ mod new;
 mod output;
 mod password;
 mod peers;
+mod replay;
 mod serve;
 mod test;
 mod token;
@@ -103,6 +104,7 @@ enum Command {
     Actors(actors::Actors),
     #[command(subcommand)]
     Peers(peers::Peers),
+    Replay(replay::Replay),
     Verify(verify::Verify),
     #[command(subcommand)]
     Erase(erase::Erase),
@@ -195,6 +197,7 @@ async fn dispatch(command: Command, context: &Context) -> anyhow::Result<()> {
         Command::Dev(dev) => dev.run(context).await,
         Command::Actors(actors) => actors.run(context).await,
         Command::Peers(peers) => peers.run(context).await,
+        Command::Replay(replay) => replay.run(context).await,
         Command::Verify(verify::Verify) => verify::Verify::run(context),
         Command::Erase(erase) => erase.run(context).await,
         Command::Backup(backup) => backup.run(context).await,

@@ -10,7 +10,12 @@ use std::{
     time::Duration,
 };
 
-use axum::{Router, body::Body};
+use axum::{
+    Router,
+    body::{Body, BodyDataStream},
+    response::Response,
+};
+use futures_util::StreamExt as _;
 use reqwest::{
     StatusCode, Url,
     header::{ACCEPT, AUTHORIZATION},
@@ -205,15 +210,43 @@ impl Client {
     }
 
     /// Asks for an endless answer of a running host, whose chunks follow one another.
-    pub async fn stream(&self, request: Request) -> Result<Chunks, ClientError> {
-        let Way::Network(network) = &self.0 else {
-            return Err(ClientError::Unreachable { at: "the host".to_owned(), reason: "none is running".to_owned() });
-        };
-        let response = network.request(&request).send().await.map_err(|error| unreachable(&network.at, &error))?;
-        if response.status().is_success() {
-            return Ok(Chunks { response: Some(response), at: network.at.clone() });
+    pub async fn tail(&self, request: Request) -> Result<Chunks, ClientError> {
+        match &self.0 {
+            Way::Network(_) => self.stream(request).await,
+            Way::InProcess { .. } => {
+                Err(ClientError::Unreachable { at: "the host".to_owned(), reason: "none is running".to_owned() })
+            }
         }
-        network.answer(response).await?.success().map(|_| Chunks { response: None, at: network.at.clone() })
+    }
+
+    /// Asks for a long answer, which is read as it comes.
+    pub async fn stream(&self, mut request: Request) -> Result<Chunks, ClientError> {
+        match &self.0 {
+            Way::Network(network) => {
+                let body = std::mem::take(&mut request.body);
+                let sent = network.request(&request).body(body).send().await;
+                let response = sent.map_err(|error| unreachable(&network.at, &error))?;
+                if response.status().is_success() {
+                    return Ok(Chunks { source: Source::Response(response), at: network.at.clone() });
+                }
+                network
+                    .answer(response)
+                    .await?
+                    .success()
+                    .map(|_| Chunks { source: Source::Ended, at: network.at.clone() })
+            }
+            Way::InProcess { router, .. } => {
+                let response = ask(router.clone(), request).await?;
+                if response.status().is_success() {
+                    let source = Source::Body(response.into_body().into_data_stream());
+                    return Ok(Chunks { source, at: IN_PROCESS.to_owned() });
+                }
+                answer_of(response)
+                    .await?
+                    .success()
+                    .map(|_| Chunks { source: Source::Ended, at: IN_PROCESS.to_owned() })
+            }
+        }
     }
 
     /// Lets go of the host; one in this process writes out what is queued.
@@ -224,19 +257,35 @@ impl Client {
     }
 }
 
-/// The pieces of an endless answer.
+/// The pieces of a long answer.
 #[derive(Debug)]
 pub struct Chunks {
-    response: Option<reqwest::Response>,
+    source: Source,
     at: String,
+}
+
+#[derive(Debug)]
+enum Source {
+    Response(reqwest::Response),
+    Body(BodyDataStream),
+    Ended,
 }
 
 impl Chunks {
     /// The next piece, or none where the host ended it.
     pub async fn next(&mut self) -> Result<Option<Vec<u8>>, ClientError> {
-        let Some(response) = &mut self.response else { return Ok(None) };
-        let chunk = response.chunk().await.map_err(|error| unreachable(&self.at, &error))?;
-        Ok(chunk.map(|chunk| chunk.to_vec()))
+        match &mut self.source {
+            Source::Response(response) => {
+                let chunk = response.chunk().await.map_err(|error| unreachable(&self.at, &error))?;
+                Ok(chunk.map(|chunk| chunk.to_vec()))
+            }
+            Source::Body(body) => {
+                let unreadable =
+                    |error: axum::Error| ClientError::Unreadable { at: self.at.clone(), reason: error.to_string() };
+                Ok(body.next().await.transpose().map_err(unreadable)?.map(|chunk| chunk.to_vec()))
+            }
+            Source::Ended => Ok(None),
+        }
     }
 }
 
@@ -266,9 +315,18 @@ impl Network {
     }
 }
 
+/// What messages call a host in this process.
+const IN_PROCESS: &str = "the data directory";
+
 async fn in_process(router: Router, request: Request) -> Result<Answer, ClientError> {
-    let at = "the data directory";
-    let unreadable = |reason: String| ClientError::Unreadable { at: at.to_owned(), reason };
+    answer_of(ask(router, request).await?).await
+}
+
+fn unreadable(reason: impl ToString) -> ClientError {
+    ClientError::Unreadable { at: IN_PROCESS.to_owned(), reason: reason.to_string() }
+}
+
+async fn ask(router: Router, request: Request) -> Result<Response, ClientError> {
     let url = request.url(&local_base());
     let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
     let mut builder = axum::http::Request::builder()
@@ -278,12 +336,14 @@ async fn in_process(router: Router, request: Request) -> Result<Answer, ClientEr
     for (name, value) in request.headers {
         builder = builder.header(name, value);
     }
-    let sent = builder.body(Body::from(request.body)).map_err(|error| unreadable(error.to_string()))?;
-    let response = router.oneshot(sent).await.unwrap_or_else(|never| match never {});
+    let sent = builder.body(Body::from(request.body)).map_err(unreadable)?;
+    Ok(router.oneshot(sent).await.unwrap_or_else(|never| match never {}))
+}
+
+async fn answer_of(response: Response) -> Result<Answer, ClientError> {
     let status = response.status();
-    let body =
-        axum::body::to_bytes(response.into_body(), usize::MAX).await.map_err(|error| unreadable(error.to_string()))?;
-    Ok(Answer { status, body: body.to_vec(), at: at.to_owned() })
+    let body = axum::body::to_bytes(response.into_body(), usize::MAX).await.map_err(unreadable)?;
+    Ok(Answer { status, body: body.to_vec(), at: IN_PROCESS.to_owned() })
 }
 
 fn builder() -> reqwest::ClientBuilder {

@@ -17,6 +17,7 @@ mod objects;
 mod peers;
 mod posts;
 mod refusals;
+mod replaying;
 mod retention;
 mod why;
 
@@ -34,6 +35,7 @@ use rosehip_adapters::{
     lock::DirLock,
     modules::ModuleFiles,
     pool::Pool,
+    replays::ReplayParts,
     sinks::{ActivitySink, SetSink},
     store::{SchemaError, SqliteReader},
     transports::LocalTransport,
@@ -65,6 +67,7 @@ pub use objects::{Base, ObjectWrite, ReadError, Resolved, WriteError, Written};
 pub use peers::{DeliveryDetail, PeerError, Spread};
 pub use posts::{PostError, Posted};
 pub use refusals::Refusal;
+pub use replaying::{Question, ReplayRequest, WhatIf, WhatIfError};
 pub use retention::Retention;
 pub use why::{Consideration, Considered, DeniedEffect};
 
@@ -111,6 +114,9 @@ pub struct Host {
     /// Erasures are made one after the other, so that only the last can be cut short.
     erasing: tokio::sync::Mutex<()>,
     refusals: refusals::Refusals,
+    replay_parts: ReplayParts,
+    /// Replays are made one after the other: each takes all the processors that nobody else wants.
+    replaying: Arc<tokio::sync::Semaphore>,
     /// Writes that lost a race wait here for their turn; see [`Host::write`].
     turns: [tokio::sync::Mutex<()>; TURNS],
     options: HostOptions,
@@ -183,6 +189,14 @@ impl Host {
         };
         let engine = prepared.start(writer.clone(), sinks, options.runs_flows)?;
         let federation = federation.start(&writer, &projector.follow())?;
+        let replay_log = log_file.clone();
+        let replay_parts = ReplayParts {
+            log: Arc::new(Pool::new(move || SqliteReader::open(&replay_log))),
+            views: Arc::clone(&views),
+            guests: Arc::clone(&guests),
+            modules: Arc::clone(&modules),
+            base_url: options.base_url.clone(),
+        };
         let host = Arc::new(Self {
             engine: RwLock::new(engine),
             guests,
@@ -196,6 +210,8 @@ impl Host {
             collector: Arc::default(),
             erasing: tokio::sync::Mutex::default(),
             refusals: refusals::Refusals::default(),
+            replay_parts,
+            replaying: Arc::new(tokio::sync::Semaphore::new(1)),
             turns: [const { tokio::sync::Mutex::const_new(()) }; TURNS],
             options,
             federation,

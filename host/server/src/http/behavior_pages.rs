@@ -113,10 +113,11 @@ struct VersionRow {
 }
 
 /// What a form sends to bind a module.
-struct Activation {
-    digest: String,
+pub(super) struct Activation {
+    /// The module.
+    pub(super) digest: String,
     /// Whether its version is lower than the active one.
-    is_lower: bool,
+    pub(super) is_lower: bool,
 }
 
 struct CandidateRow {
@@ -152,6 +153,8 @@ pub(super) struct BehaviorPage {
     policy_error: Option<String>,
     schema: Option<String>,
     may_operate: bool,
+    /// Whether the visitor may ask what a module would have done.
+    may_replay: bool,
 }
 
 /// What was typed into one of a behavior's forms and refused.
@@ -188,6 +191,7 @@ impl BehaviorPage {
             policy_error: None,
             schema: behavior.manifest.config_schema.as_ref().map(pretty),
             may_operate: visitor.has(Need::Operate),
+            may_replay: visitor.has(Need::Upload),
         };
         match refused {
             Some(Refused::Config(typed, why)) => (page.config, page.config_error) = (typed, Some(why)),

@@ -31,7 +31,7 @@ use super::{
 use crate::host::{Bound, Host, InstallRequest, Outcome};
 
 /// The behavior that a path names.
-pub(super) struct Named(BehaviorName);
+pub(super) struct Named(pub(super) BehaviorName);
 
 impl FromRequestParts<App> for Named {
     type Rejection = Fault;
@@ -44,7 +44,8 @@ impl FromRequestParts<App> for Named {
     }
 }
 
-fn installed(host: &Host, name: &BehaviorName) -> Result<Arc<Installed>, Fault> {
+/// What is bound to a name.
+pub(super) fn installed(host: &Host, name: &BehaviorName) -> Result<Arc<Installed>, Fault> {
     host.behaviors().get(name).cloned().ok_or_else(|| Fault::not_found("behavior"))
 }
 

@@ -17,11 +17,13 @@ use serde::Serialize;
 use serde_json::{Map, json};
 
 use crate::host::{
-    ActionError, ActorError, BehaviorError, ErasureError, InstallError, PostError, ReadError, WriteError,
+    ActionError, ActorError, BehaviorError, ErasureError, InstallError, PostError, ReadError, WhatIfError, WriteError,
 };
 
 /// Seconds after which a module may be sent again that this host could not judge.
 const COMPILE_RETRY_SECONDS: u64 = 5;
+/// Seconds after which the replay that is under way may have ended.
+const REPLAY_RETRY_SECONDS: u64 = 10;
 /// Seconds after which another host that did not answer may be asked again.
 const FETCH_RETRY_SECONDS: u64 = 60;
 
@@ -293,6 +295,20 @@ impl From<InstallError> for Fault {
                 Self::invalid("digest", "form", error.to_string())
             }
             InstallError::Write(error) => error.into(),
+        }
+    }
+}
+
+impl From<WhatIfError> for Fault {
+    fn from(error: WhatIfError) -> Self {
+        let message = error.to_string();
+        match error {
+            WhatIfError::Module(error) => error.into(),
+            WhatIfError::NoBehavior(_) | WhatIfError::NoFlow(_) => {
+                Self::new(StatusCode::NOT_FOUND, "not-found", message)
+            }
+            WhatIfError::Busy => Self::later("replays", message, REPLAY_RETRY_SECONDS),
+            WhatIfError::Read(error) => error.into(),
         }
     }
 }

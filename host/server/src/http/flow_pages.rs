@@ -53,13 +53,16 @@ pub(super) struct FlowRow {
     pub(super) is_pinned: bool,
 }
 
+/// Label and path of the object that a flow is about.
+pub(super) fn object_link(flow: &FlowSummary) -> Option<(String, String)> {
+    let object = flow.object.as_ref()?;
+    let key = rosehip_core::ids::ObjectKey { kind: object.r#type.clone(), id: object.id.clone() };
+    Some((object.slug.clone().unwrap_or_else(|| key.to_string()), written::path(&key, object.slug.as_deref())))
+}
+
 impl FlowRow {
     /// The row of a flow.
     pub(super) fn of(flow: &FlowSummary) -> Self {
-        let object = flow.object.as_ref().map(|object| {
-            let key = rosehip_core::ids::ObjectKey { kind: object.r#type.clone(), id: object.id.clone() };
-            (object.slug.clone().unwrap_or_else(|| key.to_string()), written::path(&key, object.slug.as_deref()))
-        });
         let effects = &flow.effects;
         Self {
             id: flow.id.to_string(),
@@ -70,7 +73,7 @@ impl FlowRow {
             digest: flow.digest.short(),
             run: flow.run,
             owner: flow.owner.to_string(),
-            object,
+            object: object_link(flow),
             started: Moment(flow.started_at),
             duration: duration(flow.started_at, flow.finished_at.unwrap_or_else(SystemClock::now)),
             due: flow.next_due.map(Moment),

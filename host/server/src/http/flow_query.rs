@@ -94,7 +94,7 @@ fn limit(text: &str) -> Result<usize, &'static str> {
 }
 
 /// A moment, or how long ago it was.
-fn moment(text: &str) -> Result<Timestamp, &'static str> {
+pub(super) fn moment(text: &str) -> Result<Timestamp, &'static str> {
     if let Ok(moment) = text.parse() {
         return Ok(moment);
     }

@@ -45,11 +45,13 @@ mod outbox;
 mod page;
 mod peers;
 mod prefer;
+mod replays;
 mod routes;
 mod sent;
 mod session;
 mod slug;
 mod visitor;
+mod what_if;
 mod written;
 
 use std::sync::Arc;

@@ -18,8 +18,9 @@ use super::{
     account_admin as accounts, activities, actors, article_form_page as forms, article_pages as pages,
     article_writes as writes, assets, behaviors, boxes, bulk, discovery, erasures,
     fault::Fault,
-    flows, follows, health, inbox, live, login, objects, outbox, peers,
+    flows, follows, health, inbox, live, login, objects, outbox, peers, replays,
     visitor::Visitor,
+    what_if,
 };
 
 /// A row of the table.
@@ -83,6 +84,7 @@ fn table() -> Vec<Row> {
         row("POST", "/effects/redrive", Operate, bulk::effects),
         row("POST", "/effects/{id}/redrive", Operate, flows::redrive),
         row("POST", "/erasures", Operate, erasures::erase),
+        row("POST", "/replays", Upload, replays::replay),
         // What other hosts send. Their signature says who they are.
         row("POST", "/inbox", Nothing, inbox::shared),
         row("POST", "/actors/{id}/inbox", Nothing, inbox::post),
@@ -104,6 +106,7 @@ fn table() -> Vec<Row> {
         row("POST", "/behaviors/{name}/activate", Operate, behaviors::activate),
         row("POST", "/behaviors/{name}/enable", Operate, behaviors::enable),
         row("POST", "/behaviors/{name}/disable", Operate, behaviors::disable),
+        row("GET", "/behaviors/{name}/what-if", Upload, what_if::page),
         row("GET", "/behaviors/{name}/config", Login, behaviors::config),
         row("PUT", "/behaviors/{name}/config", Operate, behaviors::set_config),
         row("POST", "/behaviors/{name}/config", Operate, behaviors::set_config_by_form),
@@ -225,6 +228,7 @@ mod tests {
         ----O POST /effects/redrive
         ----O POST /effects/{id}/redrive
         ----O POST /erasures
+        -A--O POST /replays
         sAEPO POST /inbox
         sAEPO POST /actors/{id}/inbox
         -AEPO GET /peers
@@ -243,6 +247,7 @@ mod tests {
         ----O POST /behaviors/{name}/activate
         ----O POST /behaviors/{name}/enable
         ----O POST /behaviors/{name}/disable
+        -A--O GET /behaviors/{name}/what-if
         -AEPO GET /behaviors/{name}/config
         ----O PUT /behaviors/{name}/config
         ----O POST /behaviors/{name}/config

@@ -32,6 +32,7 @@ const RESERVED: &[&str] = &[
     "outbox",
     "peers",
     "readyz",
+    "replays",
     "search",
     "settings",
     "tags",

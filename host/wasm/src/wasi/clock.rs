@@ -6,6 +6,8 @@ use rosehip_core::time::Timestamp;
 pub(super) const WALL_RESOLUTION: u64 = 1_000_000;
 /// Smallest step of the monotonic clock, in nanoseconds.
 pub(super) const MONOTONIC_RESOLUTION: u64 = 1;
+/// What the monotonic clock shows when a call begins. Go's runtime takes 0 for a broken clock and ends.
+const MONOTONIC_START: u64 = 1;
 
 /// The clocks of one call, in nanoseconds.
 #[derive(Debug)]
@@ -18,7 +20,7 @@ impl Clocks {
     /// `now` is what the wall clock shows; a time before 1970 cannot be shown and is taken as 1970.
     pub(super) fn new(now: Timestamp) -> Self {
         let millis = u64::try_from(now.as_millis()).unwrap_or(0);
-        Self { wall: millis.saturating_mul(WALL_RESOLUTION), monotonic: 0 }
+        Self { wall: millis.saturating_mul(WALL_RESOLUTION), monotonic: MONOTONIC_START }
     }
 
     /// Since 1970.
@@ -26,7 +28,7 @@ impl Clocks {
         self.wall
     }
 
-    /// Since the call began.
+    /// Since a nanosecond before the call began.
     pub(super) fn monotonic(&self) -> u64 {
         self.monotonic
     }

@@ -1,7 +1,7 @@
 //! WASI for toolchains that insist on it (DESIGN §4a): it denies what it can, and what it cannot deny it answers the
 //! same way each time.
 //!
-//! The wall clock shows the call's `now`. The monotonic clock starts at 0 and advances only by sleeps, which return at
+//! The wall clock shows the call's `now`. The monotonic clock starts at 1 ns and advances only by sleeps, which return at
 //! once. Random bytes are one stream from the call's seed. There are no arguments, no environment, no files and no
 //! sockets; stdin is at its end; lines on stdout and stderr go to the log of the call, as `info` and `warn`. Leaving
 //! the program is a trap, whatever the exit code, because a guest that has left has not answered.

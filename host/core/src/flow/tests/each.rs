@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::{
-    event::NodeDone,
+    behavior::Behavior,
+    event::{FlowCompleted, NodeDone},
     limits::{EACH_AT_A_TIME, EACH_ITEMS},
 };
 

@@ -1,0 +1,465 @@
+//! Flows that ran, replayed: on their own module, and on others.
+
+use std::{
+    cell::RefCell,
+    hash::{DefaultHasher, Hasher as _},
+    sync::Arc,
+};
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::{
+    behavior::Behavior,
+    event::{ActivityAppended, Current, Event, FlowCancelled, FlowRetried, Record, SignalReceived},
+    flow::world::{START, Script, World, manifest, step},
+    guest::GuestFailure,
+    ids::EffectId,
+    pipeline::dispatch::{self, AttemptEnd},
+    state::{EffectStatus, FlowStatus},
+    time::Timestamp,
+};
+
+/// What the log would hold of the world's flow.
+fn recording(world: &World<'_>) -> Recording {
+    let now = Timestamp::from_millis(START);
+    let record = |seq, time, event: Event| Record { seq, time, stream: event.stream(), event: Some(Arc::new(event)) };
+    let activity = Arc::new(world.activity.clone());
+    let appended = record(2, now, ActivityAppended { activity }.into());
+    let first = record(3, now, Event::FlowStarted(Arc::clone(&world.flow.started)));
+    let rest = (4..).zip(&world.log).map(|(seq, (time, event))| record(seq, *time, event.clone()));
+    let stream: Vec<_> = std::iter::once(first).chain(rest).collect();
+    Recording::read(&stream, &appended).expect("nothing is erased")
+}
+
+/// Replays the world's flow on a module whose guest is a script, and returns the Calls as well.
+fn asked(world: &World<'_>, manifest: &Value, script: &Script<'_>, purpose: Purpose) -> (Replay, Vec<String>) {
+    let module = Behavior::parse(&manifest.to_string()).expect("a valid manifest");
+    let calls = RefCell::new(Vec::new());
+    let ask = |text: &str, _: &Surroundings| {
+        calls.borrow_mut().push(text.to_owned());
+        let call: Value = serde_json::from_str(text).expect("JSON");
+        let node = call["node"].as_str().expect("a node");
+        let name = call.get("item").map_or_else(|| node.to_owned(), |item| format!("{node}({item})"));
+        let attempt = call["attempt"].as_u64().and_then(|attempt| attempt.try_into().ok()).expect("an attempt");
+        let result = script(&name, attempt).map(|outcome| outcome.to_string());
+        GuestReport { result, fuel: 1, log: Vec::new() }
+    };
+    let has_same_steps = module.manifest == world.behavior.manifest;
+    let replay = replay(&recording(world), &module, has_same_steps, "https://h.example", purpose, &ask);
+    (replay, calls.into_inner())
+}
+
+fn what_if(world: &World<'_>, manifest: &Value, script: &Script<'_>) -> Replay {
+    asked(world, manifest, script, Purpose::WhatIf).0
+}
+
+fn log(message: &str) -> Value {
+    json!({"kind": "log", "payload": {"message": message}})
+}
+
+/// What changed, a line an effect.
+fn told(replay: &Replay) -> Vec<String> {
+    let line = |effect: &EffectChange| {
+        let place = format!("{} {} {}", effect.node, effect.ordinal, effect.kind);
+        match &effect.change {
+            Change::Added { payload, denied: None } => format!("+ {place} {payload}"),
+            Change::Added { payload, denied: Some(rule) } => format!("+ {place} {payload} denied {rule}"),
+            Change::Removed { payload } => format!("- {place} {payload}"),
+            Change::Altered { differences } => {
+                format!("~ {place} {}", differences.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
+            }
+        }
+    };
+    replay.effects.iter().map(line).collect()
+}
+
+/// A step with two branches, and a step on each.
+fn fork() -> Value {
+    let choose = json!({"id": "choose", "kind": "step", "branches": ["left", "right"]});
+    let edges =
+        json!([{"from": "choose", "to": "left", "when": "left"}, {"from": "choose", "to": "right", "when": "right"}]);
+    manifest(json!([choose, step("left"), step("right")]), edges)
+}
+
+fn takes(branch: &'static str) -> impl Fn(&str, u32) -> Result<Value, GuestFailure> {
+    move |node, _| match node {
+        "choose" => Ok(json!({"branch": branch, "effects": [log("chosen")]})),
+        node => Ok(json!({"effects": [log(node)]})),
+    }
+}
+
+#[test]
+fn the_same_answers_are_the_same_flow_and_other_effects_are_told_by_place() {
+    let (left, right) = (takes("left"), takes("right"));
+    let mut world = World::new(&fork(), &left);
+    world.run();
+
+    assert_eq!(what_if(&world, &fork(), &left), Replay::bare(Verdict::Same));
+
+    let other_branch = what_if(&world, &fork(), &right);
+    assert_eq!(other_branch.verdict, Verdict::Changed);
+    assert_eq!(told(&other_branch), [r#"- left 0 log {"message":"left"}"#, r#"+ right 0 log {"message":"right"}"#]);
+    assert_eq!(other_branch.paths[0].node.as_str(), "choose");
+    assert_eq!(other_branch.paths[0].differences[0].to_string(), r#"/branch: "left" → "right""#);
+
+    let more = |node: &str, attempt| {
+        let mut outcome = left(node, attempt)?;
+        let effects = outcome["effects"].as_array_mut().expect("effects");
+        match node {
+            "choose" => effects.insert(0, json!({"kind": "webhook", "payload": {"url": "https://a.example/"}})),
+            _ => effects[0]["payload"]["message"] = "else".into(),
+        }
+        Ok(outcome)
+    };
+    assert_eq!(
+        told(&what_if(&world, &fork(), &more)),
+        [
+            r#"+ choose 0 webhook {"url":"https://a.example/"} denied "ungranted: the operator has not granted webhook""#,
+            r#"~ left 0 log /payload/message: "left" → "else""#,
+        ]
+    );
+}
+
+#[test]
+fn a_branch_that_was_not_taken_then_is_followed_to_its_end() {
+    let (left, right) = (takes("left"), takes("right"));
+    let mut edges = fork();
+    edges["nodes"].as_array_mut().expect("nodes").push(step("after"));
+    edges["edges"].as_array_mut().expect("edges").push(json!({"from": "right", "to": "after"}));
+    let mut world = World::new(&edges, &left);
+    world.run();
+
+    let (replay, calls) = asked(&world, &edges, &right, Purpose::WhatIf);
+
+    let expected = ["- left 0 log", "+ right 0 log", "+ after 0 log"];
+    assert!(told(&replay).iter().zip(expected).all(|(told, start)| told.starts_with(start)), "{replay:?}");
+    assert_eq!(calls.len(), 3);
+    assert!(calls[2].contains(r#""now":"2026-01-01T00:00:00.000Z""#), "it sees the time of the walk: {}", calls[2]);
+}
+
+#[test]
+fn a_node_that_is_new_stands_between_those_that_were_recorded() {
+    let nothing = |_: &str, _: u32| Ok(json!({"effects": []}));
+    let before = manifest(json!([step("a"), step("b")]), json!([{"from": "a", "to": "b"}]));
+    let mut world = World::new(&before, &nothing);
+    world.run();
+    let (first, second) = (json!({"from": "a", "to": "new"}), json!({"from": "new", "to": "b"}));
+    let between = manifest(json!([step("a"), step("b"), step("new")]), json!([first, second]));
+    let says = |node: &str, _: u32| Ok(json!({"effects": if node == "new" { vec![log("new")] } else { vec![] }}));
+
+    let (replay, calls) = asked(&world, &between, &says, Purpose::WhatIf);
+
+    assert_eq!(told(&replay), [r#"+ new 0 log {"message":"new"}"#]);
+    let nodes: Vec<_> = calls.iter().map(|call| call.split("\"node\":\"").nth(1).map(|rest| &rest[..1])).collect();
+    assert_eq!(nodes, [Some("a"), Some("n"), Some("b")]);
+
+    let reversed = manifest(json!([step("a"), step("b")]), json!([{"from": "b", "to": "a"}]));
+    assert_eq!(what_if(&world, &reversed, &nothing).verdict, Verdict::Same, "the order of the steps is no effect");
+}
+
+#[test]
+fn a_module_that_would_not_start_changes_every_effect() {
+    let left = takes("left");
+    let mut world = World::new(&fork(), &left);
+    world.run();
+    let mut elsewhere = fork();
+    elsewhere["triggers"][0]["object"] = "Note".into();
+
+    let replay = what_if(&world, &elsewhere, &left);
+
+    assert!(replay.is_not_started);
+    assert_eq!(replay.verdict, Verdict::Changed);
+    assert_eq!(told(&replay).len(), 2);
+}
+
+#[test]
+fn failures_are_told_unless_the_flow_failed_alike() {
+    let fatal = |message: &'static str| move |_: &str, _: u32| Err(GuestFailure::Fatal(message.to_owned()));
+    let (one, other) = (fatal("one"), fatal("other"));
+    let fine = takes("left");
+    let only = manifest(json!([step("only")]), json!([]));
+    let error = |replay: Replay| match replay.verdict {
+        Verdict::Failed { node, error } => format!("{node}: {}: {}", error.rule, error.message),
+        verdict => panic!("{verdict:?}"),
+    };
+
+    let mut failed = World::new(&only, &one);
+    failed.run();
+    assert_eq!(what_if(&failed, &only, &one), Replay::bare(Verdict::Same));
+    let otherwise = what_if(&failed, &only, &other);
+    assert_eq!(otherwise.verdict, Verdict::Same, "no effect is asked for, and the flow fails as it did");
+    assert_eq!(otherwise.paths[0].differences[0].to_string(), r#"/error/message: "one" → "other""#);
+    assert_eq!(asked(&failed, &only, &other, Purpose::Verify).0.verdict, Verdict::Changed);
+    let mended = what_if(&failed, &only, &fine);
+    assert_eq!(mended.verdict, Verdict::Changed);
+    assert_eq!(told(&mended), [r#"+ only 0 log {"message":"only"}"#]);
+
+    let mut ran = World::new(&only, &fine);
+    ran.run();
+    let broken = what_if(&ran, &only, &one);
+    assert_eq!(told(&broken), [r#"- only 0 log {"message":"only"}"#]);
+    assert_eq!(error(broken), "only: fatal: one");
+    let again = |_: &str, _: u32| Err(GuestFailure::Retry("later".to_owned()));
+    assert_eq!(error(what_if(&ran, &only, &again)), "only: retry: later");
+}
+
+#[test]
+fn a_limit_is_never_part_of_verifying_and_a_new_module_may_do_better() {
+    let only = manifest(json!([step("only")]), json!([]));
+    let exhausted = |_: &str, _: u32| Err(GuestFailure::Stopped { rule: "fuel", message: "out of fuel".to_owned() });
+    let mut world = World::new(&only, &exhausted);
+    world.run();
+
+    let (replay, calls) = asked(&world, &only, &takes("left"), Purpose::Verify);
+    assert_eq!((replay.verdict, calls.len()), (Verdict::Same, 0));
+    assert_eq!(what_if(&world, &only, &takes("left")).verdict, Verdict::Changed);
+}
+
+#[test]
+fn waits_end_as_they_did_and_what_waits_otherwise_is_out_of_support() {
+    let wait = |ms: u64| {
+        let nodes = json!([
+            {"id": "wait", "kind": "wait", "wait": {"signal": "go", "timeout": format!("PT{ms}S")}}, step("after")
+        ]);
+        manifest(nodes, json!([{"from": "wait", "to": "after", "when": "fired"}]))
+    };
+    let says = |node: &str, _: u32| Ok(json!({"effects": [log(node)]}));
+    let mut world = World::new(&wait(60), &says);
+    world.run().later(5_000);
+    let open = what_if(&world, &wait(60), &says);
+    assert_eq!(open, Replay::bare(Verdict::Same), "it waits for the same");
+    assert!(matches!(what_if(&world, &wait(61), &says).verdict, Verdict::OutOfSupport { .. }));
+
+    let payload = json!({"yes": true});
+    let (flow, name) = (world.flow.id(), "go".to_owned());
+    world.take(SignalReceived { flow, name, payload, by: None, ignored: false }.into());
+    world.current = Some(Current { revision: 7, status: None });
+    world.run();
+    assert_eq!(world.flow.status(), FlowStatus::Completed);
+
+    let (replay, calls) = asked(&world, &wait(60), &says, Purpose::WhatIf);
+    assert_eq!(replay, Replay::bare(Verdict::Same));
+    assert!(calls[0].contains(r#""payload":{"yes":true}"#) && calls[0].contains(r#""revision":7"#), "{}", calls[0]);
+    let Verdict::OutOfSupport { node, reason } = what_if(&world, &wait(61), &says).verdict else { panic!("supported") };
+    assert_eq!(node.expect("a node").as_str(), "wait");
+    assert_eq!(
+        reason,
+        "it would wait for the signal go, until 2026-01-01T00:01:01.000Z, and the flow waited for the signal go, until \
+         2026-01-01T00:01:00.000Z"
+    );
+    let new_wait = manifest(
+        json!([{"id": "other", "kind": "wait", "wait": {"for": "PT1S"}}, step("after")]),
+        json!([{"from": "other", "to": "after"}]),
+    );
+    assert!(matches!(what_if(&world, &new_wait, &says).verdict, Verdict::OutOfSupport { .. }));
+}
+
+#[test]
+fn awaited_receipts_come_from_the_log_where_the_effect_is_the_same() {
+    let nodes = json!([{"id": "send", "kind": "step", "await_effects": true}, step("after")]);
+    let awaiting = manifest(nodes, json!([{"from": "send", "to": "after"}]));
+    let notify = |text: &'static str| {
+        move |node: &str, _: u32| {
+            let effects = json!([{"kind": "notify", "payload": {"subject": "s", "text": text}}]);
+            Ok(json!({"effects": if node == "send" { effects } else { json!([]) }}))
+        }
+    };
+    let (says, says_else) = (notify("t"), notify("u"));
+    let mut world = World::new(&awaiting, &says);
+    world.run();
+    let id = world.flow.effects[0].effect.id;
+    dispatched(&mut world, id);
+    world.run();
+
+    let (replay, calls) = asked(&world, &awaiting, &says, Purpose::WhatIf);
+    assert_eq!(replay.verdict, Verdict::Same);
+    assert_eq!(calls, world.documents);
+    assert!(calls[1].contains(r#""status":"dispatched""#), "{}", calls[1]);
+    let Verdict::OutOfSupport { node, .. } = what_if(&world, &awaiting, &says_else).verdict else {
+        panic!("supported")
+    };
+    assert_eq!(node.expect("a node").as_str(), "send");
+}
+
+#[test]
+fn what_was_cancelled_is_compared_up_to_there() {
+    let nodes = json!([step("first"), {"id": "wait", "kind": "wait", "wait": {"for": "PT1H"}}, step("after")]);
+    let waiting = manifest(nodes, json!([{"from": "first", "to": "wait"}, {"from": "wait", "to": "after"}]));
+    let says = |node: &str, _: u32| Ok(json!({"effects": [log(node)]}));
+    let mut world = World::new(&waiting, &says);
+    world.run();
+    world.take(FlowCancelled { flow: world.flow.id(), by: None, reason: None }.into());
+
+    assert_eq!(what_if(&world, &waiting, &says), Replay::bare(Verdict::Same));
+    assert_eq!(told(&what_if(&world, &waiting, &takes("left"))), Vec::<String>::new());
+}
+
+#[test]
+fn an_erased_body_is_named() {
+    let left = takes("left");
+    let mut world = World::new(&fork(), &left);
+    world.run();
+    let now = Timestamp::from_millis(START);
+    let event = Event::FlowStarted(Arc::clone(&world.flow.started));
+    let first = Record { seq: 3, time: now, stream: event.stream(), event: Some(Arc::new(event)) };
+    let gone = Record { seq: 2, event: None, ..first.clone() };
+    assert_eq!(Recording::read(&[first], &gone).expect_err("gone"), Unreplayable::Erased { seq: 2 });
+}
+
+/// Carries an effect of the world's flow out.
+fn dispatched(world: &mut World<'_>, effect: EffectId) {
+    let state = world.flow.effect(effect).expect("an effect of the flow").clone();
+    let events = dispatch::at_once(world.flow.id(), &state, AttemptEnd::Done(json!({"at": world.now})));
+    for event in events.expect("it may be attempted") {
+        world.take(event);
+    }
+}
+
+fn hash(value: impl std::hash::Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// A guest that does a bit of everything, the same for the same seed.
+fn moody(seed: u64) -> impl Fn(&str, u32) -> Result<Value, GuestFailure> {
+    move |node, attempt| {
+        let mood = hash((seed, node));
+        match (mood % 16, attempt) {
+            (0, _) => return Err(GuestFailure::Fatal(format!("{node} will not"))),
+            (1, 1 | 2) => return Err(GuestFailure::Retry(format!("{node} cannot yet"))),
+            (2, 1) => return Err(GuestFailure::Host { rule: "epoch", message: "busy".to_owned() }),
+            _ => {}
+        }
+        let effect = |number: u64| match (mood >> 4) % 3 {
+            0 => log(&format!("{node} {number}")),
+            _ => json!({"kind": "notify", "payload": {"subject": node, "text": number.to_string()}}),
+        };
+        let effects: Vec<_> = (0..(mood >> 6) % 3).map(effect).collect();
+        let branch = if (mood >> 8).is_multiple_of(2) { "x" } else { "y" };
+        let items = (0..(mood >> 9) % 4).collect::<Vec<_>>();
+        let branch = if node.contains('(') { Value::Null } else { branch.into() };
+        Ok(json!({"branch": branch, "output": {"items": items}, "effects": effects}))
+    }
+}
+
+/// A DAG of up to seven nodes of every kind.
+fn moody_manifest(seed: u64, nodes: usize) -> Value {
+    let document = |place: usize| {
+        let id = format!("n{place}");
+        match hash((seed, "kind", place)) % 8 {
+            0 => json!({"id": id, "kind": "wait", "wait": {"for": "PT1M"}}),
+            1 => json!({"id": id, "kind": "wait", "wait": {"signal": format!("s{place}"), "timeout": "PT2M"}}),
+            2 if place > 0 => json!({"id": id, "kind": "each", "over": "/input/n0/output/items"}),
+            3 => json!({"id": id, "kind": "step", "branches": ["x", "y"], "await_effects": true}),
+            _ => json!({"id": id, "kind": "step", "branches": ["x", "y"]}),
+        }
+    };
+    let mut documents: Vec<_> = (0..nodes).map(document).collect();
+    documents[0] = json!({"id": "n0", "kind": "step", "branches": ["x", "y"]});
+    let mut edges = Vec::new();
+    for to in 1..nodes {
+        // The list of an `each` must come before it.
+        edges.push(json!({"from": "n0", "to": format!("n{to}")}));
+        let from = usize::try_from(hash((seed, "edge", to))).unwrap_or(to) % to;
+        if from > 0 {
+            let mut edge = json!({"from": format!("n{from}"), "to": format!("n{to}")});
+            if documents[from].get("branches").is_some() && hash((seed, "when", to)).is_multiple_of(2) {
+                edge["when"] = "x".into();
+            }
+            edges.push(edge);
+        }
+    }
+    manifest(documents.into(), edges.into())
+}
+
+/// Lets a flow live: time passes, signals come, effects are carried out, what failed is retried once.
+fn live(world: &mut World<'_>, seed: u64) {
+    let mut is_retried = false;
+    for round in 0..24_u64 {
+        world.run();
+        let luck = hash((seed, "round", round));
+        let recorded = world.flow.effects.iter().filter(|effect| effect.status == EffectStatus::Recorded);
+        let due: Vec<_> = recorded.map(|effect| effect.effect.id).collect();
+        for effect in due.into_iter().skip(usize::from(luck.is_multiple_of(3))) {
+            dispatched(world, effect);
+        }
+        if luck.is_multiple_of(4) {
+            let (flow, name) = (world.flow.id(), format!("s{}", luck % 7));
+            let ignored = world.flow.signals.contains_key(&name) || world.flow.status().is_final();
+            world.take(SignalReceived { flow, name, payload: luck.into(), by: None, ignored }.into());
+        }
+        world.current = Some(Current { revision: round, status: None });
+        if world.flow.status() == FlowStatus::Failed && !is_retried {
+            is_retried = true;
+            let (flow, current) = (world.flow.id(), world.current.clone());
+            world.take(FlowRetried { flow, by: None, current, reason: None }.into());
+        }
+        world.later(luck % 30_000);
+    }
+}
+
+proptest! {
+    /// A Call is a function of the entries before it: a replay on the same module asks what was asked, in the same order.
+    #[test]
+    fn any_flow_replays_on_its_own_module_call_by_call(seed: u64, nodes in 1..7_usize, lives in 0..=1_u64) {
+        let (document, script) = (moody_manifest(seed, nodes), moody(seed));
+        let mut world = World::new(&document, &script);
+        if lives == 0 {
+            world.run();
+        } else {
+            live(&mut world, seed);
+        }
+
+        // What a host's condition interrupted is no part of it.
+        let is_of_the_guest = |call: &&String| {
+            let call: Value = serde_json::from_str(call).expect("JSON");
+            let name = match call.get("item") {
+                Some(item) => format!("{}({item})", call["node"].as_str().expect("a node")),
+                None => call["node"].as_str().expect("a node").to_owned(),
+            };
+            !(hash((seed, name.as_str())) % 16 == 2 && call["attempt"] == 1)
+        };
+        let (verified, calls) = asked(&world, &document, &script, Purpose::Verify);
+        let recorded: Vec<_> = world.documents.iter().filter(is_of_the_guest).cloned().collect();
+        prop_assert_eq!(&verified, &Replay::bare(Verdict::Same));
+        prop_assert_eq!(calls, recorded);
+
+        // Told that the steps are others, it looks for what no entry holds, and finds nothing.
+        let mut renamed = document.clone();
+        renamed["description"] = "the same in other words".into();
+        prop_assert_eq!(asked(&world, &renamed, &script, Purpose::Verify).0, Replay::bare(Verdict::Same));
+    }
+
+    /// Whatever another module does, the replay ends with a verdict, and one that says the same as another's log would.
+    #[test]
+    fn another_guest_is_compared_by_what_it_asks_for(seed: u64, other: u64, nodes in 1..7_usize) {
+        let document = moody_manifest(seed, nodes);
+        let (script, other_script) = (moody(seed), moody(other));
+        let mut world = World::new(&document, &script);
+        world.run();
+        let mut other_world = World::new(&document, &other_script);
+        other_world.run();
+        let asked_for = |world: &World<'_>| -> Vec<(String, Value)> {
+            let effects = world.flow.effects.iter().map(|state| &state.effect);
+            let mut effects: Vec<_> = effects.map(|effect| (effect.id.to_string(), effect.payload.clone())).collect();
+            effects.sort_by(|(one, _), (other, _)| one.cmp(other));
+            effects
+        };
+
+        let replay = what_if(&world, &document, &other_script);
+        let is_failure = |event: &Event| matches!(event, Event::NodeFailed(_) | Event::NodeRetrying(_));
+        let fails = other_world.log.iter().any(|(_, event)| is_failure(event));
+
+        match &replay.verdict {
+            Verdict::Same => prop_assert_eq!(asked_for(&world), asked_for(&other_world)),
+            Verdict::Changed => prop_assert_ne!(asked_for(&world), asked_for(&other_world)),
+            // Calls after the first that fails are not made.
+            Verdict::Failed { .. } => prop_assert!(fails),
+            Verdict::OutOfSupport { .. } => {}
+            Verdict::Erased { .. } => prop_assert!(false, "nothing was erased"),
+        }
+    }
+}

@@ -1,0 +1,348 @@
+//! `rosehip replay`: what recorded flows would have done with another module, and whether they still do on their own what
+//! the log holds.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use rosehip_core::{
+    flow::ObjectRef,
+    ids::{BehaviorName, Digest, FlowId},
+    replay::{Change, EffectChange, PathChange, Replay as Fared, Tally, Verdict},
+    time::Timestamp,
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{
+    Context, DataDir,
+    behaviors::{self, module},
+    exit::Failure,
+    output::{bold, dim, plain, print, print_json, say},
+};
+use crate::client::{Chunks, Client, Request};
+
+/// Characters of an id that are shown.
+const SHORT: usize = 8;
+
+/// Replay recorded flows on another module and compare the effects; nothing is recorded, and nothing leaves the machine.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  rosehip replay --candidate dist/publish.wasm                  the newest 1,000 flows of the behavior that it names
+  rosehip replay --candidate new.wasm --behavior news --last 50
+  rosehip replay --candidate new.wasm --since 7d --promote-if-same
+  rosehip replay --candidate 3f9a1c77 --behavior publish        one that was offered, or that was active before
+  rosehip replay --candidate new.wasm 4tqk2pdx                  one flow
+  rosehip replay --verify                                       every flow, on the module that it ran on
+
+A flow fares the same, changed (its effects differ), failed, out of support (the module asks for what was not recorded),
+or is erased. Exit code 4 where any changed, failed or is out of support.")]
+pub(super) struct Replay {
+    /// Only this flow, by its id or the beginning of it.
+    #[arg(value_name = "FLOW", conflicts_with_all = ["last", "since"])]
+    flow: Option<String>,
+    /// The module: a file, a project's folder, or the digest of one that the behavior has as a candidate or in its history.
+    #[arg(long, value_name = "FILE|DIR|DIGEST", required_unless_present = "verify")]
+    candidate: Option<PathBuf>,
+    /// Check instead that every flow, on the module that it ran on, gives byte-identical effects.
+    #[arg(long, conflicts_with_all = ["candidate", "promote_if_same"])]
+    verify: bool,
+    /// The behavior whose flows are replayed [default: the one that the module names].
+    #[arg(long, value_name = "NAME")]
+    behavior: Option<String>,
+    /// So many flows at most, the newest.
+    #[arg(long, value_name = "N")]
+    last: Option<usize>,
+    /// Only flows that began since: how long ago (7d, 12h, PT30M) or an RFC 3339 time.
+    #[arg(long, value_name = "AGO|TIME")]
+    since: Option<String>,
+    /// List flows that fare the same, too.
+    #[arg(long)]
+    all: bool,
+    /// Install the candidate where every flow fares the same.
+    #[arg(long)]
+    promote_if_same: bool,
+}
+
+/// A line of the host's answer.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Line {
+    Head { replay: Head },
+    Sum { summary: Tally },
+    Error { error: String },
+    Flow(Box<Flow>),
+}
+
+#[derive(Deserialize)]
+struct Head {
+    behavior: Option<BehaviorName>,
+    digest: Option<Digest>,
+    version: Option<String>,
+    flows: u64,
+}
+
+#[derive(Deserialize)]
+struct Flow {
+    flow: FlowId,
+    behavior: BehaviorName,
+    object: Option<ObjectRef>,
+    started_at: Timestamp,
+    #[serde(flatten)]
+    fared: Fared,
+}
+
+/// What is replayed on.
+enum Candidate {
+    Wasm(Vec<u8>),
+    Digest(String),
+    Recorded,
+}
+
+impl Replay {
+    pub(super) async fn run(self, context: &Context) -> anyhow::Result<()> {
+        let candidate = self.candidate()?;
+        let client = context.client(DataDir::MustExist).await?;
+        let result = self.ask(&client, candidate, context.json).await;
+        client.close().await;
+        result
+    }
+
+    fn candidate(&self) -> anyhow::Result<Candidate> {
+        let Some(file) = &self.candidate else { return Ok(Candidate::Recorded) };
+        let is_digest = |text: &str| text.len() >= SHORT && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        match file.to_str().filter(|text| is_digest(text) && !file.exists()) {
+            Some(_) if self.behavior.is_none() && self.flow.is_none() => {
+                Err(Failure::usage("name the behavior that has this digest: --behavior NAME").into())
+            }
+            Some(digest) => Ok(Candidate::Digest(digest.to_owned())),
+            None => Ok(Candidate::Wasm(module(file)?)),
+        }
+    }
+
+    async fn ask(&self, client: &Client, candidate: Candidate, as_json: bool) -> anyhow::Result<()> {
+        let since = self.since.as_deref().map(ago);
+        let request = Request::post(&["replays"])
+            .query("behavior", self.behavior.as_ref())
+            .query("flow", self.flow.as_ref())
+            .query("last", self.last)
+            .query("since", since)
+            .query("all", self.all.then_some(true));
+        let request = match &candidate {
+            Candidate::Wasm(wasm) => request.wasm(wasm.clone()),
+            Candidate::Digest(digest) => request.query("digest", Some(digest)),
+            Candidate::Recorded => request.query("verify", Some(true)),
+        };
+        let begun = std::time::Instant::now();
+        let mut report = Report::new(as_json);
+        report.read(client.stream(request).await?).await?;
+        let tally = report.finish(begun.elapsed())?;
+        if !tally.is_same() {
+            let others = tally.changed + tally.failed + tally.out_of_support;
+            let message = format!("{others} of {} flows do not fare the same", tally.flows);
+            return Err(Failure::mismatch(message).into());
+        }
+        match (self.promote_if_same, tally.flows, report.head) {
+            (false, ..) => Ok(()),
+            (true, 0, _) => Err(Failure::mismatch("there is no flow to compare, so nothing is promoted").into()),
+            (true, _, head) => promote(client, candidate, head.and_then(|head| head.behavior), as_json).await,
+        }
+    }
+}
+
+/// Installs what was found to do the same.
+async fn promote(
+    client: &Client,
+    candidate: Candidate,
+    behavior: Option<BehaviorName>,
+    as_json: bool,
+) -> anyhow::Result<()> {
+    let name = behavior.context("the host did not say whose flows it replayed")?.to_string();
+    let request = match candidate {
+        Candidate::Wasm(wasm) => Request::put(&["behaviors", &name]).wasm(wasm),
+        Candidate::Digest(digest) => Request::post(&["behaviors", &name, "activate"]).json(&json!({"digest": digest})),
+        Candidate::Recorded => return Ok(()),
+    };
+    let answer: Value = client.json(request).await?;
+    // What was compared has been printed: one document is enough.
+    if as_json { Ok(()) } else { behaviors::installed(&answer, false) }
+}
+
+/// How long ago, as `7d` or `12h`; anything else stays as it is.
+fn ago(text: &str) -> String {
+    let unit = text.chars().last().filter(char::is_ascii_alphabetic);
+    let count = unit.map(|unit| &text[..text.len() - unit.len_utf8()]);
+    match (unit, count.filter(|count| !count.is_empty() && count.bytes().all(|byte| byte.is_ascii_digit()))) {
+        (Some(unit @ ('d' | 'w')), Some(count)) => format!("P{count}{}", unit.to_ascii_uppercase()),
+        (Some(unit @ ('h' | 'm' | 's')), Some(count)) => format!("PT{count}{}", unit.to_ascii_uppercase()),
+        _ => text.to_owned(),
+    }
+}
+
+/// What is told of a replay, as it comes.
+struct Report {
+    as_json: bool,
+    head: Option<Head>,
+    flows: Vec<Value>,
+    tally: Option<Tally>,
+    seen: u64,
+    progress: ProgressBar,
+}
+
+impl Report {
+    fn new(as_json: bool) -> Self {
+        let style = ProgressStyle::with_template("{spinner} {human_pos} of {human_len} flows {wide_bar}");
+        let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
+        let progress = ProgressBar::no_length().with_style(style);
+        Self { as_json, head: None, flows: Vec::new(), tally: None, seen: 0, progress }
+    }
+
+    async fn read(&mut self, mut chunks: Chunks) -> anyhow::Result<()> {
+        let mut rest = Vec::new();
+        while let Some(chunk) = chunks.next().await? {
+            rest.extend(chunk);
+            let end = rest.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+            let lines: Vec<u8> = rest.drain(..end).collect();
+            for line in lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+                self.take(line)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, line: &[u8]) -> anyhow::Result<()> {
+        let value: Value = serde_json::from_slice(line).context("a line of the answer is no JSON")?;
+        match serde_json::from_value(value.clone()).context("a line of the answer cannot be read")? {
+            Line::Head { replay } => {
+                self.progress.set_length(replay.flows);
+                self.head = Some(replay);
+            }
+            Line::Flow(flow) => {
+                self.seen += 1;
+                self.progress.set_position(self.seen);
+                if self.as_json {
+                    self.flows.push(value);
+                } else {
+                    self.progress.suspend(|| print(&block(&flow)))?;
+                }
+            }
+            Line::Sum { summary } => self.tally = Some(summary),
+            Line::Error { error } => anyhow::bail!("the replay was cut short: {error}"),
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, took: std::time::Duration) -> anyhow::Result<Tally> {
+        self.progress.finish_and_clear();
+        let tally = self.tally.context("the host ended its answer before the sum")?;
+        if self.as_json {
+            let head = self.head.as_ref();
+            let document = json!({
+                "behavior": head.and_then(|head| head.behavior.as_ref()),
+                "digest": head.and_then(|head| head.digest),
+                "version": head.and_then(|head| head.version.as_ref()),
+                "summary": tally,
+                "flows": self.flows,
+            });
+            print_json(&document)?;
+            return Ok(tally);
+        }
+        let Tally { flows, same, changed, failed, out_of_support, erased } = tally;
+        print(&format!(
+            "{flows} flows: {same} same, {changed} changed, {failed} failed, {out_of_support} out of support, \
+             {erased} erased\n"
+        ))?;
+        say(&dim(&format!("in {:.1} s", took.as_secs_f64())));
+        Ok(tally)
+    }
+}
+
+/// A flow with what differs, for people.
+fn block(flow: &Flow) -> String {
+    let id: String = flow.flow.to_string().chars().take(SHORT).collect();
+    let about = flow.object.as_ref().map(|object| object.slug.clone().unwrap_or_else(|| object.id.to_string()));
+    let (verdict, why) = match &flow.fared.verdict {
+        Verdict::Same => ("same", None),
+        Verdict::Changed if flow.fared.is_not_started => {
+            ("changed", Some("its triggers would not have started a flow".to_owned()))
+        }
+        Verdict::Changed => ("changed", None),
+        Verdict::Failed { node, error } => ("failed", Some(format!("{node}: {}: {}", error.rule, error.message))),
+        Verdict::OutOfSupport { node, reason } => {
+            let node = node.as_ref().map(|node| format!("{node}: ")).unwrap_or_default();
+            ("out of support", Some(format!("{node}{reason}")))
+        }
+        Verdict::Erased { reason } => ("erased", Some(reason.clone())),
+    };
+    let heading = [flow.behavior.to_string(), about.unwrap_or_default(), flow.started_at.to_string()];
+    let mut text = format!("{} {id} {}\n", bold(verdict), plain(heading.join(" ").trim()));
+    let mut tell = |line: String| {
+        text.push_str("  ");
+        text.push_str(&plain(&line));
+        text.push('\n');
+    };
+    why.into_iter().for_each(&mut tell);
+    flow.fared.paths.iter().flat_map(path_lines).for_each(&mut tell);
+    flow.fared.effects.iter().flat_map(effect_lines).for_each(&mut tell);
+    text
+}
+
+fn place(node: &str, item: Option<u32>) -> String {
+    item.map_or_else(|| node.to_owned(), |item| format!("{node} item {item}"))
+}
+
+fn path_lines(path: &PathChange) -> Vec<String> {
+    let place = place(path.node.as_str(), path.item);
+    path.differences.iter().map(|difference| format!("  {place}: {difference}")).collect()
+}
+
+fn effect_lines(effect: &EffectChange) -> Vec<String> {
+    let place = format!("{}, effect {} ({})", place(effect.node.as_str(), effect.item), effect.ordinal, effect.kind);
+    match &effect.change {
+        Change::Added { payload, denied: None } => vec![format!("+ {place}: {payload}")],
+        Change::Added { payload, denied: Some(rule) } => vec![format!("+ {place}: {payload} (denied: {rule})")],
+        Change::Removed { payload } => vec![format!("- {place}: {payload}")],
+        Change::Altered { differences } => {
+            differences.iter().map(|difference| format!("~ {place}: {difference}")).collect()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn how_long_ago_is_written_in_short() {
+        assert_eq!(
+            ["7d", "2w", "12h", "30m", "PT1H", "d", "2026-01-01T00:00:00Z"].map(ago),
+            ["P7D", "P2W", "PT12H", "PT30M", "PT1H", "d", "2026-01-01T00:00:00Z"]
+        );
+    }
+
+    #[test]
+    fn a_flow_is_told_with_what_differs() {
+        let flow = "a".repeat(51) + "q";
+        let line = json!({
+            "verdict": "changed", "flow": flow, "behavior": "publish", "started_at": "2026-01-01T00:00:00.000Z",
+            "object": {"type": "Article", "id": "1", "slug": "on-roses"},
+            "paths": [{"node": "validate", "differences": [{"pointer": "/branch", "before": "other", "after": "urgent"}]}],
+            "effects": [
+                {"node": "notify", "ordinal": 0, "kind": "notify", "change": "added", "payload": {"subject": "s"}},
+                {"node": "a", "item": 2, "ordinal": 1, "kind": "log", "change": "removed", "payload": {"message": "m"}},
+                {"node": "b", "ordinal": 0, "kind": "log", "change": "altered",
+                 "differences": [{"pointer": "/payload/message", "before": "x", "after": "y"}]},
+            ],
+        });
+        let Line::Flow(flow) = serde_json::from_value(line).expect("a line") else { panic!("no flow") };
+        insta::assert_snapshot!(anstream::adapter::strip_str(&block(&flow)).to_string(), @r#"
+        changed aaaaaaaa publish on-roses 2026-01-01T00:00:00.000Z
+            validate: /branch: "other" → "urgent"
+          + notify, effect 0 (notify): {"subject":"s"}
+          - a item 2, effect 1 (log): {"message":"m"}
+          ~ b, effect 0 (log): /payload/message: "x" → "y"
+        "#);
+    }
+}

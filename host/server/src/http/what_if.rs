@@ -1,0 +1,195 @@
+//! `GET /behaviors/{name}/what-if?digest=&last=`: what a behavior's newest flows would have done with a module that it has as
+//! a candidate or in its history, before somebody activates it.
+
+use askama::Template;
+use axum::{
+    extract::State,
+    http::{HeaderMap, Uri},
+    response::Response,
+};
+use rosehip_adapters::replays::ReplayedFlow;
+use rosehip_core::{
+    difference::Difference,
+    limits::{REPLAY_FLOWS, REPLAY_FLOWS_PAGE},
+    replay::{Change, EffectChange, PathChange, Tally, Verdict},
+};
+use serde_json::{Value, json};
+
+use super::{
+    App,
+    access::Need,
+    article_pages::document,
+    behavior_pages::Activation,
+    behaviors::{Named, installed},
+    fault::Fault,
+    flow_pages::object_link,
+    input,
+    negotiate::{self, Form, choose},
+    objects::pretty,
+    page::{self, Badge, Frame, Moment},
+    replays,
+    visitor::Visitor,
+};
+use crate::host::{Question, ReplayRequest};
+
+/// Flows that the page lists.
+const LISTED: usize = 50;
+
+/// `GET /behaviors/{name}/what-if`
+pub(super) async fn page(
+    State(app): State<App>,
+    Named(name): Named,
+    visitor: Visitor,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, Fault> {
+    let active = installed(&app.host, &name)?;
+    let mut fields = input::fields(uri.query().unwrap_or_default().as_bytes());
+    let digest = fields.remove("digest").unwrap_or_default();
+    let last = match fields.get("last").map(|last| last.trim()).filter(|last| !last.is_empty()) {
+        None => REPLAY_FLOWS,
+        Some(last) => {
+            let last = last.parse().ok().filter(|last| (1..=REPLAY_FLOWS_PAGE).contains(last));
+            last.ok_or_else(|| Fault::invalid("last", "form", format!("must be 1 to {REPLAY_FLOWS_PAGE}")))?
+        }
+    };
+    let request = ReplayRequest { behavior: Some(name.clone()), last: Some(last), ..ReplayRequest::default() };
+    let what_if = app.host.what_if(Question::Known(digest.trim().to_owned()), request).await?;
+    let Some((digest, behavior)) = what_if.module.clone() else { return Err(Fault::not_found("module")) };
+    let (tally, flows) = replays::collect(what_if, LISTED).await?;
+    let form = choose(&headers, negotiate::PAGE);
+    if form != Form::Html {
+        let flows: Vec<_> = flows.iter().map(replays::document).collect();
+        return Ok(document(form, &json!({"digest": digest, "summary": tally, "flows": flows})));
+    }
+    let is_active = digest == active.digest;
+    let (version, is_lower) = (behavior.version.to_string(), behavior.version < active.behavior.version);
+    let activation = Activation { digest: digest.to_string(), is_lower };
+    let label = format!("Activate {version} ({})", digest.short());
+    let listed = flows.len() as u64;
+    let (badge, words) = verdict_of(&tally);
+    Ok(page::html(&WhatIfPage {
+        frame: Frame::new(format!("What if {version}? · {name}"), &visitor),
+        name: name.to_string(),
+        version,
+        digest: digest.to_string(),
+        badge,
+        words,
+        activation: (visitor.has(Need::Operate) && !is_active).then_some((activation, label)),
+        last,
+        most: REPLAY_FLOWS_PAGE,
+        more: (tally.flows - tally.same).saturating_sub(listed),
+        tally,
+        flows: flows.iter().map(FlowRow::of).collect(),
+    }))
+}
+
+#[derive(Template)]
+#[template(path = "what_if.html")]
+struct WhatIfPage {
+    frame: Frame,
+    name: String,
+    version: String,
+    digest: String,
+    badge: Badge,
+    words: &'static str,
+    activation: Option<(Activation, String)>,
+    last: usize,
+    most: usize,
+    more: u64,
+    tally: Tally,
+    flows: Vec<FlowRow>,
+}
+
+struct FlowRow {
+    id: String,
+    short: String,
+    object: Option<(String, String)>,
+    started: Moment,
+    badge: Badge,
+    why: Option<String>,
+    changes: Vec<ChangeRow>,
+}
+
+struct ChangeRow {
+    what: String,
+    lines: Vec<String>,
+}
+
+fn verdict_of(tally: &Tally) -> (Badge, &'static str) {
+    match (tally.flows, tally.is_same()) {
+        (0, _) => (
+            Badge { sign: "◌", word: "nothing to replay", tone: "quiet" },
+            "The behavior has no flow yet that could be replayed.",
+        ),
+        (_, true) => (
+            Badge { sign: "✓", word: "the same", tone: "good" },
+            "Its flows were replayed on this module: every one asks for the effects that it asked for. Nothing was sent.",
+        ),
+        (_, false) => (
+            Badge { sign: "≠", word: "different", tone: "waiting" },
+            "Its flows were replayed on this module: these would have gone another way. Nothing was sent.",
+        ),
+    }
+}
+
+impl FlowRow {
+    fn of(replayed: &ReplayedFlow) -> Self {
+        let (flow, replay) = (&replayed.flow, &replayed.replay);
+        let badge = |sign, word, tone| Badge { sign, word, tone };
+        let (badge, why) = match &replay.verdict {
+            Verdict::Same => (badge("✓", "same", "good"), None),
+            Verdict::Changed if replay.is_not_started => {
+                (badge("≠", "changed", "waiting"), Some("its triggers would not have started a flow".to_owned()))
+            }
+            Verdict::Changed => (badge("≠", "changed", "waiting"), None),
+            Verdict::Failed { node, error } => {
+                (badge("✕", "failed", "bad"), Some(format!("{node}: {}: {}", error.rule, error.message)))
+            }
+            Verdict::OutOfSupport { node, reason } => {
+                let place = node.as_ref().map(|node| format!("{node}: ")).unwrap_or_default();
+                (badge("?", "not known", "quiet"), Some(format!("{place}{reason}")))
+            }
+            Verdict::Erased { reason } => (badge("⌫", "erased", "quiet"), Some(reason.clone())),
+        };
+        let effects = replay.effects.iter().map(ChangeRow::of_effect);
+        let id = flow.id.to_string();
+        Self {
+            short: id.chars().take(8).collect(),
+            id,
+            object: object_link(flow),
+            started: Moment(flow.started_at),
+            badge,
+            why,
+            changes: replay.paths.iter().map(ChangeRow::of_path).chain(effects).collect(),
+        }
+    }
+}
+
+impl ChangeRow {
+    fn of_effect(effect: &EffectChange) -> Self {
+        let place = place(effect.node.as_str(), effect.item);
+        let (kind, ordinal) = (&effect.kind, effect.ordinal);
+        let what = |sign: &str| format!("{sign} {kind} by {place}, effect {ordinal}");
+        match &effect.change {
+            Change::Added { payload, denied } => {
+                let denied = denied.as_ref().and_then(Value::as_str).map(|rule| format!("denied: {rule}"));
+                Self { what: what("+"), lines: denied.into_iter().chain([pretty(payload)]).collect() }
+            }
+            Change::Removed { payload } => Self { what: what("−"), lines: vec![pretty(payload)] },
+            Change::Altered { differences } => Self { what: what("~"), lines: vec![lines(differences)] },
+        }
+    }
+
+    fn of_path(path: &PathChange) -> Self {
+        Self { what: place(path.node.as_str(), path.item), lines: vec![lines(&path.differences)] }
+    }
+}
+
+fn place(node: &str, item: Option<u32>) -> String {
+    item.map_or_else(|| node.to_owned(), |item| format!("{node}, item {item}"))
+}
+
+fn lines(differences: &[Difference]) -> String {
+    differences.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
