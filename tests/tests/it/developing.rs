@@ -122,6 +122,14 @@ async fn a_saved_file_is_loaded_into_the_host_that_runs_and_its_effects_are_comp
     dev.until(&["\"two\" → \"three\""]);
     project.event("other", &json!({"object": {"type": "Note"}}));
     dev.until(&["✗ other"]);
+
+    for verb in [&["behaviors", "grant", "tale", "email"][..], &["behaviors", "enable", "tale"]] {
+        host.cli(verb, "").ok();
+    }
+    client.post_and_wait("/new", &Client::article("Real", "published", "urgent")).await.expect(201);
+    project.write(&Does::says("four"));
+    dev.until(&["changed", "tale"]);
+    dev.until(&["~ first, effect 0 (log): /payload/message: \"three\" → \"four\""]);
     assert_eq!(dev.interrupt(), Some(0));
     assert_eq!(client.get("/behaviors").await.status, 200, "the host goes on");
 }

@@ -84,8 +84,9 @@ struct Head {
     flows: u64,
 }
 
+/// A flow that was replayed.
 #[derive(Deserialize)]
-struct Flow {
+pub(super) struct Flow {
     flow: FlowId,
     behavior: BehaviorName,
     object: Option<ObjectRef>,
@@ -260,7 +261,7 @@ impl Report {
 }
 
 /// A flow with what differs, for people.
-fn block(flow: &Flow) -> String {
+pub(super) fn block(flow: &Flow) -> String {
     let id: String = flow.flow.to_string().chars().take(SHORT).collect();
     let about = flow.object.as_ref().map(|object| object.slug.clone().unwrap_or_else(|| object.id.to_string()));
     let (verdict, why) = match &flow.fared.verdict {
