@@ -8,6 +8,7 @@ mod hostile;
 mod mail;
 mod peer;
 mod process;
+mod project;
 mod receiver;
 mod secure;
 
@@ -18,6 +19,7 @@ pub use host::{Host, free_port};
 pub use mail::{MailServer, Message};
 pub use peer::{Peer, Signing, body_of, headers_of, now, send};
 pub use process::Process;
+pub use project::{LANGUAGES, Project, of_each};
 pub use receiver::{Delivery, Receiver, Respond};
 pub use secure::{Certificate, SecureReceiver};
 

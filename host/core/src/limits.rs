@@ -86,6 +86,10 @@ pub const GUEST_MESSAGE_BYTES: usize = 4 << 10;
 pub const GUEST_LOADED_MODULES: usize = 256;
 /// Machine code kept in memory, all modules together, in bytes.
 pub const GUEST_LOADED_BYTES: usize = 1 << 30;
+/// Lines that a refused module logged last, as far as its refusal tells them.
+pub const REFUSAL_LOG_LINES: usize = 5;
+/// The same, in characters.
+pub const REFUSAL_LOG_CHARS: usize = 500;
 /// Effects one call may return.
 pub const CALL_EFFECTS: usize = 1_000;
 

@@ -140,3 +140,28 @@ async fn a_config_that_breaks_its_schema_is_422_and_names_the_place() {
     let unknown = client.put("/behaviors/publish/config", &json!({"colour": "red"})).await.expect(422);
     assert!(unknown.to_string().contains("colour"), "{unknown:#}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_module_that_cannot_describe_itself_is_refused_with_what_it_logged_last() {
+    let host = Host::start().await;
+    let wat = r#"(module
+        (import "rosehip" "log" (func $log (param i32 i32 i32)))
+        (memory (export "memory") 1)
+        (data (i32.const 16) "no roses before May\nask again")
+        (func (export "rosehip_abi_version") (result i32) i32.const 1)
+        (func (export "rosehip_alloc") (param i32) (result i32) i32.const 0)
+        (func (export "rosehip_describe") (result i64)
+            (call $log (i32.const 3) (i32.const 16) (i32.const 29)) unreachable)
+        (func (export "rosehip_run") (param i32 i32) (result i64) unreachable))"#;
+    let wasm = wat::parse_str(wat).expect("WAT");
+    let problem = host.client().install("early", &wasm).await.expect(422);
+    let detail = problem["detail"].as_str().unwrap_or_default();
+    assert!(detail.starts_with("trap: describe: "), "{problem:#}");
+    assert!(detail.ends_with("\nthe last that it logged:\nno roses before May\nask again"), "{problem:#}");
+
+    let file = host.path("../early.wasm");
+    std::fs::write(&file, wasm).expect("written");
+    let refused = host.cli(&["behaviors", "install", file.to_str().expect("UTF-8"), "--name", "early"], "");
+    assert_eq!(refused.code, Some(1), "{}", refused.stdout);
+    assert!(refused.stderr.contains("no roses before May"), "{}", refused.stderr);
+}

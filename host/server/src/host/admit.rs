@@ -7,7 +7,7 @@ use rosehip_core::{
     behavior::{Behavior, bind},
     guest::{GuestEngine, GuestError, GuestFailure, GuestLogLine, GuestRefused, GuestReport, Surroundings},
     ids::Digest,
-    limits::GUEST_THREAD_STACK_BYTES,
+    limits::{GUEST_THREAD_STACK_BYTES, REFUSAL_LOG_CHARS, REFUSAL_LOG_LINES},
 };
 use tokio::sync::oneshot;
 
@@ -41,8 +41,10 @@ impl Host {
         let work = move || {
             // It goes on without, if it must.
             let _ = rustix::process::nice(NICENESS);
+            let mut log = Vec::new();
+            let checked = check(&*guests, wasm, &mut log).map_err(|error| with_last_lines(error, &log));
             // Whoever asked may be gone.
-            let _ = answer.send(check(&*guests, wasm, &mut Vec::new()));
+            let _ = answer.send(checked);
         };
         let thread = Builder::new().name("admission".to_owned()).stack_size(GUEST_THREAD_STACK_BYTES).spawn(work);
         thread.map_err(|error| InstallError::Host { rule: "thread", message: error.to_string() })?;
@@ -107,6 +109,20 @@ pub(super) fn refused(rule: impl Into<String>, message: String) -> InstallError 
     InstallError::Refused { rule: rule.into(), message }
 }
 
+/// A refusal with the last lines that the module logged: they say what a toolchain's own words for its end do not.
+fn with_last_lines(error: InstallError, log: &[GuestLogLine]) -> InstallError {
+    let InstallError::Refused { rule, message } = error else { return error };
+    let lines: Vec<_> =
+        log.iter().flat_map(|line| line.message.lines()).filter(|line| !line.trim().is_empty()).collect();
+    let last = lines[lines.len().saturating_sub(REFUSAL_LOG_LINES)..].join("\n");
+    // Of a long line the beginning says more than the end.
+    let shown: String = last.chars().take(REFUSAL_LOG_CHARS).collect();
+    match shown.as_str() {
+        "" => refused(rule, message),
+        shown => refused(rule, format!("{message}\nthe last that it logged:\n{shown}")),
+    }
+}
+
 impl From<GuestRefused> for InstallError {
     fn from(GuestRefused { rule, message }: GuestRefused) -> Self {
         match rule {
@@ -118,7 +134,27 @@ impl From<GuestRefused> for InstallError {
 
 #[cfg(test)]
 mod tests {
+    use rosehip_core::guest::GuestLogLevel;
+
     use super::*;
+
+    fn refusal(lines: &[&str]) -> String {
+        let line = |message: &&str| GuestLogLine { level: GuestLogLevel::Warn, message: (*message).to_owned() };
+        let log: Vec<_> = lines.iter().map(line).collect();
+        with_last_lines(refused("trap", "describe: it ended".to_owned()), &log).to_string()
+    }
+
+    #[test]
+    fn a_refusal_tells_the_last_lines_and_no_more_than_fits() {
+        assert_eq!(refusal(&[]), "trap: describe: it ended");
+        assert_eq!(refusal(&["", "  \n"]), "trap: describe: it ended");
+        let told = refusal(&["one", "two\n\nthree", "four", "five\n\tsix"]);
+        assert_eq!(told, "trap: describe: it ended\nthe last that it logged:\ntwo\nthree\nfour\nfive\n\tsix");
+        let long = refusal(&["first", &"ä".repeat(2 * REFUSAL_LOG_CHARS)]);
+        assert!(long.contains("first\nä") && long.ends_with('ä'), "{long}");
+        let told = long.split_once("logged:\n").expect("it tells").1;
+        assert_eq!(told.chars().count(), REFUSAL_LOG_CHARS);
+    }
 
     #[test]
     fn a_compiler_that_did_not_start_is_no_fault_of_the_module() {
