@@ -125,7 +125,7 @@ fn kind(schema: &Value) -> String {
         return cases.iter().map(|case| format!("`{}`", text(case))).collect::<Vec<_>>().join(", ");
     }
     if let Some(cases) = schema["anyOf"].as_array() {
-        return cases.iter().map(|case| kind(case)).collect::<Vec<_>>().join(" or ");
+        return cases.iter().map(kind).collect::<Vec<_>>().join(" or ");
     }
     match &schema["type"] {
         Value::Array(kinds) => kinds.iter().map(text).collect::<Vec<_>>().join(" or "),
@@ -134,7 +134,7 @@ fn kind(schema: &Value) -> String {
             format!("object of {}", kind(&schema["additionalProperties"]))
         }
         Value::String(of) => of.clone() + &bounds(schema),
-        _ => "any JSON".to_owned(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => "any JSON".to_owned(),
     }
 }
 
