@@ -222,14 +222,15 @@ fn limits_table(of: &str) -> String {
     table
 }
 
-/// What the code says of a constant, on one line. Links of the code are plain here.
+/// What the code says of a constant, on one line. Links of the code are plain here, and the value beside it has its unit.
 fn said_of(source: &str, name: &str) -> String {
     let lines: Vec<_> = source.lines().collect();
     let declaration = format!("pub const {name}:");
     let at = lines.iter().position(|line| line.starts_with(&declaration)).expect("every limit is declared on a line");
     let comment = lines[..at].iter().rev().map_while(|line| line.strip_prefix("/// ")).collect::<Vec<_>>();
     let said = comment.into_iter().rev().collect::<Vec<_>>().join(" ");
-    said.replace("[`", "`").replace("`]", "`")
+    let units = [", in bytes", ", in milliseconds", ", in seconds"];
+    units.iter().fold(said.replace("[`", "`").replace("`]", "`"), |said, unit| said.replace(unit, ""))
 }
 
 fn measured(value: u64, unit: Unit) -> String {
