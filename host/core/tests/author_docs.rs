@@ -125,7 +125,7 @@ fn kind(schema: &Value) -> String {
         return cases.iter().map(|case| format!("`{}`", text(case))).collect::<Vec<_>>().join(", ");
     }
     if let Some(cases) = schema["anyOf"].as_array() {
-        return cases.iter().map(|case| kind(case)).collect::<Vec<_>>().join(" or ");
+        return cases.iter().map(kind).collect::<Vec<_>>().join(" or ");
     }
     match &schema["type"] {
         Value::Array(kinds) => kinds.iter().map(text).collect::<Vec<_>>().join(" or "),
@@ -134,7 +134,7 @@ fn kind(schema: &Value) -> String {
             format!("object of {}", kind(&schema["additionalProperties"]))
         }
         Value::String(of) => of.clone() + &bounds(schema),
-        _ => "any JSON".to_owned(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => "any JSON".to_owned(),
     }
 }
 
@@ -222,14 +222,15 @@ fn limits_table(of: &str) -> String {
     table
 }
 
-/// What the code says of a constant, on one line. Links of the code are plain here.
+/// What the code says of a constant, on one line. Links of the code are plain here, and the value beside it has its unit.
 fn said_of(source: &str, name: &str) -> String {
     let lines: Vec<_> = source.lines().collect();
     let declaration = format!("pub const {name}:");
     let at = lines.iter().position(|line| line.starts_with(&declaration)).expect("every limit is declared on a line");
     let comment = lines[..at].iter().rev().map_while(|line| line.strip_prefix("/// ")).collect::<Vec<_>>();
     let said = comment.into_iter().rev().collect::<Vec<_>>().join(" ");
-    said.replace("[`", "`").replace("`]", "`")
+    let units = [", in bytes", ", in milliseconds", ", in seconds"];
+    units.iter().fold(said.replace("[`", "`").replace("`]", "`"), |said, unit| said.replace(unit, ""))
 }
 
 fn measured(value: u64, unit: Unit) -> String {
