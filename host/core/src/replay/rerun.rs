@@ -206,7 +206,6 @@ impl<'a> Rerun<'a> {
         self.take(&event)
     }
 
-    #[expect(clippy::wildcard_enum_match_arm, reason = "a call ends in one of three events")]
     fn compare_answers(&mut self, recorded: Option<&Event>, answer: &Event) -> Result<(), Verdict> {
         let failed = |node: &NodeId, error: &NodeError| Verdict::Failed { node: node.clone(), error: error.clone() };
         match (recorded, answer) {
@@ -267,7 +266,6 @@ impl<'a> Rerun<'a> {
         is_ready && !is_begun && self.state.status() == FlowStatus::Running
     }
 
-    #[expect(clippy::wildcard_enum_match_arm, reason = "a wait or a list begins in one of three events")]
     fn begin(&mut self, node: NodeIndex, recorded: Option<&Event>) -> Result<(), Verdict> {
         let event = match &self.module.dag.node(node).work {
             NodeWork::Each(_) => walk::begin_each(&self.state, &self.recording.activity, node, self.now),
