@@ -80,7 +80,7 @@ impl Project {
             Does::Traps => (String::new(), "unreachable"),
         };
         let (manifest, said) = (manifest.to_string(), "looked at it");
-        let text = |text: &str| text.bytes().map(|byte| format!("\\{byte:02x}")).collect::<String>();
+        let text = |text: &str| text.bytes().map(|byte| format!("\\{byte:02x}")).collect::<Vec<_>>().concat();
         let packed = |at: u64, text: &str| at << 32 | text.len() as u64;
         let wat = format!(
             r#"(module
