@@ -82,7 +82,12 @@ fn outcome(flow: &Value) -> Value {
 async fn outcome_of(client: &Client, behavior: &str, slug: &str) -> Value {
     let flow = client.first_flow(&format!("behavior={behavior}&object={slug}")).await;
     let id = flow["id"].as_str().expect("an id");
-    let is_over = |flow: &Value| !["running", "suspended"].contains(&flow["status"].as_str().unwrap_or_default());
+    let is_over = |flow: &Value| {
+        let stands_in = |of: &Value, open: &[&str]| open.iter().any(|status| of["status"] == *status);
+        let mut effects = flow["effects"].as_array().expect("effects").iter();
+        !stands_in(flow, &["running", "suspended"])
+            && !effects.any(|effect| stands_in(effect, &["recorded", "attempting", "retrying"]))
+    };
     outcome(&client.flow_until(id, is_over).await)
 }
 

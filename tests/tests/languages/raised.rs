@@ -15,7 +15,7 @@ const CHANGES: [(&str, &[(&str, &str)], &str); 5] = [
             "    rosehip_sdk::log::report_panics();\n    if article.name == \"Thorns\" {\n        \
              rosehip_sdk::log::info(\"pruning Thorns\");\n        panic!(\"these thorns sting\");\n    }\n",
         )],
-        "src/lib.rs:37",
+        "src/lib.rs:38",
     ),
     (
         "js",
