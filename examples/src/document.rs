@@ -45,7 +45,9 @@ fn read_block<'a>(name: &str, block: impl Iterator<Item = (&'a str, usize)>) -> 
         }
         let command =
             commands.last_mut().ok_or_else(|| format!("{name}:{line}: output without a command before it"))?;
-        match text.strip_prefix("> ") {
+        // An empty line of a here-document has no blank after its prompt.
+        let more = if text == ">" { Some("") } else { text.strip_prefix("> ") };
+        match more {
             Some(more) if command.shown.is_empty() => {
                 command.text.push('\n');
                 command.text.push_str(more);
@@ -74,6 +76,13 @@ mod tests {
         let text = "Words.\n\n```console\n$ echo a \\\n>   b\na b\n\n$ true\n```\n```sh\n$ not this\n```\n";
         let document = Document::parse("x.md", text).expect("readable");
         assert_eq!(document.commands, [command(4, "echo a \\\n  b", &["a b"]), command(8, "true", &[])]);
+    }
+
+    #[test]
+    fn a_command_goes_on_over_an_empty_line() {
+        let document =
+            Document::parse("x.md", "```console\n$ cat <<E\n> a\n>\n> b\n> E\na\n\nb\n```\n").expect("readable");
+        assert_eq!(document.commands, [command(2, "cat <<E\na\n\nb\nE", &["a", "", "b"])]);
     }
 
     #[test]

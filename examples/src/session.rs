@@ -9,8 +9,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long a command may take.
-const PATIENCE: Duration = Duration::from_mins(2);
+/// How long a command may take: the first build of a project in Rust fetches and builds what it depends on.
+const PATIENCE: Duration = Duration::from_mins(10);
 /// Begins the line that the shell prints after a command, with its exit status.
 const END: &str = "\u{1e}end-of-command ";
 

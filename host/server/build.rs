@@ -66,6 +66,7 @@ fn embed_what_projects_begin_with() -> Result<(), Box<dyn Error>> {
     }
     let mut listed = String::from("&[\n");
     for (path, file) in files {
+        let file = file.to_str().ok_or_else(|| format!("{} is not UTF-8", file.display()))?;
         writeln!(listed, "({path:?}, include_bytes!({file:?})),")?;
     }
     fs::write(out.join("authoring.rs"), listed + "]\n")?;
@@ -79,8 +80,10 @@ fn list(from: &Path, to: &str, files: &mut BTreeMap<String, PathBuf>) -> io::Res
         return Ok(());
     }
     for entry in fs::read_dir(from)? {
-        let name =
-            entry?.file_name().into_string().map_err(|name| io::Error::other(format!("{name:?} is not UTF-8")))?;
+        let name = entry?
+            .file_name()
+            .into_string()
+            .map_err(|name| io::Error::other(format!("{} is not UTF-8", name.display())))?;
         if !LEFT_BEHIND.contains(&name.as_str()) {
             list(&from.join(&name), &format!("{to}/{name}"), files)?;
         }

@@ -8,6 +8,7 @@ use std::{
     cell::RefCell,
     fs,
     path::{Path, PathBuf},
+    sync::Arc,
     thread::Builder,
     time::{Duration, Instant},
 };
@@ -68,7 +69,7 @@ fn engine(cache: &Path) -> WasmEngine {
 /// The first call of an event's flow, as a host makes it.
 fn first_call(engine: &WasmEngine, digest: Digest, event: &Path) -> (String, Surroundings) {
     let manifest = engine.describe(digest, &Surroundings::of_describe(0)).expect("it is loaded");
-    let behavior = Behavior::parse(&manifest.result.expect("a manifest")).expect("a behavior");
+    let behavior = Arc::new(Behavior::parse(&manifest.result.expect("a manifest")).expect("a behavior"));
     let event = AuthorEvent::read(&fs::read(event).expect("an event")).expect("an event");
     let first = RefCell::new(None);
     let call = |call: &str, surroundings: &Surroundings| {

@@ -8,7 +8,7 @@ use std::process::{Command, Output, Stdio};
 
 use serde::Deserialize;
 
-use crate::{BuildError, Messages, TARGET};
+use crate::{BuildError, LockFile, Messages, TARGET};
 
 /// What the nested cargo made.
 pub(crate) struct Built {
@@ -33,7 +33,12 @@ const PROFILE: [(&str, &str); 9] = [
 ];
 
 /// Builds the crate in `crate_dir` for [`TARGET`] in `target_dir`.
-pub(crate) fn build(crate_dir: &Path, target_dir: &Path, messages: Messages) -> Result<Built, BuildError> {
+pub(crate) fn build(
+    crate_dir: &Path,
+    target_dir: &Path,
+    lock_file: LockFile,
+    messages: Messages,
+) -> Result<Built, BuildError> {
     let manifest = canonical(&crate_dir.join("Cargo.toml"))?;
     let workspace = workspace_of(&manifest)?;
     let mut command = tool(&cargo_program(), crate_dir);
@@ -41,7 +46,7 @@ pub(crate) fn build(crate_dir: &Path, target_dir: &Path, messages: Messages) -> 
     command.args(["--message-format", "json-render-diagnostics"]);
     command.arg("--manifest-path").arg(&manifest);
     command.arg("--target-dir").arg(target_dir);
-    if workspace.join("Cargo.lock").exists() {
+    if lock_file == LockFile::Fixed && workspace.join("Cargo.lock").exists() {
         command.arg("--locked");
     }
     for (key, value) in PROFILE {

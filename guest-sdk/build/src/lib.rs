@@ -120,16 +120,30 @@ pub enum Messages {
     Shown,
 }
 
-/// Builds the guest crate in `crate_dir` as a component. Intermediate files go to `target_dir`, which makes the next
-/// build fast; it must not be the target directory of a cargo that is waiting for this one.
-pub fn build_guest(crate_dir: &Path, target_dir: &Path) -> Result<Guest, BuildError> {
-    build_guest_with(crate_dir, target_dir, Messages::Kept)
+/// What becomes of the lock file where the manifests have changed since it was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LockFile {
+    /// It must fit as it stands.
+    Fixed,
+    /// It is brought up to date, as cargo does; what it pins stays.
+    Kept,
 }
 
-/// The same, and says what becomes of cargo's messages.
-pub fn build_guest_with(crate_dir: &Path, target_dir: &Path, messages: Messages) -> Result<Guest, BuildError> {
+/// Builds the guest crate in `crate_dir` as a component, whose lock file must fit. Intermediate files go to `target_dir`, which makes the next
+/// build fast; it must not be the target directory of a cargo that is waiting for this one.
+pub fn build_guest(crate_dir: &Path, target_dir: &Path) -> Result<Guest, BuildError> {
+    build_guest_with(crate_dir, target_dir, LockFile::Fixed, Messages::Kept)
+}
+
+/// The same, and says what becomes of the lock file and of cargo's messages.
+pub fn build_guest_with(
+    crate_dir: &Path,
+    target_dir: &Path,
+    lock_file: LockFile,
+    messages: Messages,
+) -> Result<Guest, BuildError> {
     let notes = target::ensure(crate_dir)?;
-    let built = cargo::build(crate_dir, target_dir, messages)?;
+    let built = cargo::build(crate_dir, target_dir, lock_file, messages)?;
     let component = componentize(&built.module)?;
     Ok(Guest { name: built.name, component, inputs: built.inputs, notes })
 }

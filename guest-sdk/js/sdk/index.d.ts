@@ -69,7 +69,7 @@ export interface Manifest {
   readonly nodes: readonly Node[];
   /** What comes after what. */
   readonly edges?: readonly Edge[];
-  /** The kinds of effect that a node may ask for. Others fail the node. */
+  /** The kinds of effect that a node may ask for. Others are recorded as denied. */
   readonly effects?: readonly string[];
   /**
    * A JSON Schema of the operator's config. The host fills in the `default` of a top-level property that the

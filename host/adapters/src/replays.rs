@@ -261,13 +261,13 @@ impl Work {
                     *digest == recorded || known().is_some_and(|known| has_same_steps(&known, behavior));
                 (*digest, Arc::clone(behavior), has_same_steps)
             }
-            Subject::Recorded => match known() {
-                Some(behavior) => (recorded, behavior, true),
-                None => {
+            Subject::Recorded => {
+                let Some(behavior) = known() else {
                     let reason = format!("what module {recorded} says it is is not in the log");
                     return Replay::bare(Verdict::Erased { reason });
-                }
-            },
+                };
+                (recorded, behavior, true)
+            }
         };
         let bytes = || match &self.subject {
             Subject::Candidate { wasm, .. } => Ok(Some(Arc::clone(wasm))),

@@ -159,94 +159,148 @@ pub fn check_payload(kind: &str, payload: &Value) -> Result<(), String> {
     })
 }
 
-/// The schema of each kind that ships, by its name.
-///
-/// `email`: `to`, `subject` and `text`, perhaps also `html`, which says the same. Effects of one `batch` to the same
-/// recipients leave as one message. What becomes a header is one line without control characters.
-///
-/// `webhook`: a POST of JSON to `url`. With `body`, that is what is sent. Without it, the body is the one of Standard
-/// Webhooks: `{type, timestamp, data}`, with `data` as it stands here or `{}`, and `type` as it stands here or
-/// `{behavior}.{node}`. Each leaves by itself, because its receiver tells it by the effect's id: there is no `batch`.
 static SCHEMAS: LazyLock<BTreeMap<&'static str, Validator>> = LazyLock::new(|| {
-    let text = json!({"type": "string", "maxLength": 65_536});
-    let line = json!({"type": "string", "minLength": 1, "maxLength": 1_000});
-    // What a header of a message is made of: a line break would begin another header.
-    let header =
-        json!({"type": "string", "minLength": 1, "maxLength": 1_000, "pattern": r"^[^\u0000-\u001f\u007f-\u009f]*$"});
-    let schemas = [
-        (
-            "validate",
-            json!({
-                "type": "object",
-                "required": ["valid", "findings"],
-                "properties": {
-                    "valid": {"type": "boolean"},
-                    "findings": {"type": "array", "items": {
-                        "type": "object",
-                        "required": ["field", "rule", "message"],
-                        "properties": {
-                            "field": line, "rule": line, "message": text,
-                            "severity": {"enum": ["error", "warning"]}
-                        }
-                    }}
-                }
-            }),
-        ),
-        (
-            "log",
-            json!({
-                "type": "object",
-                "required": ["message"],
-                "properties": {"level": {"enum": ["debug", "info", "warn", "error"]}, "message": text}
-            }),
-        ),
-        (
-            "notify",
-            json!({
-                "type": "object",
-                "required": ["subject", "text"],
-                "properties": {
-                    "channel": {"type": "string", "pattern": "^[a-z][a-z0-9-]{0,62}$"},
-                    "subject": line,
-                    "text": text,
-                    "url": text,
-                    "batch": {"type": "string", "maxLength": 64}
-                }
-            }),
-        ),
-        (
-            "email",
-            json!({
-                "type": "object",
-                "required": ["to", "subject", "text"],
-                "properties": {
-                    "to": {"type": "array", "minItems": 1, "maxItems": 1_000, "items": header},
-                    "subject": header, "text": text, "html": text,
-                    "batch": {"type": "string", "maxLength": 64}
-                }
-            }),
-        ),
-        (
-            "webhook",
-            json!({
-                "type": "object",
-                "required": ["url"],
-                "properties": {
-                    "url": {"type": "string", "minLength": 1, "maxLength": 2_048},
-                    "type": {"type": "string", "pattern": "^[A-Za-z0-9_.-]{1,128}$"},
-                    "batch": false
-                }
-            }),
-        ),
-        (
-            "activity",
-            json!({"type": "object", "required": ["activity"], "properties": {"activity": {"type": "object"}}}),
-        ),
-        ("set", json!({"type": "object", "required": ["field", "value"], "properties": {"field": line}})),
-    ];
-    let compile = |schema: Value| jsonschema::validator_for(&schema).expect("the schemas above are valid");
-    schemas.into_iter().map(|(kind, schema)| (kind, compile(schema))).collect()
+    let compile = |schema: Value| jsonschema::validator_for(&schema).expect("the schemas of payloads are valid");
+    payload_schemas().into_iter().map(|(kind, schema)| (kind, compile(schema))).collect()
 });
+
+/// The JSON Schema of each kind that ships, by its name. Their descriptions are what authors read.
+///
+/// What becomes a header of a message is one line without control characters. A `webhook` has no `batch`: its receiver
+/// tells it by the effect's id, so that each leaves by itself.
+pub fn payload_schemas() -> BTreeMap<&'static str, Value> {
+    BTreeMap::from([
+        ("validate", validate_schema()),
+        ("log", log_schema()),
+        ("notify", notify_schema()),
+        ("email", email_schema()),
+        ("webhook", webhook_schema()),
+        ("activity", activity_schema()),
+        ("set", set_schema()),
+    ])
+}
+
+/// Text for people, of any number of lines.
+fn text(description: &str) -> Value {
+    json!({"type": "string", "maxLength": 65_536, "description": description})
+}
+
+/// A line for people.
+fn line(description: &str) -> Value {
+    json!({"type": "string", "minLength": 1, "maxLength": 1_000, "description": description})
+}
+
+/// What a header of a message is made of: a line break would begin another header.
+fn header(description: &str) -> Value {
+    let mut header = line(description);
+    header["pattern"] = r"^[^\u0000-\u001f\u007f-\u009f]*$".into();
+    header
+}
+
+fn batch_schema(description: &str) -> Value {
+    json!({"type": "string", "maxLength": 64, "description": description})
+}
+
+fn validate_schema() -> Value {
+    let severity = "How bad it is; `error` where it is left out.";
+    json!({
+        "type": "object",
+        "required": ["valid", "findings"],
+        "properties": {
+            "valid": {"type": "boolean", "description": "Whether the object is in order."},
+            "findings": {"type": "array", "description": "What was found, in the order in which people should read it.", "items": {
+                "type": "object",
+                "required": ["field", "rule", "message"],
+                "properties": {
+                    "field": line("The field that it is about, such as `title`."),
+                    "rule": line("The rule's stable name, such as `required`."),
+                    "message": text("What people read."),
+                    "severity": {"enum": ["error", "warning"], "description": severity}
+                }
+            }}
+        }
+    })
+}
+
+fn log_schema() -> Value {
+    let level = "How much it matters; `info` where it is left out.";
+    json!({
+        "type": "object",
+        "required": ["message"],
+        "properties": {
+            "level": {"enum": ["debug", "info", "warn", "error"], "description": level},
+            "message": text("The line.")
+        }
+    })
+}
+
+fn notify_schema() -> Value {
+    let channel = "The channel, by the name that the operator gave it; `log` where it is left out.";
+    json!({
+        "type": "object",
+        "required": ["subject", "text"],
+        "properties": {
+            "channel": {"type": "string", "pattern": "^[a-z][a-z0-9-]{0,62}$", "description": channel},
+            "subject": line("What it is about."),
+            "text": text("The message."),
+            "url": text("Where to read more."),
+            "batch": batch_schema("All of one batch that go to one channel leave as one message.")
+        }
+    })
+}
+
+fn email_schema() -> Value {
+    let to = "The recipients. Each sees the others.";
+    json!({
+        "type": "object",
+        "required": ["to", "subject", "text"],
+        "properties": {
+            "to": {
+                "type": "array", "minItems": 1, "maxItems": 1_000, "description": to,
+                "items": header("An address, perhaps with a name before it.")
+            },
+            "subject": header("The subject, one line."),
+            "text": text("The message as plain text."),
+            "html": text("The same message as HTML."),
+            "batch": batch_schema("All of one batch that go to the same recipients leave as one message.")
+        }
+    })
+}
+
+fn webhook_schema() -> Value {
+    let kind = "`type` of a body of Standard Webhooks; `BEHAVIOR.NODE` where it is left out.";
+    json!({
+        "type": "object",
+        "required": ["url"],
+        "properties": {
+            "url": {"type": "string", "minLength": 1, "maxLength": 2_048, "description": "Where it is posted to."},
+            "body": {"description": "What is sent, as it stands; without it, a body of Standard Webhooks: `{type, timestamp, data}`."},
+            "type": {"type": "string", "pattern": "^[A-Za-z0-9_.-]{1,128}$", "description": kind},
+            "data": {"description": "`data` of such a body; `{}` where it is left out."},
+            "batch": false
+        }
+    })
+}
+
+fn activity_schema() -> Value {
+    let activity = "The activity, without `id`, `actor` and `proof`, which the host gives it.";
+    json!({
+        "type": "object",
+        "required": ["activity"],
+        "properties": {"activity": {"type": "object", "description": activity}}
+    })
+}
+
+fn set_schema() -> Value {
+    json!({
+        "type": "object",
+        "required": ["field", "value"],
+        "properties": {
+            "field": line("The field's name."),
+            "value": {"description": "Its value from now on, any JSON; null takes the field away."}
+        }
+    })
+}
 
 #[cfg(test)]
 mod tests {

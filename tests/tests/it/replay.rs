@@ -90,9 +90,9 @@ async fn a_candidate_over_ten_thousand_flows_finds_exactly_those_that_differ() {
         first["effects"],
         json!([
             {"change": "removed", "node": "other", "ordinal": 0, "kind": "log",
-             "payload": {"level": "info", "message": format!("other: {title}")}},
+             "payload": {"message": format!("other: {title}")}},
             {"change": "added", "node": "urgent", "ordinal": 0, "kind": "log",
-             "payload": {"level": "info", "message": format!("urgent: {title}")}},
+             "payload": {"message": format!("urgent: {title}")}},
         ])
     );
 

@@ -5,9 +5,11 @@ use std::fs;
 use rosehip_tests::{Client, Host, Project, of_each};
 use serde_json::{Value, json};
 
-/// Where each language's template is changed: a text in its source, what is put after it, and how the place in the
-/// source is told. (Nobody prints in WAT.)
-const CHANGES: [(&str, &[(&str, &str)], &str); 5] = [
+/// A text in a source, and what is put after it.
+type Insertion = (&'static str, &'static str);
+
+/// Where each language's template is changed, and how the place in the source is told. (Nobody prints in WAT.)
+const CHANGES: [(&str, &[Insertion], &str); 5] = [
     (
         "rust",
         &[(

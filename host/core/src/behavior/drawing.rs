@@ -103,13 +103,13 @@ impl<'a> Drawing<'a> {
     fn node(&mut self, index: NodeIndex, column: usize) {
         let id = self.dag.node(index).id.as_str();
         if self.drawn.contains(&index) {
-            self.text += &format!("{id} ↑");
+            self.text.extend([id, " ↑"]);
             return;
         }
         let leaving = leaving(self.dag, index);
         let is_below = self.below.contains(&index);
         if is_below || (column > WIDTH && !leaving.is_empty()) {
-            self.text += &format!("{id} ↓");
+            self.text.extend([id, " ↓"]);
             if !is_below {
                 self.below.push(index);
             }

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::{
     WaitEnd,
     members::{InvalidFile, Members},
-    wait_end::read_current,
+    wait_end::read_standing,
 };
 use crate::{
     event::Current,
@@ -59,8 +59,7 @@ impl AuthorEvent {
         }
         let (kind, activity) = read_activity(&mut members)?;
         let current = match members.take("current") {
-            Some(Value::Null) => None,
-            Some(current) => Some(read_current("current".to_owned(), current)?),
+            Some(current) => read_standing("current".to_owned(), current)?,
             None => standing(&object, &kind),
         };
         let event = Self {

@@ -27,10 +27,7 @@ impl WaitEnd {
         let mut members = Members::of(place, value)?;
         let current = members.take("current");
         let place = members.place("current");
-        let current = current.map(|current| match current {
-            Value::Null => Ok(None),
-            current => read_current(place, current).map(Some),
-        });
+        let current = current.map(|current| read_standing(place, current));
         let end = Self {
             at: members.read("at")?,
             by: members.read("by")?,
@@ -67,8 +64,12 @@ impl WaitEnd {
     }
 }
 
-/// An object's standing as a file tells it.
-pub(super) fn read_current(place: String, value: Value) -> Result<Current, InvalidFile> {
+/// An object's standing as a file tells it; none where it is gone.
+pub(super) fn read_standing(place: String, value: Value) -> Result<Option<Current>, InvalidFile> {
+    if value.is_null() { Ok(None) } else { read_current(place, value).map(Some) }
+}
+
+fn read_current(place: String, value: Value) -> Result<Current, InvalidFile> {
     let mut members = Members::of(place, value)?;
     let current = Current { revision: members.require("revision")?, status: members.read("status")?.flatten() };
     members.end("revision and status")?;

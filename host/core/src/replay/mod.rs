@@ -10,6 +10,7 @@
 mod comparison;
 mod recording;
 mod rerun;
+mod script;
 #[cfg(test)]
 mod tests;
 

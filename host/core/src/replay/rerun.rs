@@ -7,17 +7,19 @@ use std::{
 
 use serde_json::json;
 
-use super::{Ask, PathChange, Purpose, Recording, Replay, Verdict, comparison::compare};
+use super::{
+    Ask, PathChange, Purpose, Recording, Replay, Verdict,
+    comparison::compare,
+    script::{Expected, Script, effects_of, is_function_of_the_call, set_at, waits_otherwise},
+};
 use crate::{
     behavior::{Behavior, NodeIndex, NodeWork},
     difference::differences,
-    effect::Effect,
     event::{
         Current, EffectChanged, Event, FlowCompleted, FlowFailed, FlowStarted, FlowSuspended, NodeError, NodeFired,
-        NodeSuspended, Timer,
     },
     flow::{FlowState, Step, Waiting, next},
-    ids::{EffectId, NodeId},
+    ids::NodeId,
     pipeline::walk::{self, Allowed, Attempt, NOTHING_COUNTED},
     state::{FlowStatus, NodeStatus},
     time::Timestamp,
@@ -57,41 +59,6 @@ pub fn replay(
     Replay { verdict, effects, paths: rerun.paths, is_not_started: false }
 }
 
-#[expect(clippy::wildcard_enum_match_arm, reason = "only calls that succeeded have effects")]
-fn effects_of(event: &Event) -> Option<&[Effect]> {
-    match event {
-        Event::NodeDone(done) => Some(&done.effects),
-        _ => None,
-    }
-}
-
-/// What the entries that are still to come say of a node: so long as they do, it is done when its entry comes.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Expected {
-    /// A call of it, or of one of its items.
-    Call(NodeId, Option<u32>),
-    /// The beginning of its wait, or of its list.
-    Beginning(NodeId),
-    /// The end of its wait.
-    Firing(NodeId),
-}
-
-impl Expected {
-    #[expect(clippy::wildcard_enum_match_arm, reason = "most entries are not about a node's steps")]
-    fn by(event: &Event) -> Option<Self> {
-        match event {
-            Event::NodeDone(body) => Some(Self::Call(body.node.clone(), body.item)),
-            Event::NodeRetrying(body) => Some(Self::Call(body.node.clone(), body.item)),
-            Event::NodeFailed(body) if body.attempt == 0 => Some(Self::Beginning(body.node.clone())),
-            Event::NodeFailed(body) => Some(Self::Call(body.node.clone(), body.item)),
-            Event::NodeSuspended(body) => Some(Self::Beginning(body.node.clone())),
-            Event::NodeSpread(body) => Some(Self::Beginning(body.node.clone())),
-            Event::NodeFired(body) => Some(Self::Firing(body.node.clone())),
-            _ => None,
-        }
-    }
-}
-
 struct Rerun<'a> {
     recording: &'a Recording,
     module: &'a Behavior,
@@ -100,8 +67,7 @@ struct Rerun<'a> {
     ask: &'a Ask<'a>,
     state: FlowState,
     started: Arc<FlowStarted>,
-    expected: HashMap<Expected, u32>,
-    recorded: HashMap<EffectId, &'a Effect>,
+    script: Script<'a>,
     /// Whether steps are possible that no entry holds.
     is_off_script: bool,
     /// Waits that are for another moment or signal than those that were recorded, in words.
@@ -122,14 +88,6 @@ impl<'a> Rerun<'a> {
         purpose: Purpose,
         ask: &'a Ask<'a>,
     ) -> Self {
-        let mut expected: HashMap<Expected, u32> = HashMap::new();
-        let mut recorded = HashMap::new();
-        for (_, _, event) in &recording.entries {
-            if let Some(key) = Expected::by(event) {
-                *expected.entry(key).or_default() += 1;
-            }
-            recorded.extend(effects_of(event).into_iter().flatten().map(|effect| (effect.id, effect)));
-        }
         let started = started_on(&recording.started, module, purpose);
         let dag = Arc::clone(&module.dag);
         let state = FlowState::begin(recording.seq, recording.started_at, Arc::clone(&started), dag);
@@ -141,8 +99,7 @@ impl<'a> Rerun<'a> {
             ask,
             state,
             started,
-            expected,
-            recorded,
+            script: Script::of(recording),
             is_off_script: !has_same_steps,
             waits_otherwise: HashMap::new(),
             recorded_open: HashSet::new(),
@@ -170,7 +127,7 @@ impl<'a> Rerun<'a> {
     #[expect(clippy::wildcard_enum_match_arm, reason = "a flow's stream holds no other entries that matter to it")]
     fn follow(&mut self, event: &'a Event) -> Result<(), Verdict> {
         if let Some(key) = Expected::by(event) {
-            self.has_come(&key);
+            self.script.has_come(&key);
         }
         match event {
             Event::NodeDone(body) => self.call_again(&body.node, body.item, body.attempt, event),
@@ -198,17 +155,6 @@ impl<'a> Rerun<'a> {
             Event::SignalReceived(_) => self.take(event),
             _ => Ok(()),
         }
-    }
-
-    /// An entry that was expected is here.
-    fn has_come(&mut self, key: &Expected) {
-        if let Some(count) = self.expected.get_mut(key) {
-            *count = count.saturating_sub(1);
-        }
-    }
-
-    fn expects(&self, key: &Expected) -> bool {
-        self.expected.get(key).is_some_and(|count| *count > 0)
     }
 
     /// Puts the Call of an entry to the module, where the flow has come there; else the entry is passed over.
@@ -260,7 +206,6 @@ impl<'a> Rerun<'a> {
         self.take(&event)
     }
 
-    #[expect(clippy::wildcard_enum_match_arm, reason = "a call ends in one of three events")]
     fn compare_answers(&mut self, recorded: Option<&Event>, answer: &Event) -> Result<(), Verdict> {
         let failed = |node: &NodeId, error: &NodeError| Verdict::Failed { node: node.clone(), error: error.clone() };
         match (recorded, answer) {
@@ -321,7 +266,6 @@ impl<'a> Rerun<'a> {
         is_ready && !is_begun && self.state.status() == FlowStatus::Running
     }
 
-    #[expect(clippy::wildcard_enum_match_arm, reason = "a wait or a list begins in one of three events")]
     fn begin(&mut self, node: NodeIndex, recorded: Option<&Event>) -> Result<(), Verdict> {
         let event = match &self.module.dag.node(node).work {
             NodeWork::Each(_) => walk::begin_each(&self.state, &self.recording.activity, node, self.now),
@@ -366,15 +310,10 @@ impl<'a> Rerun<'a> {
     /// Takes in what became of an effect, where the same one is asked for.
     fn change_effect(&mut self, changed: &EffectChanged, event: &Event) -> Result<(), Verdict> {
         let Some(state) = self.state.effect(changed.effect) else { return Ok(()) };
-        if state.status != changed.from || self.is_altered(&state.effect) {
+        if state.status != changed.from || self.script.is_altered(&state.effect) {
             return Ok(());
         }
         self.take(event)
-    }
-
-    fn is_altered(&self, effect: &Effect) -> bool {
-        let recorded = self.recorded.get(&effect.id);
-        recorded.is_none_or(|recorded| recorded.kind != effect.kind || recorded.payload != effect.payload)
     }
 
     /// The flow goes on from here, as an entry says; where it does not stand still, only the object's standing is new.
@@ -451,9 +390,9 @@ impl<'a> Rerun<'a> {
     fn is_still_to_come(&self, step: &Step) -> bool {
         let id = |node: &NodeIndex| self.module.dag.node(*node).id.clone();
         match step {
-            Step::Call { node, item, .. } => self.expects(&Expected::Call(id(node), *item)),
-            Step::Wait { node } | Step::Spread { node } => self.expects(&Expected::Beginning(id(node))),
-            Step::Fire { node, .. } => self.expects(&Expected::Firing(id(node))),
+            Step::Call { node, item, .. } => self.script.expects(&Expected::Call(id(node), *item)),
+            Step::Wait { node } | Step::Spread { node } => self.script.expects(&Expected::Beginning(id(node))),
+            Step::Fire { node, .. } => self.script.expects(&Expected::Firing(id(node))),
             Step::Sleep(_) | Step::Suspend | Step::Resume | Step::Fail { .. } | Step::Complete => false,
         }
     }
@@ -477,7 +416,7 @@ impl<'a> Rerun<'a> {
                 },
                 (Some(Waiting::Effects), _) => {
                     let mut awaited = state.effects.iter().map(|place| &self.state.effects[*place].effect);
-                    if awaited.any(|effect| self.is_altered(effect)) {
+                    if awaited.any(|effect| self.script.is_altered(effect)) {
                         return out_of_support("it awaits effects that were not recorded so, and no receipt is known");
                     }
                 }
@@ -509,40 +448,4 @@ fn started_on(started: &Arc<FlowStarted>, module: &Behavior, purpose: Purpose) -
         }
         Ok(_) | Err(_) => Arc::clone(started),
     }
-}
-
-/// Whether how a call ended follows from its Call: it does where the guest itself says it.
-#[expect(clippy::wildcard_enum_match_arm, reason = "a call ends in one of three events")]
-fn is_function_of_the_call(recorded: &Event) -> bool {
-    let says_so = |error: &NodeError| matches!(error.rule.as_str(), "retry" | "fatal");
-    match recorded {
-        Event::NodeFailed(failed) => says_so(&failed.error),
-        Event::NodeRetrying(retrying) => says_so(&retrying.error),
-        _ => true,
-    }
-}
-
-/// When a wait's timer was set, where the entry says it.
-#[expect(clippy::wildcard_enum_match_arm, reason = "only a wait that began has a timer")]
-fn set_at(recorded: &Event) -> Option<Timestamp> {
-    match recorded {
-        Event::NodeSuspended(NodeSuspended { timer: Some(Timer::After { set_at, .. }), .. }) => Some(*set_at),
-        _ => None,
-    }
-}
-
-/// How a wait differs from the one that was recorded, if it does. Moments that had both come are the same moment.
-fn waits_otherwise(before: &NodeSuspended, after: &NodeSuspended, now: Timestamp) -> Option<String> {
-    let due = |wait: &NodeSuspended| wait.timer.map(|timer| timer.due(now));
-    let is_past = |wait: &NodeSuspended| due(wait).is_some_and(|due| due <= now);
-    if before.signal == after.signal && (before.timer == after.timer || is_past(before) && is_past(after)) {
-        return None;
-    }
-    let words = |wait: &NodeSuspended| {
-        let until = due(wait).map(|due| format!("until {due}"));
-        let signal = wait.signal.as_ref().map(|name| format!("for the signal {name}"));
-        let parts: Vec<_> = signal.into_iter().chain(until).collect();
-        parts.join(", ")
-    };
-    Some(format!("it would wait {}, and the flow waited {}", words(after), words(before)))
 }

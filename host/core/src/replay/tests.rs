@@ -180,9 +180,9 @@ fn failures_are_told_unless_the_flow_failed_alike() {
     let (one, other) = (fatal("one"), fatal("other"));
     let fine = takes("left");
     let only = manifest(json!([step("only")]), json!([]));
-    let error = |replay: Replay| match replay.verdict {
-        Verdict::Failed { node, error } => format!("{node}: {}: {}", error.rule, error.message),
-        verdict => panic!("{verdict:?}"),
+    let error = |replay: Replay| {
+        let Verdict::Failed { node, error } = replay.verdict else { panic!("it does not fail") };
+        format!("{node}: {}: {}", error.rule, error.message)
     };
 
     let mut failed = World::new(&only, &one);

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use anyhow::anyhow;
 use clap::Args;
 use rosehip_core::{
     behavior::{Grant, draw},
@@ -18,7 +19,7 @@ use super::{
     wire,
 };
 use crate::{
-    host::runner_name,
+    host::{InstallError, runner_name},
     project::Project,
     rehearsals::{Checked, Refused, Stage},
 };
@@ -91,12 +92,13 @@ fn inspect(stage: &Stage, wasm: Vec<u8>) -> Result<(Inspection, Checked), Refuse
     Ok((inspection, module))
 }
 
-/// Shows what a refused module logged, and gives the refusal.
+/// Shows what a refused module logged, and gives the refusal. That this machine could not judge it is none.
 pub(super) fn tell_refusal(path: &Path, refused: &Refused, as_json: bool) -> anyhow::Error {
-    let message = refused.error.to_string();
+    let InstallError::Refused { rule, message } = &refused.error else {
+        return anyhow!("{}: {}", path.display(), refused.error);
+    };
     if as_json {
-        let (rule, what) = message.split_once(": ").unwrap_or(("refused", &message));
-        let document = json!({"ok": false, "wasm": path, "rule": rule, "message": what, "log": refused.log});
+        let document = json!({"ok": false, "wasm": path, "rule": rule, "message": message, "log": refused.log});
         if let Err(error) = print_json(&document) {
             return error;
         }
@@ -105,7 +107,7 @@ pub(super) fn tell_refusal(path: &Path, refused: &Refused, as_json: bool) -> any
             say(&format!("  {}", dim(line)));
         }
     }
-    Failure::mismatch(format!("{}: {message}", path.display())).into()
+    Failure::mismatch(format!("{}: {rule}: {message}", path.display())).into()
 }
 
 /// Everything that a host is told by a module.
@@ -191,10 +193,11 @@ fn config(schema: Option<&Value>) -> Vec<String> {
     let required = member(schema, "required");
     let properties: Map<String, Value> = member(schema, "properties").as_object().cloned().unwrap_or_default();
     let line = |(name, property): (String, Value)| {
-        let kinds = match member(&property, "type") {
-            Value::Array(kinds) => kinds.iter().map(wire::words).collect::<Vec<_>>().join(" or "),
-            Value::Null => "anything".to_owned(),
-            kind => wire::words(&kind),
+        let kind = member(&property, "type");
+        let kinds = match kind.as_array() {
+            Some(kinds) => kinds.iter().map(wire::words).collect::<Vec<_>>().join(" or "),
+            None if kind.is_null() => "anything".to_owned(),
+            None => wire::words(&kind),
         };
         let is_required =
             required.as_array().is_some_and(|required| required.iter().any(|other| *other == name.as_str()));
@@ -217,16 +220,16 @@ fn cut(text: &str) -> String {
 fn limits(usage: &[Usage]) -> String {
     let lines = usage.iter().map(|&Usage { what, used, most }| {
         let number = |number: u64| grouped(usize::try_from(number).unwrap_or(usize::MAX));
-        let note = match what {
-            "fuel" => " to describe itself",
-            "memory" => " bytes to begin with",
-            "module-bytes" | "function-body" => " bytes",
-            _ => "",
+        let (unit, note) = match what {
+            "fuel" => ("", " to describe itself"),
+            "memory" => ("bytes", " to begin with"),
+            "module-bytes" | "function-body" => ("bytes", ""),
+            _ => ("", ""),
         };
         // Tenths of a percent say enough; one that is over is refused before it gets here.
         let tenths = used.saturating_mul(1_000) / most.max(1);
         let percent = format!("{}.{} %", tenths / 10, tenths % 10);
-        format!("{what:<14} {:>12} of {:>12}  {percent:>7}{note}\n", number(used), number(most))
+        format!("{what:<14} {:>12} of {:>12} {unit:<5} {percent:>7}{note}\n", number(used), number(most))
     });
     lines.collect()
 }

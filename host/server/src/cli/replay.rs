@@ -84,8 +84,9 @@ struct Head {
     flows: u64,
 }
 
+/// A flow that was replayed.
 #[derive(Deserialize)]
-struct Flow {
+pub(super) struct Flow {
     flow: FlowId,
     behavior: BehaviorName,
     object: Option<ObjectRef>,
@@ -141,7 +142,7 @@ impl Replay {
         let tally = report.finish(begun.elapsed())?;
         if !tally.is_same() {
             let others = tally.changed + tally.failed + tally.out_of_support;
-            let message = format!("{others} of {} flows do not fare the same", tally.flows);
+            let message = format!("{others} of {} not the same", tally.flows);
             return Err(Failure::mismatch(message).into());
         }
         match (self.promote_if_same, tally.flows, report.head) {
@@ -249,18 +250,24 @@ impl Report {
             print_json(&document)?;
             return Ok(tally);
         }
-        let Tally { flows, same, changed, failed, out_of_support, erased } = tally;
+        let Tally { flows: all, same, changed, failed, out_of_support, erased } = tally;
         print(&format!(
-            "{flows} flows: {same} same, {changed} changed, {failed} failed, {out_of_support} out of support, \
-             {erased} erased\n"
+            "{}: {same} same, {changed} changed, {failed} failed, {out_of_support} out of support, \
+             {erased} erased\n",
+            flows(all)
         ))?;
         say(&dim(&format!("in {:.1} s", took.as_secs_f64())));
         Ok(tally)
     }
 }
 
+/// So many flows, in words.
+fn flows(count: u64) -> String {
+    if count == 1 { "1 flow".to_owned() } else { format!("{count} flows") }
+}
+
 /// A flow with what differs, for people.
-fn block(flow: &Flow) -> String {
+pub(super) fn block(flow: &Flow) -> String {
     let id: String = flow.flow.to_string().chars().take(SHORT).collect();
     let about = flow.object.as_ref().map(|object| object.slug.clone().unwrap_or_else(|| object.id.to_string()));
     let (verdict, why) = match &flow.fared.verdict {

@@ -8,7 +8,7 @@ use std::{
 };
 
 use rosehip_core::{guest::GuestRefused, ids::Digest};
-use rosehip_guest_build::{BuildError as GuestBuildError, Messages};
+use rosehip_guest_build::{BuildError as GuestBuildError, LockFile, Messages};
 
 use super::{
     Language, Project, ProjectError, steps,
@@ -179,8 +179,10 @@ fn unstripped(project: &Project, options: &Options) -> Result<Vec<u8>, BuildErro
 
 fn rust(project: &Project, options: &Options) -> Result<Vec<u8>, BuildError> {
     let messages = if options.verbose { Messages::Shown } else { Messages::Kept };
-    let guest = rosehip_guest_build::build_guest_with(project.dir(), &project.dir().join("target"), messages)
-        .map_err(of_cargo)?;
+    let target = project.dir().join("target");
+    // An author who raises the version in Cargo.toml has not written a lock file by hand.
+    let guest = rosehip_guest_build::build_guest_with(project.dir(), &target, LockFile::Kept, messages);
+    let guest = guest.map_err(of_cargo)?;
     for note in &guest.notes {
         (options.say)(note);
     }
@@ -197,7 +199,11 @@ fn of_cargo(error: GuestBuildError) -> BuildError {
         GuestBuildError::Start { command, source } => BuildError::Start { command, source },
         GuestBuildError::Failed { command, status, stderr } => BuildError::Failed { command, status, output: stderr },
         GuestBuildError::File { path, source } => BuildError::File { path, source },
-        other => BuildError::Rust(other),
+        other @ (GuestBuildError::TargetMissing { .. }
+        | GuestBuildError::NoModule { .. }
+        | GuestBuildError::NotAComponent { .. }
+        | GuestBuildError::NotInBuildScript { .. }
+        | _) => BuildError::Rust(other),
     }
 }
 

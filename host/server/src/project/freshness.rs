@@ -8,6 +8,8 @@ use std::{
     time::SystemTime,
 };
 
+use rosehip_adapters::data_dir::log_path;
+
 use super::{Project, ProjectError};
 
 /// In the project's folder itself: what is built, and what does not go into it.
@@ -84,7 +86,10 @@ impl<'a> Walk<'a> {
             let at_entry = |error| (entry.path(), error);
             // A link to a folder is not followed: it may lead out, or round in a circle.
             if entry.file_type().map_err(at_entry)?.is_dir() {
-                self.folder(&entry.path())?;
+                // A host's data directory may lie in the project, as where `rosehip dev` makes one; it changes all the time.
+                if !log_path(&entry.path()).exists() {
+                    self.folder(&entry.path())?;
+                }
                 continue;
             }
             match fs::metadata(entry.path()) {
@@ -172,6 +177,8 @@ mod tests {
             ".venv/bin/python",
             ".git/index",
             ".editor.swp",
+            "rosehip-data/log.db",
+            "rosehip-data/keys/a",
             "events/one.json",
             "README.md",
         ] {

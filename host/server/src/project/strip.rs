@@ -116,9 +116,9 @@ mod tests {
     /// The names of all custom sections, of what is nested as well.
     fn custom_sections(wasm: &[u8]) -> Vec<String> {
         let payloads = Parser::new(0).parse_all(wasm).map(|payload| payload.expect("it is wasm"));
-        let names = payloads.filter_map(|payload| match payload {
-            Payload::CustomSection(section) => Some(section.name().to_owned()),
-            _ => None,
+        let names = payloads.filter_map(|payload| {
+            let Payload::CustomSection(section) = payload else { return None };
+            Some(section.name().to_owned())
         });
         names.collect()
     }

@@ -4,20 +4,16 @@
 use std::{fmt::Write as _, fs};
 
 use rosehip_core::rehearsal::{AuthorEvent, Rehearsal};
-use serde_json::Value;
 
 use super::hosting::Hosting;
 use crate::{
     cli::{
         output::{bold, plain},
-        wire,
+        replay, wire,
     },
     project::Project,
     rehearsals::{self, Checked, EventFile, Stage},
 };
-
-/// Characters of an id that are shown.
-const SHORT: usize = 12;
 
 /// What differs, for people; nothing where there is nothing to compare with.
 pub(super) async fn compare(
@@ -28,36 +24,14 @@ pub(super) async fn compare(
     after: &Checked,
 ) -> anyhow::Result<String> {
     let replayed = hosting.replay(&after.behavior.name, after).await?.unwrap_or_default();
-    let flows: Vec<_> = replayed.iter().filter(|line| line.get("flow").is_some()).map(tell_replay).collect();
+    let flows = replayed.iter().filter(|line| line.get("flow").is_some()).map(wire::read);
+    let flows: Vec<replay::Flow> = flows.collect::<Result<_, _>>()?;
     if !flows.is_empty() {
-        return Ok(flows.concat());
+        return Ok(flows.iter().map(replay::block).collect());
     }
     let (Some(before), Some(event)) = (before, newest(project)?) else { return Ok(String::new()) };
     let (stage, before, after) = (stage.clone(), before.clone(), after.clone());
     tokio::task::spawn_blocking(move || rehearse_both(&stage, &before, &after, &event)).await?
-}
-
-/// What a replay says of a flow.
-fn tell_replay(line: &Value) -> String {
-    let flow: String = wire::text(line, "flow").chars().take(SHORT).collect();
-    let mut text = format!("{} replayed: {}\n", bold(&format!("flow {flow}")), plain(&wire::text(line, "verdict")));
-    for effect in wire::list(line, "effects") {
-        writeln!(text, "    {}", plain(&tell_effect(effect))).expect("a String takes any text");
-    }
-    text
-}
-
-fn tell_effect(effect: &Value) -> String {
-    let place = ["node", "kind"].map(|member| wire::text(effect, member)).join(" ");
-    let differences = wire::list(effect, "differences");
-    if differences.is_empty() {
-        return wire::words(effect);
-    }
-    let told = differences.iter().map(|difference| {
-        let side = |member: &str| difference.get(member).map_or("(nothing)".to_owned(), Value::to_string);
-        format!("{}: {} → {}", wire::text(difference, "pointer"), side("before"), side("after"))
-    });
-    format!("{place}: {}", told.collect::<Vec<_>>().join("; "))
 }
 
 /// The event that was changed last.

@@ -60,10 +60,12 @@ impl Hosting {
         wire::read(&self.client.json::<Value>(request).await?)
     }
 
-    /// What a module does otherwise than the one that the last flow of a behavior ran: a line a flow, then a summary. None
-    /// where the host has no such flow or cannot say.
+    /// What a module does otherwise than the one that the last flow of a behavior ran: the lines of `POST /replays`. None where
+    /// the host is of a release that cannot say.
     pub(super) async fn replay(&self, name: &BehaviorName, module: &Checked) -> anyhow::Result<Option<Vec<Value>>> {
         let request = Request::post(&["replays"]).query("behavior", Some(name)).query("last", Some(1));
+        // One that fares the same is told as well.
+        let request = request.query("all", Some(true));
         match self.client.send(request.wasm(module.wasm.to_vec())).await {
             Ok(answer) => {
                 let lines = answer.text().lines().map(serde_json::from_str).collect::<Result<Vec<Value>, _>>();
