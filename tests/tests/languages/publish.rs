@@ -82,11 +82,11 @@ fn outcome(flow: &Value) -> Value {
 async fn outcome_of(client: &Client, behavior: &str, slug: &str) -> Value {
     let flow = client.first_flow(&format!("behavior={behavior}&object={slug}")).await;
     let id = flow["id"].as_str().expect("an id");
+    let is_among = |value: &Value, statuses: &[&str]| statuses.contains(&value["status"].as_str().unwrap_or_default());
+    let is_under_way = |effect: &Value| is_among(effect, &["recorded", "attempting", "retrying"]);
     let is_over = |flow: &Value| {
-        let stands_in = |of: &Value, open: &[&str]| open.iter().any(|status| of["status"] == *status);
-        let mut effects = flow["effects"].as_array().expect("effects").iter();
-        !stands_in(flow, &["running", "suspended"])
-            && !effects.any(|effect| stands_in(effect, &["recorded", "attempting", "retrying"]))
+        let effects = flow["effects"].as_array().expect("a list");
+        !is_among(flow, &["running", "suspended"]) && !effects.iter().any(is_under_way)
     };
     outcome(&client.flow_until(id, is_over).await)
 }

@@ -2,7 +2,7 @@
 //! held against those that the log holds.
 //!
 //! The log is the script. A [`Recording`] is read entry by entry into the fold of a flow that runs on the module in question
-//! ([`rerun`]): whatever came from outside — times, signals, receipts, the object's standing — comes from the entries, and
+//! (`rerun.rs`): whatever came from outside — times, signals, receipts, the object's standing — comes from the entries, and
 //! each answer of the guest is asked for anew. Because a Call is a function of the entries before it, the module that was
 //! recorded is asked exactly what it was asked then, which is what [`Purpose::Verify`] rests on. A module that goes another
 //! way is followed there as far as it asks for nothing that was not recorded.

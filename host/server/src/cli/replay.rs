@@ -87,7 +87,8 @@ struct Head {
 /// A flow that was replayed.
 #[derive(Deserialize)]
 pub(super) struct Flow {
-    flow: FlowId,
+    #[serde(rename = "flow")]
+    id: FlowId,
     behavior: BehaviorName,
     object: Option<ObjectRef>,
     started_at: Timestamp,
@@ -268,7 +269,7 @@ fn flows(count: u64) -> String {
 
 /// A flow with what differs, for people.
 pub(super) fn block(flow: &Flow) -> String {
-    let id: String = flow.flow.to_string().chars().take(SHORT).collect();
+    let id: String = flow.id.to_string().chars().take(SHORT).collect();
     let about = flow.object.as_ref().map(|object| object.slug.clone().unwrap_or_else(|| object.id.to_string()));
     let (verdict, why) = match &flow.fared.verdict {
         Verdict::Same => ("same", None),

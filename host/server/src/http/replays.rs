@@ -38,16 +38,21 @@ impl Asked {
             (Self { question: None, request: ReplayRequest::default(), is_all: false }, false, None);
         for (name, text) in fields.into_iter().filter(|(_, text)| !text.trim().is_empty()) {
             let text = text.trim();
+            let request = &mut asked.request;
             let read = match name.as_str() {
-                "behavior" => {
-                    text.parse().map(|name| asked.request.behavior = Some(name)).map_err(|_| "must be a name")
-                }
-                "flow" => Ok(asked.request.flow = Some(text.to_owned())),
-                "last" => text.parse().map(|last| asked.request.last = Some(last)).map_err(|_| "must be a number"),
-                "since" => moment(text).map(|since| asked.request.since = Some(since)),
-                "digest" => Ok(digest = Some(text.to_owned())),
+                "behavior" => text.parse().map(|name| request.behavior = Some(name)).map_err(|_| "must be a name"),
+                "last" => text.parse().map(|last| request.last = Some(last)).map_err(|_| "must be a number"),
+                "since" => moment(text).map(|since| request.since = Some(since)),
                 "verify" => truth(text).map(|yes| is_verify = yes),
                 "all" => truth(text).map(|yes| asked.is_all = yes),
+                "flow" => {
+                    request.flow = Some(text.to_owned());
+                    Ok(())
+                }
+                "digest" => {
+                    digest = Some(text.to_owned());
+                    Ok(())
+                }
                 _ => Err("there is no such parameter"),
             };
             errors.extend(read.err().map(|message| FieldError::new(name, "form", message)));

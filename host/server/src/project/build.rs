@@ -4,7 +4,7 @@ use std::{
     fs, io,
     path::{Path, PathBuf},
     process::ExitStatus,
-    time::Instant,
+    time::{Duration, Instant, SystemTime},
 };
 
 use rosehip_core::{guest::GuestRefused, ids::Digest};
@@ -160,13 +160,29 @@ pub fn build(project: &Project, options: &Options) -> Result<Built, BuildError> 
         fs::read(&path).map_err(|source| BuildError::File { path: path.clone(), source })?
     } else {
         (options.say)(&format!("building {} ({})", project.name(), project.language()));
+        let newest = project.newest_source()?;
         let wasm = strip::strip(&unstripped(project, options)?)?;
         rosehip_wasm::admit(&wasm)?;
         put(&path, &wasm)?;
+        if let Some(newest) = newest {
+            date_after(&path, newest.changed)?;
+        }
         wasm
     };
     let (bytes, digest) = (wasm.len(), Digest::of(&wasm));
     Ok(Built { wasm: path, bytes, digest, seconds: started.elapsed().as_secs_f64(), fresh })
+}
+
+/// A file system tells times apart by some milliseconds, and a small module is built in less: it must not seem to be older
+/// than the source that it was made of.
+fn date_after(path: &Path, source: SystemTime) -> Result<(), BuildError> {
+    let failed = |source| BuildError::File { path: path.to_owned(), source };
+    let file = fs::File::options().write(true).open(path).map_err(failed)?;
+    let built = file.metadata().and_then(|file| file.modified()).map_err(failed)?;
+    if built <= source {
+        file.set_modified(source + Duration::from_millis(1)).map_err(failed)?;
+    }
+    Ok(())
 }
 
 fn unstripped(project: &Project, options: &Options) -> Result<Vec<u8>, BuildError> {
