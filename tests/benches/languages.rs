@@ -221,7 +221,7 @@ fn mib(kib: u64) -> f64 {
 /// An article that every module starts on; until all of their flows are through.
 async fn publish(client: &Client, title: &str) -> Duration {
     let begun = Instant::now();
-    client.post("/new", &Client::article(title, "published", "urgent")).await.expect(201);
+    client.post_and_wait("/new", &Client::article(title, "published", "urgent")).await.expect(201);
     client.until_jobs(|jobs| jobs == 0).await;
     begun.elapsed()
 }

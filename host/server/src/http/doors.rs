@@ -26,7 +26,9 @@ use axum::{
 };
 use axum_login::AuthSession;
 use rosehip_adapters::accounts::{Identity, Role};
-use rosehip_core::limits::{COMPILE_CPU_SECONDS, COMPILE_CPU_SECONDS_PER_MIB, COMPONENT_BYTES, ERASURE_MS, REQUEST_MS};
+use rosehip_core::limits::{
+    COMPILE_CPU_SECONDS, COMPILE_CPU_SECONDS_PER_MIB, COMPILE_WALL_FACTOR, COMPONENT_BYTES, ERASURE_MS, REQUEST_MS,
+};
 use tower::ServiceExt as _;
 use tower_sessions::Session;
 
@@ -163,15 +165,16 @@ fn bearer(authorization: &HeaderValue) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-/// The time that a module of this length may take to compile, for a request that brings one.
+/// The time that a module of this length may take to compile on a busy machine, for a request that brings one.
 fn compiling(request: &Request) -> Duration {
+    let path = request.uri().path();
     let brings_module = matches!(*request.method(), Method::PUT | Method::POST)
-        && (request.uri().path() == "/behaviors" || request.uri().path().starts_with("/behaviors/"));
+        && (path == "/behaviors" || path.starts_with("/behaviors/") || path == "/replays");
     let length = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     match length {
         Some(bytes) if brings_module => {
             let mib = bytes.div_ceil(1 << 20).min(COMPONENT_BYTES as u64 >> 20);
-            Duration::from_secs(COMPILE_CPU_SECONDS + mib * COMPILE_CPU_SECONDS_PER_MIB)
+            Duration::from_secs(COMPILE_WALL_FACTOR * (COMPILE_CPU_SECONDS + mib * COMPILE_CPU_SECONDS_PER_MIB))
         }
         _ => Duration::ZERO,
     }
