@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use rosehip_core::{pipeline::dispatch::BACKOFF_MS, state::DeliveryStatus};
+use tokio::net::TcpListener;
 
 use super::{
     FOLLOWERS, host, ids, peer,
@@ -10,12 +11,11 @@ use super::{
 };
 use crate::receiver::{Play, Receiver, status};
 
-/// A receiver that is gone: nobody listens there.
-async fn gone() -> (String, rosehip_core::federation::Peer) {
-    let receiver = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let port = receiver.local_addr().expect("an address").port();
-    let name = format!("localhost:{port}");
-    (format!("http://{name}"), name.parse().expect("a host"))
+/// A host that goes away when this is dropped, and its name.
+async fn mortal() -> (TcpListener, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let name = format!("localhost:{}", listener.local_addr().expect("an address").port());
+    (listener, name)
 }
 
 #[tokio::test]
@@ -56,11 +56,15 @@ async fn a_host_that_hangs_slows_no_other_down() {
 #[tokio::test]
 async fn what_waited_for_a_host_that_stays_silent_is_given_up_with_the_one_that_asked() {
     let dir = tempfile::tempdir().expect("a directory");
-    let (url, peer) = gone().await;
+    let (listener, peer) = mortal().await;
     let site = Site::open(dir.path(), soon(5)).await;
-    site.followed_by(&ada(&url, true)).await;
+    site.followed_by(&ada(&format!("http://{peer}"), true)).await;
     let events = (0..3).map(|n| note(&n.to_string(), "same", &[FOLLOWERS], &[])).collect();
     let last = site.append(events).await;
+    // Only what waits when the first attempt fails has waited as long as the one that asks: the host goes after that.
+    let (asked, _) = listener.accept().await.expect("the first attempt");
+    site.until(last, |rows| rows.len() == 1).await;
+    drop((asked, listener));
     let first = site.until_all(last - 2, DeliveryStatus::Dead).await;
     assert_eq!(first[0].state.attempts, 6);
     for seq in [last - 1, last] {
@@ -115,10 +119,10 @@ async fn an_activity_that_was_not_addressed_is_at_the_next_start() {
 #[tokio::test]
 async fn a_host_that_was_silent_is_still_asked_by_one_after_a_start() {
     let dir = tempfile::tempdir().expect("a directory");
-    let (url, _) = gone().await;
+    let (_, gone) = mortal().await;
     let options = rosehip_adapters::federation::DeliveryOptions { backoff_ms: BACKOFF_MS, ..soon(1) };
     let site = Site::open(dir.path(), options).await;
-    site.followed_by(&ada(&url, true)).await;
+    site.followed_by(&ada(&format!("http://{gone}"), true)).await;
     let first = site.post("0", "a", &[FOLLOWERS], &[]).await;
     site.until_all(first, DeliveryStatus::Retrying).await;
     let second = site.post("1", "b", &[FOLLOWERS], &[]).await;
