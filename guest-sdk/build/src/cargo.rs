@@ -32,6 +32,10 @@ const PROFILE: [(&str, &str); 9] = [
     ("INCREMENTAL", "false"),
 ];
 
+/// Memory that a guest has for its heap from the start: what most calls need, so that they need not grow. It takes no
+/// room before it is written.
+const INITIAL_HEAP_BYTES: usize = 512 << 10;
+
 /// Builds the crate in `crate_dir` for [`TARGET`] in `target_dir`.
 pub(crate) fn build(
     crate_dir: &Path,
@@ -52,7 +56,9 @@ pub(crate) fn build(
     for (key, value) in PROFILE {
         command.env(format!("CARGO_PROFILE_RELEASE_{key}"), value);
     }
-    command.env("CARGO_ENCODED_RUSTFLAGS", remap_paths(&workspace));
+    let mut flags = remap_paths(&workspace);
+    flags.push(format!("-Clink-arg=--initial-heap={INITIAL_HEAP_BYTES}"));
+    command.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"));
     if messages == Messages::Shown {
         command.stderr(Stdio::inherit());
     }
@@ -93,13 +99,13 @@ fn cargo_program() -> std::ffi::OsString {
 }
 
 /// Panic messages hold source paths. Without this machine's folders in them, the same sources give the same module.
-fn remap_paths(workspace: &Path) -> String {
+fn remap_paths(workspace: &Path) -> Vec<String> {
     let mut flags = vec![format!("--remap-path-prefix={}=/workspace", workspace.display())];
     let home = env::var_os("CARGO_HOME").map(PathBuf::from).or_else(|| env::home_dir().map(|home| home.join(".cargo")));
     if let Some(home) = home {
         flags.push(format!("--remap-path-prefix={}=/cargo", home.display()));
     }
-    flags.join("\u{1f}")
+    flags
 }
 
 fn workspace_of(manifest: &Path) -> Result<PathBuf, BuildError> {

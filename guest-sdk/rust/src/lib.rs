@@ -41,6 +41,12 @@
 #[cfg(target_arch = "wasm32")]
 extern crate self as rosehip_sdk;
 
+/// std's own allocator grows the memory for its first byte. For the host growing is a system call that holds up all other
+/// calls of the process, so this one begins with the heap that the module has from the start.
+#[cfg(target_arch = "wasm32")]
+#[global_allocator]
+static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
+
 mod behavior;
 mod call;
 pub mod effect;
