@@ -28,7 +28,7 @@ use crate::{
     data_dir::{DataDir, DataDirOptions, OpenError, log_path},
     durable,
     erasure::{chunks, erased_at},
-    sqlite,
+    sqlite::{self, Access},
     store::{SchemaError, SqliteReader},
     verify::{VerifyError, VerifyReport, verify},
     writer::{AppendError, StartError, Writer, WriterOptions},
@@ -126,10 +126,7 @@ pub fn back_up(data_dir: &Path, target: &Path) -> Result<Manifest, BackupError> 
         copy_folder(&data_dir.join(name), &target.join(name))?;
     }
     let accounts = target.join("accounts.db");
-    let source = rusqlite::Connection::open_with_flags(
-        data_dir.join("accounts.db"),
-        rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY | rusqlite::OpenFlags::SQLITE_OPEN_NO_MUTEX,
-    );
+    let source = sqlite::connect(&data_dir.join("accounts.db"), Access::Read);
     source.map_err(io::Error::other).and_then(|source| sqlite::back_up(&source, &accounts)).map_err(at(&accounts))?;
     for path in [log_path(target), accounts] {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).map_err(at(&path))?;

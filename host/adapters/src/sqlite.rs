@@ -7,12 +7,14 @@ use std::{
 };
 
 use rosehip_core::ports::StoreError;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, config::DbConfig};
 
 use crate::durable;
 
 /// How long a statement waits for another connection's lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Statements that a connection keeps ready, which is more than any has.
+const STATEMENTS: usize = 256;
 
 /// Why a SQLite file was not opened.
 #[derive(Debug, thiserror::Error)]
@@ -63,13 +65,34 @@ impl From<SchemaError> for StoreError {
     }
 }
 
+/// What a connection is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// It makes the file where there is none.
+    Write,
+    /// The file is there.
+    Read,
+}
+
+/// Connects to a file. A connection belongs to one thread at a time, so SQLite need not lock it, and its statements are
+/// planned once: without the guarantee SQLite plans some of them anew for every other parameter.
+pub(crate) fn connect(path: &Path, access: Access) -> Result<Connection, rusqlite::Error> {
+    let flags = match access {
+        Access::Write => OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
+        Access::Read => OpenFlags::SQLITE_OPEN_READ_ONLY,
+    };
+    let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    Ok(connection)
+}
+
 /// Opens a file for its one writer: WAL, an fsync before each commit returns, migrated to the newest version.
 /// `migrations[n]` takes a file from version `n` to `n + 1`.
 pub(crate) fn open(path: &Path, migrations: &[&str]) -> Result<Connection, SchemaError> {
     let refused = |source| SchemaError::Sqlite { path: path.to_owned(), source };
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags).map_err(refused)?;
-    connection.busy_timeout(BUSY_TIMEOUT).map_err(refused)?;
+    let connection = connect(path, Access::Write).map_err(refused)?;
     // Before anything else is set: a file of a newer release is left exactly as it is.
     let version = version_of(&connection).map_err(refused)?;
     let known = known_version(migrations);
@@ -99,9 +122,7 @@ pub(crate) fn open(path: &Path, migrations: &[&str]) -> Result<Connection, Schem
 /// Opens a file of the newest version for reading, while its writer goes on.
 pub(crate) fn open_read_only(path: &Path, migrations: &[&str]) -> Result<Connection, SchemaError> {
     let refused = |source| SchemaError::Sqlite { path: path.to_owned(), source };
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags).map_err(refused)?;
-    connection.busy_timeout(BUSY_TIMEOUT).map_err(refused)?;
+    let connection = connect(path, Access::Read).map_err(refused)?;
     let (found, known) = (version_of(&connection).map_err(refused)?, known_version(migrations));
     match found.cmp(&known) {
         std::cmp::Ordering::Equal => Ok(connection),

@@ -1,12 +1,19 @@
 //! The queue before the pool: a call without a permit waits, it never fails.
 
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 /// Permits to call, as many as the pool has room for.
 #[derive(Debug)]
 pub(crate) struct Permits {
-    free: Mutex<usize>,
+    state: Mutex<State>,
     returned: Condvar,
+}
+
+#[derive(Debug)]
+struct State {
+    free: usize,
+    /// Calls that wait for one: telling nobody that a permit is back would be a system call for each call.
+    waiting: usize,
 }
 
 /// One call's place in the pool, returned on drop.
@@ -18,22 +25,33 @@ pub(crate) struct Permit<'a> {
 impl Permits {
     /// `count` permits; none would block every call for ever, so there is at least one.
     pub(crate) fn new(count: usize) -> Self {
-        Self { free: Mutex::new(count.max(1)), returned: Condvar::new() }
+        Self { state: Mutex::new(State { free: count.max(1), waiting: 0 }), returned: Condvar::new() }
     }
 
     /// Waits for a permit.
     pub(crate) fn acquire(&self) -> Permit<'_> {
-        // The count is whole after every statement that holds the lock, so a panic elsewhere leaves nothing torn.
-        let free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut free = self.returned.wait_while(free, |free| *free == 0).unwrap_or_else(PoisonError::into_inner);
-        *free -= 1;
+        let mut state = self.lock();
+        if state.free == 0 {
+            state.waiting += 1;
+            state = self.returned.wait_while(state, |state| state.free == 0).unwrap_or_else(PoisonError::into_inner);
+            state.waiting -= 1;
+        }
+        state.free -= 1;
         Permit { permits: self }
+    }
+
+    /// The counts are whole after every statement that holds the lock, so a panic elsewhere leaves nothing torn.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Permit<'_> {
     fn drop(&mut self) {
-        *self.permits.free.lock().unwrap_or_else(PoisonError::into_inner) += 1;
-        self.permits.returned.notify_one();
+        let mut state = self.permits.lock();
+        state.free += 1;
+        if state.waiting > 0 {
+            self.permits.returned.notify_one();
+        }
     }
 }

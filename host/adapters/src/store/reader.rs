@@ -41,6 +41,15 @@ impl SqliteReader {
         queries::body_bytes(&self.connection)
     }
 
+    /// Has several calls see the log as it is at one moment, which spares finding out for each. The log's file cannot be
+    /// tidied meanwhile, so it is not for long.
+    pub(crate) fn at_once<R>(&self, read: impl FnOnce(&Self) -> R) -> Result<R, StoreError> {
+        let moment = self.connection.unchecked_transaction().map_err(queries::unreadable)?;
+        let read = read(self);
+        moment.finish().map_err(queries::unreadable)?;
+        Ok(read)
+    }
+
     /// At most `limit` entries from `seq` on, each with the key its stream is indexed under, if it is.
     pub(crate) fn read_with_keys(
         &self,

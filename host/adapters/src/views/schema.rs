@@ -1,14 +1,15 @@
 //! The file of the views: its tables, and when it is thrown away.
 
-use std::{fs, io, path::Path, time::Duration};
+use std::{fs, io, path::Path};
 
 use rosehip_core::{
     log::Head,
     ports::{LogReader, StoreError},
 };
-use rusqlite::{Connection, OpenFlags, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension};
 
 use super::ViewError;
+use crate::sqlite::{self, Access};
 
 /// `flows.is_open`: the host has nothing left to do for the flow.
 pub(super) const ENDED: u8 = 0;
@@ -128,17 +129,11 @@ pub(super) fn open(path: &Path, log: &impl LogReader) -> Result<(Connection, Hea
 
 /// Opens the views for reading beside their writer.
 pub(super) fn open_read_only(path: &Path) -> Result<Connection, rusqlite::Error> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags)?;
-    connection.busy_timeout(Duration::from_secs(5))?;
-    connection.set_prepared_statement_cache_capacity(64);
-    Ok(connection)
+    sqlite::connect(path, Access::Read)
 }
 
 fn open_file(path: &Path) -> Result<Connection, rusqlite::Error> {
-    let connection = Connection::open(path)?;
-    connection.busy_timeout(Duration::from_secs(5))?;
-    connection.set_prepared_statement_cache_capacity(64);
+    let connection = sqlite::connect(path, Access::Write)?;
     // A power cut may lose the last commits, which are folded again, but leaves the file whole.
     // Pages of the indexes change again and again: a long write-ahead log folds each into the file once.
     connection.execute_batch(
