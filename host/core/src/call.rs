@@ -12,6 +12,7 @@ use crate::{
     event::Current,
     flow::FlowState,
     ids::{BehaviorName, EffectId, FlowId, NodeId},
+    object::Transition,
     state::EffectStatus,
     time::Timestamp,
 };
@@ -34,7 +35,8 @@ pub struct Call<'a> {
     /// Which call of the node this is, from 1.
     attempt: u32,
     /// The activity that started the flow; its `object` is the object's id.
-    activity: Map<String, Value>,
+    #[schemars(with = "Map<String, Value>")]
+    activity: BTreeMap<&'a str, ActivityMember<'a>>,
     /// The object as the activity holds it.
     object: &'a Value,
     /// What the nodes before this one came to, by node id.
@@ -52,6 +54,28 @@ pub struct Call<'a> {
     now: Timestamp,
     /// The object's standing at that entry; null where it is gone.
     current: &'a Option<Current>,
+}
+
+/// A member of the activity.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum ActivityMember<'a> {
+    /// As its document has it.
+    Given(&'a Value),
+    /// What changed.
+    Transitions(&'a [Transition]),
+}
+
+/// The activity's members but for the proof, which says nothing to a guest because the host has checked it. The object
+/// stands once in a Call, so that here its id is enough.
+fn activity_members(activity: &Activity) -> BTreeMap<&str, ActivityMember<'_>> {
+    let given = activity.document.iter().filter(|(name, _)| *name != "proof");
+    let mut members: BTreeMap<_, _> =
+        given.map(|(name, value)| (name.as_str(), ActivityMember::Given(value))).collect();
+    let id = activity.object_document().get("id").unwrap_or(&Value::Null);
+    members.insert("object", ActivityMember::Given(id));
+    members.insert("transitions", ActivityMember::Transitions(&activity.transitions));
+    members
 }
 
 /// What a node before this one returned.
@@ -82,14 +106,6 @@ struct InputEffect<'a> {
 impl<'a> Call<'a> {
     /// The Call of a node that is ready.
     pub fn compose(flow: &'a FlowState, activity: &'a Activity, node: NodeIndex, attempt: u32) -> Self {
-        let mut document = activity.document.clone();
-        // The object stands once in a Call; in the activity its id is enough.
-        let id = activity.object_document().get("id").cloned().unwrap_or(Value::Null);
-        document.insert("object".to_owned(), id);
-        // A proof says nothing to a guest: the host has checked it.
-        document.remove("proof");
-        let changes = serde_json::to_value(&activity.transitions).expect("transitions hold strings and JSON values");
-        document.insert("transitions".to_owned(), changes);
         let before = flow.dag.ancestors(node);
         let input = before.into_iter().map(|index| (flow.dag.node(index).id.as_str(), Input::of(flow, index)));
         Self {
@@ -98,7 +114,7 @@ impl<'a> Call<'a> {
             behavior: &flow.started.behavior,
             node: &flow.dag.node(node).id,
             attempt,
-            activity: document,
+            activity: activity_members(activity),
             object: activity.object_document(),
             input: input.collect(),
             item: None,
@@ -141,10 +157,15 @@ pub fn find<'a>(flow: &'a FlowState, activity: &'a Activity, node: NodeIndex, po
     if root == "object" {
         return activity.object_document().pointer(rest).map(Cow::Borrowed);
     }
-    if root == "config" && !rest.is_empty() {
-        let (member, rest) = rest[1..].split_at(rest[1..].find('/').unwrap_or(rest.len() - 1));
-        let member = member.replace("~1", "/").replace("~0", "~");
-        return flow.started.config.get(&member)?.pointer(rest).map(Cow::Borrowed);
+    if let ("config" | "activity", Some((member, rest))) = (root, member(rest)) {
+        return match (root, activity_members(activity).remove(&*member)) {
+            ("config", _) => flow.started.config.get(&member)?.pointer(rest).map(Cow::Borrowed),
+            (_, Some(ActivityMember::Given(value))) => value.pointer(rest).map(Cow::Borrowed),
+            (_, Some(ActivityMember::Transitions(transitions))) => {
+                serde_json::to_value(transitions).ok()?.pointer(rest).cloned().map(Cow::Owned)
+            }
+            (_, None) => None,
+        };
     }
     if let Some((before, place)) = output_pointer(pointer) {
         let before = flow.dag.find(&before)?;
@@ -153,6 +174,13 @@ pub fn find<'a>(flow: &'a FlowState, activity: &'a Activity, node: NodeIndex, po
     }
     let call = serde_json::to_value(Call::compose(flow, activity, node, 0)).ok()?;
     call.pointer(pointer).cloned().map(Cow::Owned)
+}
+
+/// The member that a JSON Pointer leads to first, unescaped, and what is left of the pointer.
+fn member(pointer: &str) -> Option<(String, &str)> {
+    let rest = pointer.strip_prefix('/')?;
+    let (member, rest) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    Some((member.replace("~1", "/").replace("~0", "~"), rest))
 }
 
 /// The node and the pointer into its output that `/input/NODE/output…` names.
