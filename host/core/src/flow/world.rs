@@ -1,6 +1,6 @@
 //! A flow with the world around it, for tests: documents in, entries out, and a guest of the test's making.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use serde_json::{Value, json};
 
@@ -76,6 +76,10 @@ pub(crate) struct World<'a> {
     /// The object's standing, as it is found when the flow goes on.
     pub(crate) current: Option<Current>,
     pub(crate) log: Vec<(Timestamp, Event)>,
+    /// What the operator grants.
+    pub(crate) grant: Grant,
+    /// Effects of counted kinds that were recorded in the hour before.
+    pub(crate) recorded: BTreeMap<String, u64>,
 }
 
 impl<'a> World<'a> {
@@ -108,6 +112,8 @@ impl<'a> World<'a> {
             documents: Vec::new(),
             current: None,
             log: Vec::new(),
+            grant: Grant::default(),
+            recorded: BTreeMap::new(),
         }
     }
 
@@ -157,17 +163,17 @@ impl<'a> World<'a> {
         self.calls.push(name.clone());
         self.documents.push(call);
         let result = (self.script)(&name, attempt.attempt).map(|outcome| outcome.to_string());
-        let grant = Grant::default();
-        let owner = self.flow.started.owner.clone();
         let allowed = Allowed {
             declared: &self.behavior.effects,
-            pinned: &grant,
-            now: None,
-            owner: &owner,
+            pinned: &self.flow.started.grant,
+            now: Some(&self.grant),
+            owner: &self.flow.started.owner,
             base_url: "https://h.example",
-            recorded: &walk::NOTHING_COUNTED,
+            recorded: &self.recorded,
         };
-        walk::conclude(&self.flow, attempt, GuestReport { result, fuel: 1, log: Vec::new() }, allowed, self.now)
+        let report = GuestReport { result, fuel: 1, log: Vec::new() };
+        // The clock goes on before its entry is appended.
+        walk::conclude(&self.flow, attempt, report, allowed, Timestamp::from_millis(self.now.as_millis() - 1))
     }
 
     pub(crate) fn later(&mut self, ms: u64) -> &mut Self {

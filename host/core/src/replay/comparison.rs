@@ -125,7 +125,8 @@ fn is_same(before: &Effect, after: &Effect) -> bool {
     before.kind == after.kind && before.payload == after.payload && !is_denied_anew(before, after)
 }
 
-fn is_denied_anew(before: &Effect, after: &Effect) -> bool {
+/// Whether an effect is denied that was not.
+pub(super) fn is_denied_anew(before: &Effect, after: &Effect) -> bool {
     after.status == EffectStatus::Denied && before.status != EffectStatus::Denied
 }
 

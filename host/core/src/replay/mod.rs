@@ -69,6 +69,19 @@ pub enum Verdict {
     },
 }
 
+impl Verdict {
+    /// It in a word or two.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Same => "same",
+            Self::Changed => "changed",
+            Self::Failed { .. } => "failed",
+            Self::OutOfSupport { .. } => "out of support",
+            Self::Erased { .. } => "erased",
+        }
+    }
+}
+
 /// One flow, replayed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Replay {
@@ -91,6 +104,17 @@ impl Replay {
     /// A flow of which nothing but its verdict can be said.
     pub fn bare(verdict: Verdict) -> Self {
         Self { verdict, effects: Vec::new(), paths: Vec::new(), is_not_started: false }
+    }
+
+    /// Why it fared so, for people, where its differences do not say it.
+    pub fn why(&self) -> Option<String> {
+        match &self.verdict {
+            Verdict::Changed if self.is_not_started => Some("its triggers would not have started a flow".to_owned()),
+            Verdict::Same | Verdict::Changed => None,
+            Verdict::Failed { node, error } => Some(format!("{node}: {}: {}", error.rule, error.message)),
+            Verdict::OutOfSupport { node: Some(node), reason } => Some(format!("{node}: {reason}")),
+            Verdict::OutOfSupport { node: None, reason } | Verdict::Erased { reason } => Some(reason.clone()),
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use crate::{
     time::Timestamp,
 };
 
-use super::Recording;
+use super::{Recording, comparison::is_denied_anew};
 
 /// What the entries that are still to come say of a node: so long as they do, it is done when its entry comes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -72,8 +72,21 @@ impl<'a> Script<'a> {
 
     /// Whether an effect is not the one that was recorded under its id.
     pub(super) fn is_altered(&self, effect: &Effect) -> bool {
-        let recorded = self.effects.get(&effect.id);
-        recorded.is_none_or(|recorded| recorded.kind != effect.kind || recorded.payload != effect.payload)
+        self.recorded(effect).is_none()
+    }
+
+    /// Judges an effect that was recorded as it was judged then: what the operator granted at that moment, and how many of
+    /// its kind came before it in the hour, is known from its entry alone. What its own module may not ask for stays denied.
+    pub(super) fn judge_as_recorded(&self, effect: &mut Effect) {
+        if let Some(recorded) = self.recorded(effect).filter(|recorded| !is_denied_anew(recorded, effect)) {
+            (effect.status, effect.receipt) = (recorded.status, recorded.receipt.clone());
+        }
+    }
+
+    /// The same effect as it was recorded.
+    fn recorded(&self, effect: &Effect) -> Option<&'a Effect> {
+        let recorded = *self.effects.get(&effect.id)?;
+        (recorded.kind == effect.kind && recorded.payload == effect.payload).then_some(recorded)
     }
 }
 

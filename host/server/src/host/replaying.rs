@@ -15,7 +15,6 @@ use rosehip_core::{
     ids::{BehaviorName, Digest},
     time::Timestamp,
 };
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::{Host, InstallError, ReadError, WriteError};
 
@@ -75,8 +74,6 @@ pub struct WhatIf {
     /// How many flows there were when it began.
     pub flows: u64,
     replays: Replays,
-    /// Held until the last flow was read.
-    _turn: OwnedSemaphorePermit,
 }
 
 impl WhatIf {
@@ -114,9 +111,9 @@ impl Host {
             Subject::Candidate { digest, behavior, .. } => Some((*digest, Arc::clone(behavior))),
             Subject::Recorded => None,
         };
-        let replays = replays::start(self.replay_parts.clone(), subject, selection, self.known_modules());
+        let replays = replays::start(self.replay_parts.clone(), subject, selection, self.known_modules(), turn);
         let replays = replays.map_err(|error| ReadError(error.to_string()))?;
-        Ok(WhatIf { behavior, module, flows, replays, _turn: turn })
+        Ok(WhatIf { behavior, module, flows, replays })
     }
 
     /// What modules say they are that the log names. A replay must not keep the host alive.
