@@ -86,6 +86,18 @@ pub enum GuestLogLevel {
     Error,
 }
 
+impl GuestLogLevel {
+    /// Its name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Debug => "debug",
+            Self::Info => "info",
+            Self::Warn => "warn",
+            Self::Error => "error",
+        }
+    }
+}
+
 /// Why a call gave no Outcome.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum GuestFailure {

@@ -12,6 +12,7 @@ mod filter;
 mod grant_document;
 mod manifest;
 mod needs;
+mod node;
 mod policy;
 mod registry;
 #[cfg(test)]
@@ -22,12 +23,13 @@ mod triggers_contract;
 
 pub use bindings::{Binding, Bindings, Candidate, NoSuchModule, RolledBack};
 pub use config::{ConfigSchema, InvalidConfig};
-pub use dag::{Dag, Edge, FIRED, Node, NodeIndex, NodeWork, RetryPolicy, TIMEOUT, Wait};
+pub use dag::{Dag, Edge, NodeIndex};
 pub use drawing::draw;
 pub use filter::Filter;
 pub use grant_document::InvalidGrant;
 pub use manifest::{Behavior, Manifest, ManifestError};
 pub use needs::{Capability, RunnerKind, bind, needs};
+pub use node::{FIRED, Node, NodeWork, RetryPolicy, TIMEOUT, Wait};
 pub use policy::{Asked, Denial, Grant, Policy, channel};
 pub use registry::{Installed, Registry, Standing};
 pub use trigger::{Trigger, TriggerBox, TriggerDocument, WhyNot};

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Behavior, ConfigSchema, Grant, Registry, RunnerKind, bind};
+use super::{Behavior, ConfigSchema, Dag, Grant, Registry, RunnerKind, bind};
 use crate::{
     activity::{Activity, Announcement},
     behavior::Capability,
@@ -384,4 +384,16 @@ fn very_many_triggers_leave_few_reasons() {
     assert_eq!(matched.not.len(), 40, "each behavior has a reason");
     let last = matched.not.values().next_back().and_then(|reasons| reasons.last()).expect("a reason");
     assert_eq!((last.rule.as_str(), last.message.as_str()), ("more", "99 more triggers did not match either"));
+}
+
+#[test]
+fn nodes_are_read_in_the_manifests_order() {
+    let node = |id: &str| serde_json::from_value(json!({"id": id, "kind": "step"})).expect("a node");
+    let edge = |from: &str, to: &str| serde_json::from_value(json!({"from": from, "to": to})).expect("an edge");
+    let nodes = ["last", "first", "left", "right"].map(node);
+    let edges = [edge("first", "left"), edge("first", "right"), edge("left", "last"), edge("right", "last")];
+    let dag = Dag::check(&nodes, &edges).expect("a DAG");
+    let order: Vec<_> = dag.reading_order().into_iter().map(|index| dag.node(index).id.to_string()).collect();
+    assert_eq!(order, ["first", "left", "right", "last"]);
+    assert_eq!(dag.leading_to(dag.reading_order()[3]), ["left", "right"]);
 }

@@ -12,11 +12,12 @@ use serde_json::{Value, json};
 use super::{
     App,
     access::Need,
+    activity_view::ActivityView,
     article_pages::document,
     cause::{CauseJson, CauseLink},
     delivery_view::{self, SpreadView, spread_json},
     fault::Fault,
-    flow_pages::{ActivityView, FlowRow},
+    flow_row::FlowRow,
     input,
     negotiate::{self, Form, choose},
     objects::pretty,

@@ -23,7 +23,7 @@ use super::{
     access::Need,
     article_form::{self, Typed},
     fault::Fault,
-    flow_pages::FlowRow,
+    flow_row::FlowRow,
     negotiate::{self, Form, choose},
     page::{self, Badge, Frame, Moment, article_badge},
     slug,

@@ -7,7 +7,6 @@ use serde_json::json;
 use super::{
     access::Need,
     flow_json,
-    flow_pages::{after, reading_order},
     objects::pretty,
     page::{Badge, Frame, Moment, length},
     visitor::Visitor,
@@ -210,12 +209,12 @@ fn nodes(installed: &Installed) -> Vec<NodeRow> {
             id: node.id.to_string(),
             label: node.label.clone(),
             kind: flow_json::kind(&node.work),
-            after: after(dag, index),
+            after: dag.leading_to(index),
             branches: node.branches.iter().cloned().collect(),
             wait: waits_for(&node.work),
         }
     };
-    reading_order(dag).into_iter().map(row).collect()
+    dag.reading_order().into_iter().map(row).collect()
 }
 
 fn waits_for(work: &NodeWork) -> Option<String> {
