@@ -25,7 +25,7 @@ use rosehip_core::limits::COMPONENT_BYTES;
 use tokio::sync::Notify;
 
 /// Events that follow one another as closely are one reason to look.
-const DEBOUNCE: Duration = Duration::from_millis(200);
+pub(crate) const DEBOUNCE: Duration = Duration::from_millis(200);
 
 /// Why a directory cannot be watched.
 #[derive(Debug, thiserror::Error)]

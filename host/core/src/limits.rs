@@ -88,8 +88,8 @@ pub const GUEST_LOADED_MODULES: usize = 256;
 pub const GUEST_LOADED_BYTES: usize = 1 << 30;
 /// Lines that a refused module logged last, as far as its refusal tells them.
 pub const REFUSAL_LOG_LINES: usize = 5;
-/// The same, in characters.
-pub const REFUSAL_LOG_CHARS: usize = 500;
+/// Characters of each of them.
+pub const REFUSAL_LOG_LINE_CHARS: usize = 200;
 /// Effects one call may return.
 pub const CALL_EFFECTS: usize = 1_000;
 
@@ -291,5 +291,5 @@ pub const SIGNATURE_TOLERANCE_MS: u64 = 3_600_000;
 
 /// Flows that a candidate is replayed over where nobody says which, newest first.
 pub const REPLAY_FLOWS: usize = 1_000;
-/// The same on a page, which is made while somebody waits for it.
-pub const REPLAY_FLOWS_PAGE: usize = 10_000;
+/// The most that a page replays, which has no longer than [`REQUEST_MS`] for it.
+pub const REPLAY_FLOWS_PAGE: usize = 2_000;

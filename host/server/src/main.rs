@@ -14,6 +14,7 @@ mod shipped;
 mod socket;
 mod telemetry;
 mod watch;
+mod words;
 
 use std::process::ExitCode;
 

@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use axum::{Router, body::Body, http::header, middleware, response::Response, serve::ListenerExt as _};
+use axum::{Router, body::Body, middleware, response::Response, serve::ListenerExt as _};
 use futures_util::StreamExt as _;
 use rosehip_adapters::{data_dir::OpenError, lock::LockError, watch::WatchError};
 use tokio::{
@@ -25,7 +25,7 @@ use tokio::{
 use crate::{
     config::Reach,
     host::{Host, HostOptions, Retention},
-    http::{self, Access, HttpOptions},
+    http::{self, Access, GoesOn, HttpOptions},
     socket::SocketPath,
     watch::Watch,
 };
@@ -252,17 +252,16 @@ async fn stopped(mut stop: watch::Receiver<bool>) {
     let _either_way = stop.wait_for(|stopping| *stopping).await;
 }
 
-/// Ends event streams when the host is told to stop; they would hold up its end otherwise.
+/// Ends answers that go on for long when the host is told to stop; they would hold up its end otherwise.
 fn ending(router: Router, stop: watch::Receiver<bool>) -> Router {
     router.layer(middleware::map_response(move |response: Response| {
         let stop = stop.clone();
-        async move { if is_event_stream(&response) { response.map(|body| until(body, stop)) } else { response } }
+        async move { if goes_on(&response) { response.map(|body| until(body, stop)) } else { response } }
     }))
 }
 
-fn is_event_stream(response: &Response) -> bool {
-    let kind = response.headers().get(header::CONTENT_TYPE);
-    kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"))
+fn goes_on(response: &Response) -> bool {
+    response.extensions().get::<GoesOn>().is_some()
 }
 
 fn until(body: Body, stop: watch::Receiver<bool>) -> Body {

@@ -18,7 +18,7 @@ use crate::rehearsal::{Does, Project};
 struct Dev {
     child: Child,
     lines: Receiver<String>,
-    told: Vec<String>,
+    unread: Vec<String>,
 }
 
 impl Dev {
@@ -49,32 +49,25 @@ impl Dev {
                 }
             });
         }
-        Self { child, lines, told: Vec::new() }
+        Self { child, lines, unread: Vec::new() }
     }
 
-    /// Waits for a line that holds all of these.
+    /// Waits for a line that holds all of these, which is not waited for again. What it says on stderr may be read before or
+    /// after what it says on stdout.
     #[track_caller]
     fn until(&mut self, words: &[&str]) -> String {
         let deadline = Instant::now() + Duration::from_mins(1);
+        let is_it = |line: &String| words.iter().all(|word| line.contains(word));
         loop {
+            if let Some(place) = self.unread.iter().position(is_it) {
+                return self.unread.remove(place);
+            }
             match self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-                Ok(line) => {
-                    self.told.push(line.clone());
-                    if words.iter().all(|word| line.contains(word)) {
-                        return line;
-                    }
-                }
+                Ok(line) => self.unread.push(line),
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
-                    panic!("no line with {words:?}:\n{}", self.told.join("\n"))
+                    panic!("no line with {words:?}:\n{}", self.unread.join("\n"))
                 }
             }
-        }
-    }
-
-    /// What it says on stderr may be read before or after what it says on stdout.
-    fn tells(&mut self, words: &[&str]) {
-        if !self.told.iter().any(|line| words.iter().all(|word| line.contains(word))) {
-            self.until(words);
         }
     }
 
@@ -109,7 +102,7 @@ async fn a_saved_file_is_loaded_into_the_host_that_runs_and_its_effects_are_comp
     dev.until(&["watching "]);
     dev.until(&["✗ published"]);
     let first = digest_of(&dev.until(&["loaded tale 1.0.0"]));
-    dev.tells(&["rosehip behaviors grant tale email"]);
+    dev.until(&["rosehip behaviors grant tale email"]);
     let client = host.client();
     assert!(module_of(&client).await.as_str().is_some_and(|digest| digest.starts_with(&first)));
 

@@ -223,14 +223,14 @@ fn a_failure_is_shown_with_its_message_and_the_log() {
     let project = Project::new(&Does::Traps);
     fs::write(project.path("events/published.effects.json"), r#"{"effects": []}"#).expect("written");
     project.build();
-    let words = ["published  first ✗", "fails at first (trap", "first failed, trap: ", "first warn | looked at it"];
+    let words = ["published  first ✗", "first failed, trap: ", "first warn | looked at it", "mend the step"];
     refused(&project.run(&["test"]), 4, &words);
     let told = document(&project.run(&["test", "--json"]));
     assert_eq!((&told[0]["failed"]["node"], &told[0]["failed"]["rule"]), (&json!("first"), &json!("trap")));
 
     project.write(&Does::fails("the well is dry"));
     project.build();
-    refused(&project.run(&["test"]), 4, &["fails at first (fatal: the well is dry)", "looked at it"]);
+    refused(&project.run(&["test"]), 4, &["first failed, fatal: the well is dry", "looked at it"]);
     project.run(&["test", "--update"]).ok();
     let failed = json!({"node": "first", "rule": "fatal", "message": "the well is dry"});
     assert_eq!(project.golden("published"), json!({"effects": [], "failed": failed}));

@@ -118,23 +118,26 @@ async fn waits_receipts_and_failures_replay_as_they_were() {
     let host = Host::start().await;
     let client = host.client();
     let soon = rosehip_core::time::Timestamp::from_millis(
-        i64::try_from(std::time::UNIX_EPOCH.elapsed().expect("after 1970").as_millis()).expect("small") + 1_500,
+        i64::try_from(std::time::UNIX_EPOCH.elapsed().expect("after 1970").as_millis()).expect("small") + 8_000,
     );
     client.put("/behaviors/publish/config", &json!({"digest": soon.to_string()})).await.expect(200);
+    client.install("misbehave", MISBEHAVE).await.expect(201);
+    client.put("/behaviors/misbehave/config", &json!({"mode": "retry-then-loop"})).await.expect(200);
     for (title, category) in [("One", "urgent"), ("Two", "newsletter"), ("Three", ""), ("Four", "newsletter")] {
         client.post_and_wait("/new", &Client::article(title, "published", category)).await.expect(201);
     }
     // It is taken back before its digest, and the digest says so by what it leaves out.
     client.post("/four/edit", &Client::article("Four", "draft", "newsletter")).await.expect(200);
     let waiting = client.flows("status=suspended").await;
+    assert_eq!(waiting.len(), 2, "{waiting:#?}");
     for flow in &waiting {
         client.flow_until(flow["id"].as_str().expect("an id"), |flow| flow["status"] == "completed").await;
     }
-    client.install("misbehave", MISBEHAVE).await;
 
     let lines = replays(&client, "verify=true&all=true", &[]).await;
     let summary = &lines.last().expect("the sum")["summary"];
     assert_eq!(summary["same"], summary["flows"], "{lines:#?}");
+    assert!(lines.iter().any(|line| line["behavior"] == "misbehave" && line["status"] == "failed"), "{lines:#?}");
     let lines = replays(&client, "behavior=publish", PUBLISH).await;
     assert_eq!(lines[0]["replay"]["behavior"], "publish");
     assert_eq!(lines.last().expect("the sum")["summary"]["same"], 4, "{lines:#?}");

@@ -10,9 +10,12 @@ use super::{
     exit::Failure,
     output::{print, print_json, say},
 };
-use crate::project::{self, BuildError, Built, Options, Project, ProjectError};
+use crate::{
+    project::{self, BuildError, Built, Options, Project, ProjectError},
+    words::grouped,
+};
 
-/// Build a behavior's project: run its language's tools, drop names, check the module, say its size and digest.
+/// Build a behavior's project: run its language's tools, drop names, say the module's size and digest.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -77,20 +80,7 @@ fn line(path: &Path, built: &Built) -> String {
         false => format!("built in {:.1} s", built.seconds),
     };
     let digest = built.digest.short();
-    format!("{}  {} bytes  sha-256 {digest}…  {how}\n", path.display(), grouped(built.bytes))
-}
-
-/// A number with its digits in groups of three.
-pub(super) fn grouped(number: usize) -> String {
-    let digits = number.to_string();
-    let mut grouped = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
+    format!("{}  {} bytes  sha-256 {digest}…  {how}\n", path.display(), grouped(built.bytes as u64))
 }
 
 #[cfg(test)]
@@ -113,10 +103,5 @@ mod tests {
         dist/notes.wasm  123,456 bytes  sha-256 ab5aa97074c4…  built in 2.1 s
         dist/notes.wasm  123,456 bytes  sha-256 ab5aa97074c4…  newer than its sources, not built again
         ");
-    }
-
-    #[test]
-    fn digits_are_grouped_from_the_end() {
-        assert_eq!([7, 999, 1_000, 65_536, 1_234_567].map(grouped), ["7", "999", "1,000", "65,536", "1,234,567"]);
     }
 }

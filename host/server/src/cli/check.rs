@@ -12,8 +12,7 @@ use rosehip_wasm::{Inspection, Usage};
 use serde_json::{Map, Value, json};
 
 use super::{
-    Context, behaviors,
-    build::{self, grouped},
+    Context, behaviors, build,
     exit::Failure,
     output::{bold, dim, plain, print, print_json, say},
     wire,
@@ -22,6 +21,7 @@ use crate::{
     host::{InstallError, runner_name},
     project::Project,
     rehearsals::{Checked, Refused, Stage},
+    words::grouped,
 };
 
 /// Characters of a config's default or description that are shown.
@@ -150,7 +150,7 @@ fn page(path: &Path, inspection: &Inspection, module: &Checked) -> String {
     let words = |list: Vec<String>| if list.is_empty() { "none".to_owned() } else { list.join(", ") };
     let triggers = manifest.triggers.iter().map(|trigger| plain(&trigger.to_string())).collect();
     let facts = [
-        ("module", format!("{}, {} bytes, {abi}", path.display(), grouped(module.wasm.len()))),
+        ("module", format!("{}, {} bytes, {abi}", path.display(), grouped(module.wasm.len() as u64))),
         ("digest", module.digest.to_string()),
         ("imports", joined(inspection.imports.iter().map(|import| plain(import)).collect(), "nothing")),
         ("triggers", joined(triggers, "none")),
@@ -219,7 +219,6 @@ fn cut(text: &str) -> String {
 
 fn limits(usage: &[Usage]) -> String {
     let lines = usage.iter().map(|&Usage { what, used, most }| {
-        let number = |number: u64| grouped(usize::try_from(number).unwrap_or(usize::MAX));
         let (unit, note) = match what {
             "fuel" => ("", " to describe itself"),
             "memory" => ("bytes", " to begin with"),
@@ -229,7 +228,7 @@ fn limits(usage: &[Usage]) -> String {
         // Tenths of a percent say enough; one that is over is refused before it gets here.
         let tenths = used.saturating_mul(1_000) / most.max(1);
         let percent = format!("{}.{} %", tenths / 10, tenths % 10);
-        format!("{what:<14} {:>12} of {:>12} {unit:<5} {percent:>7}{note}\n", number(used), number(most))
+        format!("{what:<14} {:>12} of {:>12} {unit:<5} {percent:>7}{note}\n", grouped(used), grouped(most))
     });
     lines.collect()
 }

@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use rosehip_core::{
     flow::ObjectRef,
     ids::{BehaviorName, Digest, FlowId},
-    replay::{Change, EffectChange, PathChange, Replay as Fared, Tally, Verdict},
+    replay::{Change, EffectChange, PathChange, Replay as Fared, Tally},
     time::Timestamp,
 };
 use serde::Deserialize;
@@ -23,8 +23,8 @@ use super::{
 };
 use crate::client::{Chunks, Client, Request};
 
-/// Characters of an id that are shown.
-const SHORT: usize = 8;
+/// Hex digits of a digest that are enough to name it.
+const FEWEST_DIGITS: usize = 8;
 
 /// Replay recorded flows on another module and compare the effects; nothing is recorded, and nothing leaves the machine.
 #[derive(Debug, Args)]
@@ -71,17 +71,31 @@ pub(super) struct Replay {
 #[serde(untagged)]
 enum Line {
     Head { replay: Head },
+    Progress { progress: Progress },
     Sum { summary: Tally },
     Error { error: String },
     Flow(Box<Flow>),
+}
+
+/// How far the host is.
+#[derive(Deserialize)]
+struct Progress {
+    flows: u64,
 }
 
 #[derive(Deserialize)]
 struct Head {
     behavior: Option<BehaviorName>,
     digest: Option<Digest>,
+    /// The name that the module gives itself.
+    module: Option<BehaviorName>,
     version: Option<String>,
     flows: u64,
+    /// Kinds of effect that the module declares and the behavior is not granted.
+    #[serde(default)]
+    to_grant: Vec<String>,
+    /// Why the behavior's config is none of the module's.
+    config_error: Option<String>,
 }
 
 /// A flow that was replayed.
@@ -114,7 +128,7 @@ impl Replay {
 
     fn candidate(&self) -> anyhow::Result<Candidate> {
         let Some(file) = &self.candidate else { return Ok(Candidate::Recorded) };
-        let is_digest = |text: &str| text.len() >= SHORT && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let is_digest = |text: &str| text.len() >= FEWEST_DIGITS && text.bytes().all(|byte| byte.is_ascii_hexdigit());
         match file.to_str().filter(|text| is_digest(text) && !file.exists()) {
             Some(_) if self.behavior.is_none() && self.flow.is_none() => {
                 Err(Failure::usage("name the behavior that has this digest: --behavior NAME").into())
@@ -140,36 +154,68 @@ impl Replay {
         let begun = std::time::Instant::now();
         let mut report = Report::new(as_json);
         report.read(client.stream(request).await?).await?;
-        let tally = report.finish(begun.elapsed())?;
-        if !tally.is_same() {
-            let others = tally.changed + tally.failed + tally.out_of_support;
-            let message = format!("{others} of {} not the same", tally.flows);
-            return Err(Failure::mismatch(message).into());
+        let tally = report.sum(begun.elapsed())?;
+        let promoted = match self.promote_if_same {
+            true => Some(self.promote(client, candidate, &report, &tally).await),
+            false => None,
+        };
+        if as_json {
+            print_json(&report.document(&tally, promoted.as_ref().and_then(|promoted| promoted.as_ref().ok())))?;
+        } else if let Some(Ok(answer)) = &promoted {
+            behaviors::installed(answer, false)?;
         }
-        match (self.promote_if_same, tally.flows, report.head) {
-            (false, ..) => Ok(()),
-            (true, 0, _) => Err(Failure::mismatch("there is no flow to compare, so nothing is promoted").into()),
-            (true, _, head) => promote(client, candidate, head.and_then(|head| head.behavior), as_json).await,
+        match promoted {
+            Some(promoted) => promoted.map(|_| ()),
+            None if tally.is_same() => Ok(()),
+            None => Err(Failure::mismatch(not_the_same(&tally)).into()),
         }
+    }
+
+    /// Installs the candidate, where it does the same and would go on to run.
+    async fn promote(
+        &self,
+        client: &Client,
+        candidate: Candidate,
+        report: &Report,
+        tally: &Tally,
+    ) -> anyhow::Result<Value> {
+        let head = report.head.as_ref().context("the host did not say what it replayed")?;
+        let name = head.behavior.as_ref().context("the host did not say whose flows it replayed")?.to_string();
+        if let Some(module) = head.module.as_ref().filter(|module| self.behavior.is_none() && module.as_str() != name) {
+            let message =
+                format!("the flow is one of {name}, and the module calls itself {module}: say --behavior {name}");
+            return Err(Failure::usage(message).into());
+        }
+        let why_not = match (&head.to_grant[..], &head.config_error) {
+            _ if !tally.is_same() => Some(not_the_same(tally)),
+            _ if tally.same == 0 => Some("there is no flow to compare with".to_owned()),
+            ([], None) => None,
+            ([], Some(error)) => {
+                Some(format!("{name} would be disabled: its config is none of this module's: {error}"))
+            }
+            (kinds, _) => {
+                let kinds = kinds.join(" ");
+                Some(format!(
+                    "{name} would be disabled: it declares what it may not do yet; `rosehip behaviors grant {name} {kinds}`"
+                ))
+            }
+        };
+        if let Some(why_not) = why_not {
+            return Err(Failure::mismatch(format!("{why_not}; nothing is promoted")).into());
+        }
+        let request = match candidate {
+            Candidate::Wasm(wasm) => Request::put(&["behaviors", &name]).wasm(wasm),
+            Candidate::Digest(digest) => {
+                Request::post(&["behaviors", &name, "activate"]).json(&json!({"digest": digest}))
+            }
+            Candidate::Recorded => anyhow::bail!("what is verified is no candidate"),
+        };
+        Ok(client.json(request).await?)
     }
 }
 
-/// Installs what was found to do the same.
-async fn promote(
-    client: &Client,
-    candidate: Candidate,
-    behavior: Option<BehaviorName>,
-    as_json: bool,
-) -> anyhow::Result<()> {
-    let name = behavior.context("the host did not say whose flows it replayed")?.to_string();
-    let request = match candidate {
-        Candidate::Wasm(wasm) => Request::put(&["behaviors", &name]).wasm(wasm),
-        Candidate::Digest(digest) => Request::post(&["behaviors", &name, "activate"]).json(&json!({"digest": digest})),
-        Candidate::Recorded => return Ok(()),
-    };
-    let answer: Value = client.json(request).await?;
-    // What was compared has been printed: one document is enough.
-    if as_json { Ok(()) } else { behaviors::installed(&answer, false) }
+fn not_the_same(tally: &Tally) -> String {
+    format!("{} of {} not the same", tally.changed + tally.failed + tally.out_of_support, tally.flows)
 }
 
 /// How long ago, as `7d` or `12h`; anything else stays as it is.
@@ -189,7 +235,6 @@ struct Report {
     head: Option<Head>,
     flows: Vec<Value>,
     tally: Option<Tally>,
-    seen: u64,
     progress: ProgressBar,
 }
 
@@ -198,7 +243,7 @@ impl Report {
         let style = ProgressStyle::with_template("{spinner} {human_pos} of {human_len} flows {wide_bar}");
         let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
         let progress = ProgressBar::no_length().with_style(style);
-        Self { as_json, head: None, flows: Vec::new(), tally: None, seen: 0, progress }
+        Self { as_json, head: None, flows: Vec::new(), tally: None, progress }
     }
 
     async fn read(&mut self, mut chunks: Chunks) -> anyhow::Result<()> {
@@ -221,9 +266,8 @@ impl Report {
                 self.progress.set_length(replay.flows);
                 self.head = Some(replay);
             }
+            Line::Progress { progress } => self.progress.set_position(progress.flows),
             Line::Flow(flow) => {
-                self.seen += 1;
-                self.progress.set_position(self.seen);
                 if self.as_json {
                     self.flows.push(value);
                 } else {
@@ -236,29 +280,33 @@ impl Report {
         Ok(())
     }
 
-    fn finish(&mut self, took: std::time::Duration) -> anyhow::Result<Tally> {
+    /// The sum, which people are told.
+    fn sum(&mut self, took: std::time::Duration) -> anyhow::Result<Tally> {
         self.progress.finish_and_clear();
         let tally = self.tally.context("the host ended its answer before the sum")?;
-        if self.as_json {
-            let head = self.head.as_ref();
-            let document = json!({
-                "behavior": head.and_then(|head| head.behavior.as_ref()),
-                "digest": head.and_then(|head| head.digest),
-                "version": head.and_then(|head| head.version.as_ref()),
-                "summary": tally,
-                "flows": self.flows,
-            });
-            print_json(&document)?;
-            return Ok(tally);
+        if !self.as_json {
+            let Tally { flows: all, same, changed, failed, out_of_support, erased } = tally;
+            print(&format!(
+                "{}: {same} same, {changed} changed, {failed} failed, {out_of_support} out of support, \
+                 {erased} erased\n",
+                flows(all)
+            ))?;
+            say(&dim(&format!("in {:.1} s", took.as_secs_f64())));
         }
-        let Tally { flows: all, same, changed, failed, out_of_support, erased } = tally;
-        print(&format!(
-            "{}: {same} same, {changed} changed, {failed} failed, {out_of_support} out of support, \
-             {erased} erased\n",
-            flows(all)
-        ))?;
-        say(&dim(&format!("in {:.1} s", took.as_secs_f64())));
         Ok(tally)
+    }
+
+    /// All of it; `promoted` is what the host said of the candidate, where it was promoted.
+    fn document(&self, tally: &Tally, promoted: Option<&Value>) -> Value {
+        let head = self.head.as_ref();
+        json!({
+            "behavior": head.and_then(|head| head.behavior.as_ref()),
+            "digest": head.and_then(|head| head.digest),
+            "version": head.and_then(|head| head.version.as_ref()),
+            "summary": tally,
+            "flows": self.flows,
+            "promoted": promoted,
+        })
     }
 }
 
@@ -269,29 +317,17 @@ fn flows(count: u64) -> String {
 
 /// A flow with what differs, for people.
 pub(super) fn block(flow: &Flow) -> String {
-    let id: String = flow.id.to_string().chars().take(SHORT).collect();
+    let id = flow.id.short();
     let about = flow.object.as_ref().map(|object| object.slug.clone().unwrap_or_else(|| object.id.to_string()));
-    let (verdict, why) = match &flow.fared.verdict {
-        Verdict::Same => ("same", None),
-        Verdict::Changed if flow.fared.is_not_started => {
-            ("changed", Some("its triggers would not have started a flow".to_owned()))
-        }
-        Verdict::Changed => ("changed", None),
-        Verdict::Failed { node, error } => ("failed", Some(format!("{node}: {}: {}", error.rule, error.message))),
-        Verdict::OutOfSupport { node, reason } => {
-            let node = node.as_ref().map(|node| format!("{node}: ")).unwrap_or_default();
-            ("out of support", Some(format!("{node}{reason}")))
-        }
-        Verdict::Erased { reason } => ("erased", Some(reason.clone())),
-    };
     let heading = [flow.behavior.to_string(), about.unwrap_or_default(), flow.started_at.to_string()];
-    let mut text = format!("{} {id} {}\n", bold(verdict), plain(heading.join(" ").trim()));
+    let mut text = format!("{} {id} {}\n", bold(flow.fared.verdict.as_str()), plain(heading.join(" ").trim()));
     let mut tell = |line: String| {
         text.push_str("  ");
         text.push_str(&plain(&line));
         text.push('\n');
     };
-    why.into_iter().for_each(&mut tell);
+    // A line each, also where a message has several.
+    flow.fared.why().iter().flat_map(|why| why.lines()).for_each(|line| tell(line.to_owned()));
     flow.fared.paths.iter().flat_map(path_lines).for_each(&mut tell);
     flow.fared.effects.iter().flat_map(effect_lines).for_each(&mut tell);
     text
@@ -346,7 +382,7 @@ mod tests {
         });
         let Line::Flow(flow) = serde_json::from_value(line).expect("a line") else { panic!("no flow") };
         insta::assert_snapshot!(anstream::adapter::strip_str(&block(&flow)).to_string(), @r#"
-        changed aaaaaaaa publish on-roses 2026-01-01T00:00:00.000Z
+        changed aaaaaaaaaaaa publish on-roses 2026-01-01T00:00:00.000Z
             validate: /branch: "other" → "urgent"
           + notify, effect 0 (notify): {"subject":"s"}
           - a item 2, effect 1 (log): {"message":"m"}

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::bail;
 use clap::Args;
-use rosehip_core::{guest::GuestLogLevel, ids::NodeId};
+use rosehip_core::{ids::NodeId, rehearsal::Mismatch};
 
 use super::{
     Context, behaviors, build,
@@ -107,7 +107,16 @@ fn conclude(reports: &[EventReport], update: bool) -> anyhow::Result<()> {
     let bad = reports.iter().filter(|report| !report.ok).count();
     let all = if reports.len() == 1 { "1 event".to_owned() } else { format!("{} events", reports.len()) };
     if bad > 0 {
-        let hint = if update { "" } else { "; if it is as it should be, `rosehip test --update` takes it over" };
+        // What a host refuses is never as it should be.
+        let is_readable = |report: &&EventReport| !report.ok && report.error.is_none();
+        let hint = match reports.iter().find(is_readable) {
+            Some(_) if update => "",
+            Some(report) if report.failed.is_some() => {
+                "; mend the step, or keep its failure as what is expected with `rosehip test --update`"
+            }
+            Some(_) => "; if it is as it should be, `rosehip test --update` takes it over",
+            None => "",
+        };
         return Err(Failure::mismatch(format!("{bad} of {all} not as expected{hint}")).into());
     }
     say(&format!("{all}, all as expected"));
@@ -130,7 +139,14 @@ pub(super) fn tell(report: &EventReport, verbose: bool) -> String {
     if let Some(error) = &report.error {
         line(plain(error));
     }
-    for difference in &report.differences {
+    if let Some(failed) = report.failed.as_ref().filter(|_| !report.ok || verbose) {
+        let mut lines = failed.message.as_deref().unwrap_or_default().lines();
+        line(plain(&format!("{} failed, {}: {}", failed.node, failed.rule, lines.next().unwrap_or_default())));
+        lines.for_each(|more| line(format!("  {}", plain(more))));
+    }
+    // That it failed is told; how else it was to end is not.
+    let is_told = |difference: &&Mismatch| matches!(difference, Mismatch::Failed { expected: None, found: Some(_) });
+    for difference in report.differences.iter().filter(|difference| !is_told(difference)) {
         line(plain(&difference.to_string()));
     }
     if report.golden == GoldenFile::Written {
@@ -139,14 +155,9 @@ pub(super) fn tell(report: &EventReport, verbose: bool) -> String {
     if report.ok && !verbose {
         return text;
     }
-    if let Some(failed) = &report.failed {
-        let mut lines = failed.message.as_deref().unwrap_or_default().lines();
-        line(plain(&format!("{} failed, {}: {}", failed.node, failed.rule, lines.next().unwrap_or_default())));
-        lines.for_each(|more| line(format!("  {}", plain(more))));
-    }
     for logged in &report.log {
         for said in logged.message.lines() {
-            line(dim(&format!("{} {} | {said}", logged.node, level(logged.level))));
+            line(dim(&format!("{} {} | {said}", logged.node, logged.level.as_str())));
         }
     }
     text
@@ -159,13 +170,4 @@ fn way(nodes: &[NodeId], failed: Option<&NodeId>) -> String {
         .map(|node| if Some(node) == failed { format!("{node} {}", mark(false)) } else { node.to_string() })
         .collect();
     nodes.join(" → ")
-}
-
-fn level(level: GuestLogLevel) -> &'static str {
-    match level {
-        GuestLogLevel::Debug => "debug",
-        GuestLogLevel::Info => "info",
-        GuestLogLevel::Warn => "warn",
-        GuestLogLevel::Error => "error",
-    }
 }

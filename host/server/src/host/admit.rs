@@ -7,7 +7,7 @@ use rosehip_core::{
     behavior::{Behavior, bind},
     guest::{GuestEngine, GuestError, GuestFailure, GuestLogLine, GuestRefused, GuestReport, Surroundings},
     ids::Digest,
-    limits::{GUEST_THREAD_STACK_BYTES, REFUSAL_LOG_CHARS, REFUSAL_LOG_LINES},
+    limits::{GUEST_THREAD_STACK_BYTES, REFUSAL_LOG_LINE_CHARS, REFUSAL_LOG_LINES},
 };
 use tokio::sync::oneshot;
 
@@ -114,10 +114,10 @@ fn with_last_lines(error: InstallError, log: &[GuestLogLine]) -> InstallError {
     let InstallError::Refused { rule, message } = error else { return error };
     let lines: Vec<_> =
         log.iter().flat_map(|line| line.message.lines()).filter(|line| !line.trim().is_empty()).collect();
-    let last = lines[lines.len().saturating_sub(REFUSAL_LOG_LINES)..].join("\n");
     // Of a long line the beginning says more than the end.
-    let shown: String = last.chars().take(REFUSAL_LOG_CHARS).collect();
-    match shown.as_str() {
+    let shorten = |line: &&str| line.chars().take(REFUSAL_LOG_LINE_CHARS).collect::<String>();
+    let last: Vec<_> = lines[lines.len().saturating_sub(REFUSAL_LOG_LINES)..].iter().map(shorten).collect();
+    match last.join("\n").as_str() {
         "" => refused(rule, message),
         shown => refused(rule, format!("{message}\nthe last that it logged:\n{shown}")),
     }
@@ -150,10 +150,9 @@ mod tests {
         assert_eq!(refusal(&["", "  \n"]), "trap: describe: it ended");
         let told = refusal(&["one", "two\n\nthree", "four", "five\n\tsix"]);
         assert_eq!(told, "trap: describe: it ended\nthe last that it logged:\ntwo\nthree\nfour\nfive\n\tsix");
-        let long = refusal(&["first", &"ä".repeat(2 * REFUSAL_LOG_CHARS)]);
-        assert!(long.contains("first\nä") && long.ends_with('ä'), "{long}");
+        let long = refusal(&[&"ä".repeat(2 * REFUSAL_LOG_LINE_CHARS), "ValueError: the last says why"]);
         let told = long.split_once("logged:\n").expect("it tells").1;
-        assert_eq!(told.chars().count(), REFUSAL_LOG_CHARS);
+        assert_eq!(told, format!("{}\nValueError: the last says why", "ä".repeat(REFUSAL_LOG_LINE_CHARS)));
     }
 
     #[test]

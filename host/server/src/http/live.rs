@@ -13,7 +13,7 @@ use rosehip_core::event::Record;
 use serde_json::{Value, json};
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 
-use super::{App, fault::Fault, input};
+use super::{App, GoesOn, fault::Fault, input};
 use crate::host::Host;
 
 /// Entries read at a time while catching up.
@@ -35,6 +35,7 @@ pub(super) async fn events(State(app): State<App>, uri: Uri, headers: HeaderMap)
     let tail =
         Tail { live: app.host.tail(), host: app.host, after, is_behind: after.is_some(), ready: VecDeque::new() };
     let mut response = sse::Sse::new(tail.stream()).keep_alive(sse::KeepAlive::default()).into_response();
+    response.extensions_mut().insert(GoesOn);
     // Proxies that hold answers back would hold this one for ever.
     response.headers_mut().insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
     Ok(response)

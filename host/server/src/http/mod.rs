@@ -6,6 +6,7 @@
 mod access;
 mod account_admin;
 mod activities;
+mod activity_view;
 mod actor_pages;
 mod actors;
 mod article_form;
@@ -29,6 +30,7 @@ mod fault;
 mod flow_json;
 mod flow_pages;
 mod flow_query;
+mod flow_row;
 mod flows;
 mod follows;
 mod health;
@@ -50,6 +52,7 @@ mod routes;
 mod sent;
 mod session;
 mod slug;
+mod step_view;
 mod visitor;
 mod what_if;
 mod written;
@@ -85,6 +88,10 @@ pub struct HttpOptions {
     /// Addresses whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<std::net::IpAddr>,
 }
+
+/// Marks an answer that goes on until its reader leaves or has been told everything, however long that takes.
+#[derive(Debug, Clone, Copy)]
+pub struct GoesOn;
 
 /// What every handler has at hand.
 #[derive(Debug, Clone)]

@@ -1,5 +1,6 @@
 //! `POST /replays`: recorded flows replayed, on a module that is sent or kept, or each on its own. The answer is one JSON
-//! document a line (`application/x-ndjson`): what is replayed, each flow that does not do the same, and the sum.
+//! document a line (`application/x-ndjson`): what is replayed, each flow that does not do the same, now and then how many
+//! were replayed, and the sum.
 
 use axum::{
     body::Body,
@@ -8,7 +9,7 @@ use axum::{
     response::Response,
 };
 use futures_util::stream;
-use rosehip_adapters::replays::ReplayedFlow;
+use rosehip_adapters::replays::{ReplayError, ReplayedFlow};
 use rosehip_core::{
     limits::{COMPONENT_BYTES, REPLAY_FLOWS},
     replay::{Tally, Verdict},
@@ -16,12 +17,12 @@ use rosehip_core::{
 use serde_json::{Value, json};
 
 use super::{
-    App,
+    App, GoesOn,
     fault::{Fault, FieldError},
     flow_query::moment,
     input::{self, Fields},
 };
-use crate::host::{Question, ReplayRequest, WhatIf};
+use crate::host::{Host, Question, ReplayRequest, WhatIf};
 
 /// What `POST /replays` is asked in its query.
 struct Asked {
@@ -60,8 +61,8 @@ impl Asked {
         if is_verify && digest.is_some() {
             errors.push(FieldError::new("digest", "form", "flows are verified on the module that each ran on"));
         }
-        if digest.is_some() && asked.request.behavior.is_none() {
-            errors.push(FieldError::new("behavior", "required", "name the behavior whose module this is"));
+        if digest.is_some() && asked.request.behavior.is_none() && asked.request.flow.is_none() {
+            errors.push(FieldError::new("behavior", "required", "name the behavior whose module this is, or the flow"));
         }
         asked.question = if is_verify { Some(Question::Recorded) } else { digest.map(Question::Known) };
         if errors.is_empty() { Ok(asked) } else { Err(Fault::invalid_fields(errors)) }
@@ -94,23 +95,35 @@ pub(super) async fn replay(
         request.last = Some(REPLAY_FLOWS);
     }
     let what_if = app.host.what_if(question, request).await?;
-    let first = line(&json!({"replay": head(&what_if)}));
+    let first = line(&json!({"replay": head(&app.host, &what_if)}));
     let told = Telling { what_if, tally: Tally::default(), is_all, is_over: false };
     let rest = stream::unfold(told, |mut told| async move { Some((told.next().await?, told)) });
     let lines = futures_util::StreamExt::chain(stream::iter([first]), rest);
     let body = Body::from_stream(futures_util::StreamExt::map(lines, Ok::<_, std::convert::Infallible>));
     let mut response = Response::new(body);
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
+    response.extensions_mut().insert(GoesOn);
     Ok(response)
 }
 
-fn head(what_if: &WhatIf) -> Value {
-    let module = what_if.module.as_ref();
+/// What is replayed, on what, and what would keep the module from running under the behavior's name.
+fn head(host: &Host, what_if: &WhatIf) -> Value {
+    let module = what_if.module.as_ref().map(|(_, behavior)| behavior);
+    let standing = host.behaviors();
+    let installed = what_if.behavior.as_ref().and_then(|name| standing.get(name));
+    let fits = module.zip(installed).map(|(module, installed)| {
+        let error = module.config.complete(&installed.config).err().map(|error| error.to_string());
+        (installed.grant.missing(&module.effects), error)
+    });
+    let (to_grant, config_error) = fits.unwrap_or_default();
     json!({
         "behavior": what_if.behavior,
-        "digest": module.map(|(digest, _)| digest),
-        "version": module.map(|(_, behavior)| behavior.version.to_string()),
+        "digest": what_if.module.as_ref().map(|(digest, _)| digest),
+        "module": module.map(|module| &module.name),
+        "version": module.map(|module| module.version.to_string()),
         "flows": what_if.flows,
+        "to_grant": to_grant,
+        "config_error": config_error,
     })
 }
 
@@ -140,12 +153,21 @@ impl Telling {
                         lines.push_str(&line(&document(&flow)));
                     }
                 }
+                lines.push_str(&line(&json!({"progress": {"flows": self.tally.flows}})));
                 Some(lines)
             }
             Some(Err(error)) => {
                 tracing::error!(%error, "a replay was cut short");
                 self.is_over = true;
-                Some(line(&json!({"error": "something went wrong here; the log says what"})))
+                let message = match error {
+                    ReplayError::Stalled => error.to_string(),
+                    ReplayError::Store(_)
+                    | ReplayError::Schema(_)
+                    | ReplayError::View(_)
+                    | ReplayError::Event(_)
+                    | ReplayError::Ended => "something went wrong here; the log says what".to_owned(),
+                };
+                Some(line(&json!({"error": message})))
             }
             None => {
                 self.is_over = true;

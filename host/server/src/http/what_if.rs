@@ -22,7 +22,7 @@ use super::{
     behavior_pages::Activation,
     behaviors::{Named, installed},
     fault::Fault,
-    flow_pages::object_link,
+    flow_row::object_link,
     input,
     negotiate::{self, Form, choose},
     objects::pretty,
@@ -117,16 +117,21 @@ struct ChangeRow {
 }
 
 fn verdict_of(tally: &Tally) -> (Badge, &'static str) {
-    match (tally.flows, tally.is_same()) {
-        (0, _) => (
+    match (tally.flows, tally.changed + tally.failed, tally.out_of_support) {
+        (0, ..) => (
             Badge { sign: "◌", word: "nothing to replay", tone: "quiet" },
             "The behavior has no flow yet that could be replayed.",
         ),
-        (_, true) => (
+        (_, 0, 0) => (
             Badge { sign: "✓", word: "the same", tone: "good" },
             "Its flows were replayed on this module: every one asks for the effects that it asked for. Nothing was sent.",
         ),
-        (_, false) => (
+        (_, 0, _) => (
+            Badge { sign: "?", word: "out of support", tone: "quiet" },
+            "Its flows were replayed on this module, and of these nobody can tell: it asks for what was not recorded. \
+             Nothing was sent.",
+        ),
+        _ => (
             Badge { sign: "≠", word: "different", tone: "waiting" },
             "Its flows were replayed on this module: these would have gone another way. Nothing was sent.",
         ),
@@ -136,31 +141,21 @@ fn verdict_of(tally: &Tally) -> (Badge, &'static str) {
 impl FlowRow {
     fn of(replayed: &ReplayedFlow) -> Self {
         let (flow, replay) = (&replayed.flow, &replayed.replay);
-        let badge = |sign, word, tone| Badge { sign, word, tone };
-        let (badge, why) = match &replay.verdict {
-            Verdict::Same => (badge("✓", "same", "good"), None),
-            Verdict::Changed if replay.is_not_started => {
-                (badge("≠", "changed", "waiting"), Some("its triggers would not have started a flow".to_owned()))
-            }
-            Verdict::Changed => (badge("≠", "changed", "waiting"), None),
-            Verdict::Failed { node, error } => {
-                (badge("✕", "failed", "bad"), Some(format!("{node}: {}: {}", error.rule, error.message)))
-            }
-            Verdict::OutOfSupport { node, reason } => {
-                let place = node.as_ref().map(|node| format!("{node}: ")).unwrap_or_default();
-                (badge("?", "not known", "quiet"), Some(format!("{place}{reason}")))
-            }
-            Verdict::Erased { reason } => (badge("⌫", "erased", "quiet"), Some(reason.clone())),
+        let (sign, tone) = match &replay.verdict {
+            Verdict::Same => ("✓", "good"),
+            Verdict::Changed => ("≠", "waiting"),
+            Verdict::Failed { .. } => ("✕", "bad"),
+            Verdict::OutOfSupport { .. } => ("?", "quiet"),
+            Verdict::Erased { .. } => ("⌫", "quiet"),
         };
         let effects = replay.effects.iter().map(ChangeRow::of_effect);
-        let id = flow.id.to_string();
         Self {
-            short: id.chars().take(8).collect(),
-            id,
+            short: flow.id.short(),
+            id: flow.id.to_string(),
             object: object_link(flow),
             started: Moment(flow.started_at),
-            badge,
-            why,
+            badge: Badge { sign, word: replay.verdict.as_str(), tone },
+            why: replay.why(),
             changes: replay.paths.iter().map(ChangeRow::of_path).chain(effects).collect(),
         }
     }

@@ -160,12 +160,16 @@ pub fn build(project: &Project, options: &Options) -> Result<Built, BuildError> 
         fs::read(&path).map_err(|source| BuildError::File { path: path.clone(), source })?
     } else {
         (options.say)(&format!("building {} ({})", project.name(), project.language()));
-        let newest = project.newest_source()?;
+        let begun = SystemTime::now();
         let wasm = strip::strip(&unstripped(project, options)?)?;
         rosehip_wasm::admit(&wasm)?;
         put(&path, &wasm)?;
-        if let Some(newest) = newest {
-            date_after(&path, newest.changed)?;
+        date(project, begun)?;
+        if let Some(early) = project.sources()?.newest.filter(|source| source.changed > SystemTime::now()) {
+            let path = early.path.display();
+            (options.say)(&format!(
+                "{path} is dated in the future, so the module seems to be older; `touch {path}` helps"
+            ));
         }
         wasm
     };
@@ -173,16 +177,15 @@ pub fn build(project: &Project, options: &Options) -> Result<Built, BuildError> 
     Ok(Built { wasm: path, bytes, digest, seconds: started.elapsed().as_secs_f64(), fresh })
 }
 
-/// A file system tells times apart by some milliseconds, and a small module is built in less: it must not seem to be older
-/// than the source that it was made of.
-fn date_after(path: &Path, source: SystemTime) -> Result<(), BuildError> {
-    let failed = |source| BuildError::File { path: path.to_owned(), source };
-    let file = fs::File::options().write(true).open(path).map_err(failed)?;
-    let built = file.metadata().and_then(|file| file.modified()).map_err(failed)?;
-    if built <= source {
-        file.set_modified(source + Duration::from_millis(1)).map_err(failed)?;
-    }
-    Ok(())
+/// Dates the module from the moment at which its build began: what was saved while the tools ran may not be in it, and is
+/// newer. The lock file is cargo's own writing.
+fn date(project: &Project, begun: SystemTime) -> Result<(), BuildError> {
+    let path = project.wasm();
+    let failed = |source| BuildError::File { path: path.clone(), source };
+    let lock = fs::metadata(project.dir().join("Cargo.lock")).and_then(|lock| lock.modified());
+    let written = lock.ok().map(|written| written + Duration::from_millis(1));
+    let date = written.into_iter().fold(begun, SystemTime::max);
+    fs::File::options().write(true).open(&path).and_then(|file| file.set_modified(date)).map_err(failed)
 }
 
 fn unstripped(project: &Project, options: &Options) -> Result<Vec<u8>, BuildError> {

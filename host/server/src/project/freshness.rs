@@ -46,37 +46,34 @@ pub(super) fn of(project: &Project) -> Result<Freshness, ProjectError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Freshness::Missing),
         Err(source) => return Err(ProjectError::File { path: wasm, source }),
     };
-    let newest = newest_source(project)?.filter(|source| source.changed >= built);
+    let newest = sources(project)?.newest.filter(|source| source.changed >= built);
     Ok(newest.map_or(Freshness::Fresh, Freshness::Stale))
 }
 
-/// The source that was changed last.
-pub(super) fn newest_source(project: &Project) -> Result<Option<Source>, ProjectError> {
-    let mut walk = Walk::of(project);
-    walk.folder(project.dir()).map_err(|(path, source)| ProjectError::File { path, source })?;
-    Ok(walk.newest)
+/// What a module is built from.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Sources {
+    /// The one that was changed last; none where there are none.
+    pub newest: Option<Source>,
+    /// The folders that hold them, the project's own among them.
+    pub folders: BTreeSet<PathBuf>,
 }
 
-/// The folders that hold sources, the project's own among them.
-pub(super) fn source_folders(project: &Project) -> Result<BTreeSet<PathBuf>, ProjectError> {
-    let mut walk = Walk::of(project);
+/// Looks at all sources.
+pub(super) fn sources(project: &Project) -> Result<Sources, ProjectError> {
+    let mut walk = Walk { project, sources: Sources::default() };
     walk.folder(project.dir()).map_err(|(path, source)| ProjectError::File { path, source })?;
-    Ok(walk.folders)
+    Ok(walk.sources)
 }
 
 struct Walk<'a> {
     project: &'a Project,
-    newest: Option<Source>,
-    folders: BTreeSet<PathBuf>,
+    sources: Sources,
 }
 
-impl<'a> Walk<'a> {
-    fn of(project: &'a Project) -> Self {
-        Self { project, newest: None, folders: BTreeSet::new() }
-    }
-
+impl Walk<'_> {
     fn folder(&mut self, folder: &Path) -> Result<(), (PathBuf, io::Error)> {
-        self.folders.insert(folder.to_owned());
+        self.sources.folders.insert(folder.to_owned());
         let at_folder = |error| (folder.to_owned(), error);
         for entry in fs::read_dir(folder).map_err(at_folder)? {
             let entry = entry.map_err(at_folder)?;
@@ -112,9 +109,9 @@ impl<'a> Walk<'a> {
 
     fn file(&mut self, path: &Path, metadata: &Metadata) -> io::Result<()> {
         let changed = metadata.modified()?;
-        if self.newest.as_ref().is_none_or(|newest| newest.changed < changed) {
+        if self.sources.newest.as_ref().is_none_or(|newest| newest.changed < changed) {
             let path = path.strip_prefix(self.project.dir()).unwrap_or(path).to_owned();
-            self.newest = Some(Source { path, changed });
+            self.sources.newest = Some(Source { path, changed });
         }
         Ok(())
     }
@@ -198,7 +195,7 @@ mod tests {
         std::os::unix::fs::symlink(dir.path(), dir.path().join("src/round")).expect("linked");
         std::os::unix::fs::symlink("nowhere", dir.path().join("src/broken")).expect("linked");
 
-        let newest = project.newest_source().expect("read").expect("there are sources");
+        let newest = project.sources().expect("read").newest.expect("there are sources");
 
         assert_eq!(newest.path, Path::new("src/deep/a.wat"));
     }

@@ -14,10 +14,7 @@ mod strip;
 mod template;
 mod toolchain;
 
-use std::{
-    collections::BTreeSet,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use rosehip_core::ids::BehaviorName;
 
@@ -25,7 +22,7 @@ use self::behavior_toml::BehaviorToml;
 pub use self::{
     behavior_toml::FILE_NAME,
     build::{BuildError, Built, Options, build},
-    freshness::{Freshness, Source},
+    freshness::{Freshness, Source, Sources},
     language::Language,
     template::{Example, NewProject},
 };
@@ -122,14 +119,9 @@ impl Project {
         self.dir.join("events")
     }
 
-    /// The source that was changed last; none where there are none.
-    pub fn newest_source(&self) -> Result<Option<Source>, ProjectError> {
-        freshness::newest_source(self)
-    }
-
-    /// The folders that hold sources, the project's own among them.
-    pub fn source_folders(&self) -> Result<BTreeSet<PathBuf>, ProjectError> {
-        freshness::source_folders(self)
+    /// What the module is built from.
+    pub fn sources(&self) -> Result<Sources, ProjectError> {
+        freshness::sources(self)
     }
 
     /// How the module stands to the sources.

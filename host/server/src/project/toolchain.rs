@@ -35,6 +35,9 @@ pub(super) struct Tool {
     /// The folder of the project, or of one above, that it lies in. Else it lies on the PATH.
     #[serde(rename = "in")]
     folder: Option<PathBuf>,
+    /// Whether one on the PATH will do: it does not where a step imports it as a package.
+    #[serde(default = "yes")]
+    on_path: bool,
     /// What puts it into that folder.
     #[serde(default)]
     pub(super) setup: Setup,
@@ -57,6 +60,10 @@ pub(super) struct Step {
     pub(super) run: Vec<String>,
     #[serde(default)]
     pub(super) env: BTreeMap<String, String>,
+}
+
+fn yes() -> bool {
+    true
 }
 
 fn default_version() -> Vec<String> {
@@ -84,7 +91,8 @@ impl Tool {
     pub(super) fn find(&self, project: &Path, path: &OsStr) -> Option<PathBuf> {
         let of_projects =
             self.folder.iter().flat_map(|folder| project.ancestors().map(move |above| above.join(folder)));
-        let places = of_projects.chain(env::split_paths(path).filter(|folder| folder.is_absolute()));
+        let on_path = env::split_paths(path).filter(|folder| self.on_path && folder.is_absolute());
+        let places = of_projects.chain(on_path);
         places.map(|folder| folder.join(&self.name)).find(|file| is_program(file))
     }
 }
@@ -204,6 +212,8 @@ mod tests {
             assert_eq!(here.find(&project, &path), Some(place));
         }
         assert_eq!(tool("").find(&project, &path), Some(first.join("weave")), "without a folder it is the path's");
+        let imported = tool("in = \"elsewhere\"\non_path = false");
+        assert_eq!(imported.find(&project, &path), None, "what is imported is not found on the path");
     }
 
     #[test]

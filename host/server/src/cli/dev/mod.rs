@@ -15,8 +15,7 @@ use self::{
     watching::{Changes, Seen, Watching},
 };
 use super::{
-    Context,
-    build::{self, grouped},
+    Context, build,
     output::{bold, dim, print, say},
     test::tell,
 };
@@ -24,10 +23,8 @@ use crate::{
     project::{Options, Project},
     rehearsals::{self, Checked, EventReport, NO_EVENTS, Stage},
     serve::Signals,
+    words::grouped,
 };
-
-/// Hex digits of a digest that are shown.
-const SHORT: usize = 12;
 
 /// Watch a project: build, test and load it whenever its sources change, and show how its effects differ.
 #[derive(Debug, Args)]
@@ -122,10 +119,8 @@ impl Bench<'_> {
             return Ok(());
         }
         self.load(&module).await?;
-        let differences = comparing::compare(self.hosting, &self.stage, &self.project, self.loaded.as_ref(), &module);
-        print(&differences.await?)?;
-        self.loaded = Some(module);
-        Ok(())
+        let before = self.loaded.replace(module.clone());
+        print(&comparing::compare(self.hosting, &self.stage, &self.project, before.as_ref(), &module).await?)
     }
 
     /// Builds what is not fresh. Says whether there is a module of these sources.
@@ -135,14 +130,14 @@ impl Bench<'_> {
         match tokio::task::spawn_blocking(move || build::build(&project, &options)).await? {
             Ok(built) => {
                 if !built.fresh {
-                    print(&format!("built {} bytes in {:.1} s\n", grouped(built.bytes), built.seconds))?;
+                    print(&format!("built {} bytes in {:.1} s\n", grouped(built.bytes as u64), built.seconds))?;
                 }
                 Ok(true)
             }
             Err(error) => {
                 say(&format!("rosehip: {error}"));
                 if let Some(loaded) = &self.loaded {
-                    say(&format!("{} stays loaded", short(loaded)));
+                    say(&format!("{} stays loaded", loaded.digest.short()));
                 }
                 Ok(false)
             }
@@ -181,14 +176,12 @@ impl Bench<'_> {
         let behavior = self.hosting.load(module).await?;
         let (name, version) = (bold(&behavior.name), &behavior.version);
         match &behavior.candidate {
-            Some(_) => print(&format!("offered {name} {} ({}); an operator activates it\n", version, short(module)))?,
-            None => print(&format!("loaded {name} {version} ({})\n", short(module)))?,
+            Some(_) => {
+                print(&format!("offered {name} {version} ({}); an operator activates it\n", module.digest.short()))?;
+            }
+            None => print(&format!("loaded {name} {version} ({})\n", module.digest.short()))?,
         }
         super::grants::say_what_is_missing(&behavior);
         Ok(())
     }
-}
-
-fn short(module: &Checked) -> String {
-    module.digest.to_string().chars().take(SHORT).collect()
 }

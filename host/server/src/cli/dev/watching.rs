@@ -37,10 +37,10 @@ impl Watching {
 
     /// Looks at what is there, and sees to it that what changes from now on is told.
     pub(super) fn look(&mut self, project: &Project) -> anyhow::Result<Seen> {
-        let mut folders = project.source_folders()?;
-        folders.insert(project.events());
-        self.watch.follow(&folders)?;
-        Ok(Seen { newest: project.newest_source()?, events: events(project)? })
+        let mut sources = project.sources()?;
+        sources.folders.insert(project.events());
+        self.watch.follow(&sources.folders)?;
+        Ok(Seen { newest: sources.newest, events: events(project)? })
     }
 }
 
