@@ -102,7 +102,7 @@ impl Project {
         fs::write(self.path("behavior.wat"), wat).expect("written");
     }
 
-    fn build(&self) {
+    pub(crate) fn build(&self) {
         self.run(&["build", "--force"]).ok();
     }
 

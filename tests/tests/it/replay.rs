@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeSet, fs, path::PathBuf};
 
+use crate::rehearsal::{Does, Project};
 use reqwest::{Method, header};
 use rosehip_tests::{Client, Host, MISBEHAVE, PUBLISH, SORT, SORT_OTHERWISE, TWO_STEP};
 use serde_json::{Value, json};
@@ -227,4 +228,40 @@ async fn an_operator_sees_what_a_candidate_would_do_before_activating_it() {
     let replay = host.cli(&["replay", "--candidate", digest, "--behavior", "sort", "--promote-if-same"], "");
     assert_eq!(replay.code, Some(0), "{}{}", replay.stdout, replay.stderr);
     assert_eq!(client.get("/behaviors/sort").await.expect(200)["digest"], digest);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_does_the_same_is_not_promoted_where_it_would_not_run() {
+    let host = Host::start().await;
+    let client = host.client();
+    let project = Project::new(&Does::says("one"));
+    project.build();
+    let wasm = project.path("dist/tale.wasm");
+    let promote = |more: &[&str]| {
+        let candidate = ["replay", "--candidate", wasm.to_str().expect("UTF-8"), "--promote-if-same"];
+        host.cli(&[&candidate[..], more].concat(), "")
+    };
+    client.install("tale", &std::fs::read(&wasm).expect("built")).await.expect(201);
+    let refused = promote(&[]);
+    assert_eq!(refused.code, Some(4), "{}", refused.stderr);
+    assert!(refused.stderr.contains("no flow to compare with; nothing is promoted"), "{}", refused.stderr);
+
+    for verb in [&["behaviors", "grant", "tale", "email"][..], &["behaviors", "enable", "tale"]] {
+        host.cli(verb, "").ok();
+    }
+    client.post_and_wait("/new", &Client::article("One", "published", "")).await.expect(201);
+    host.cli(&["behaviors", "revoke", "tale", "email"], "").ok();
+    let refused = promote(&[]);
+    assert_eq!(refused.code, Some(4), "{}", refused.stderr);
+    assert!(refused.stderr.contains("`rosehip behaviors grant tale email`; nothing is promoted"), "{}", refused.stderr);
+
+    // A flow of another behavior is compared, and the module takes no other's name unless that is said.
+    let other = client.first_flow("behavior=publish").await["id"].as_str().expect("an id").to_owned();
+    let refused = host.cli(&["replay", "--candidate", wasm.to_str().expect("UTF-8"), &other, "--promote-if-same"], "");
+    assert_eq!(refused.code, Some(2), "{}", refused.stderr);
+    assert!(refused.stderr.contains("say --behavior publish"), "{}", refused.stderr);
+
+    host.cli(&["behaviors", "grant", "tale", "email"], "").ok();
+    let promoted: Value = serde_json::from_str(&promote(&["--json"]).ok()).expect("JSON");
+    assert_eq!((&promoted["summary"]["same"], &promoted["promoted"]["name"]), (&json!(1), &json!("tale")));
 }
