@@ -149,15 +149,19 @@ pub fn is_carried_out_by_recording(kind: &str) -> bool {
     matches!(kind, "log" | "validate")
 }
 
-/// Checks a payload against its kind's schema. The error is a JSON Pointer into the payload and what is wrong
-/// there. A kind the host does not know has no schema.
+/// Checks a payload against its kind's schema. The error has the first few things that are wrong, each with a JSON Pointer
+/// into the payload. A kind the host does not know has no schema.
 pub fn check_payload(kind: &str, payload: &Value) -> Result<(), String> {
-    let Some(schema) = SCHEMAS.get(kind) else { return Ok(()) };
-    schema.validate(payload).map_err(|error| {
+    let Some(schema) = SCHEMAS.get(kind).filter(|schema| !schema.is_valid(payload)) else { return Ok(()) };
+    let errors = schema.iter_errors(payload).take(PAYLOAD_ERRORS).map(|error| {
         let message: String = error.to_string().chars().take(300).collect();
         format!("payload{}: {message}", error.instance_path())
-    })
+    });
+    Err(errors.collect::<Vec<_>>().join("; "))
 }
+
+/// How many errors of a payload are told.
+const PAYLOAD_ERRORS: usize = 5;
 
 static SCHEMAS: LazyLock<BTreeMap<&'static str, Validator>> = LazyLock::new(|| {
     let compile = |schema: Value| jsonschema::validator_for(&schema).expect("the schemas of payloads are valid");

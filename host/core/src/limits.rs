@@ -289,6 +289,8 @@ pub const SIGNATURE_COMPONENTS: usize = 32;
 /// How far the time at which a request was signed may be from ours, before or after, in milliseconds.
 pub const SIGNATURE_TOLERANCE_MS: u64 = 3_600_000;
 
+/// Flows that a filter finds as far as a list counts them: counting costs a reader what reading does.
+pub const FLOWS_COUNTED: u64 = 10_000;
 /// Flows that a candidate is replayed over where nobody says which, newest first.
 pub const REPLAY_FLOWS: usize = 1_000;
 /// The most that a page replays, which has no longer than [`REQUEST_MS`] for it.

@@ -36,6 +36,11 @@ impl Timestamp {
         self.0.div_euclid(60_000)
     }
 
+    /// When its day began, in UTC.
+    pub fn midnight(self) -> Self {
+        Self(self.0 - self.0.rem_euclid(86_400_000))
+    }
+
     fn to_jiff(self) -> jiff::Timestamp {
         jiff::Timestamp::from_millisecond(self.0).expect("from_millis holds every timestamp within jiff's range")
     }

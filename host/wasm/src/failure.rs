@@ -109,7 +109,9 @@ fn classify_trap(trap: Trap, error: &wasmtime::Error, denied: Option<Denied>) ->
         return host("epoch", "the call ran longer than the host allows".to_owned() + &frames(error));
     }
     if trap == Trap::OutOfFuel {
-        return stopped("fuel", message());
+        let message = "the call has used up its fuel, of which an instruction takes about one unit: is there a loop that does \
+                       not end?";
+        return stopped("fuel", message.to_owned() + &frames(error));
     }
     if trap == Trap::StackOverflow {
         return stopped("stack", message());

@@ -19,6 +19,7 @@ mod email;
 mod erasure;
 mod export;
 mod fan_out;
+mod flow_list;
 mod guard;
 mod hostile;
 mod hot_load;

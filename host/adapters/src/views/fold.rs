@@ -3,17 +3,17 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use rosehip_core::{
-    activity::{Activity, Cause},
+    activity::Activity,
     event::{Erased, Event, ObjectRevised, Record},
     federation::Peer,
-    flow::FlowSummary,
-    ids::{ActivityId, ActorName, BoxName, DeliveryId, Digest, FlowId},
+    ids::{ActivityId, ActorName, BoxName, DeliveryId, Digest},
 };
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::{
-    ViewError, actors, boxes, deliveries, effects, follows,
-    schema::{ENDED, OPEN, RESTS},
+    ViewError, actors, boxes, deliveries, effects,
+    flow_rows::{self, FlowRows},
+    follows,
 };
 
 struct ActivityRow {
@@ -31,15 +31,12 @@ struct ActivityRow {
 /// The rows that a batch changes.
 pub(super) struct Batch<'a> {
     transaction: &'a Transaction<'a>,
-    /// Flows that changed: `seq` of the start, list item, and whether nothing came after the flow was suspended.
-    flows: HashMap<FlowId, (u64, FlowSummary, bool)>,
+    flows: FlowRows,
     activities: BTreeMap<u64, ActivityRow>,
     /// Flows that began, by module. A row a module, and not an index of all flows, answers whether one is named.
     modules: HashMap<Digest, u64>,
     /// Flows that began through other flows, and the activities that those made, by the activity that began it all.
     roots: HashMap<ActivityId, (u64, u64)>,
-    /// What made the activities of flows that began.
-    causes: HashMap<FlowId, Cause>,
     minutes: effects::Minutes,
     boxes: boxes::Additions,
     peers: deliveries::PeerChanges,
@@ -53,11 +50,10 @@ impl<'a> Batch<'a> {
     pub(super) fn new(transaction: &'a Transaction<'a>) -> Self {
         Self {
             transaction,
-            flows: HashMap::new(),
+            flows: FlowRows::default(),
             activities: BTreeMap::new(),
             modules: HashMap::new(),
             roots: HashMap::new(),
-            causes: HashMap::new(),
             minutes: effects::Minutes::new(),
             boxes: boxes::Additions::new(),
             peers: deliveries::PeerChanges::default(),
@@ -118,12 +114,11 @@ impl<'a> Batch<'a> {
                 Ok(())
             }
             Event::FlowStarted(started) => {
-                self.flows.insert(started.flow, (record.seq, FlowSummary::begin(record.time, started), false));
+                self.flows.begin(record, started);
                 *self.modules.entry(started.digest).or_default() += 1;
                 if started.depth > 0 {
                     self.roots.entry(started.root.clone()).or_default().0 += 1;
                 }
-                self.causes.extend(started.cause.clone().map(|cause| (started.flow, cause)));
                 Ok(())
             }
             Event::BehaviorInstalled(_)
@@ -209,35 +204,7 @@ impl<'a> Batch<'a> {
             )?;
         }
         effects::write_minutes(self.transaction, &self.minutes)?;
-        for (seq, flow, rests) in std::mem::take(&mut self.flows).values() {
-            let is_open = match !flow.status.is_final() || flow.effects.open() > 0 {
-                true if *rests && flow.effects.open() == 0 => RESTS,
-                true => OPEN,
-                false => ENDED,
-            };
-            let object = flow.object.as_ref();
-            let cause = self.causes.get(&flow.id);
-            self.execute(
-                "INSERT INTO flows VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
-                 ON CONFLICT (seq) DO UPDATE SET status = excluded.status, is_open = excluded.is_open, row = excluded.row",
-                params![
-                    seq,
-                    flow.id.to_string(),
-                    flow.status.as_str(),
-                    flow.behavior.as_str(),
-                    object.map(|object| format!("{}/{}", object.r#type, object.id)),
-                    object.and_then(|object| object.slug.as_deref()),
-                    flow.owner.as_str(),
-                    flow.activity.as_str(),
-                    is_open,
-                    serde_json::to_string(flow)?,
-                    flow.started_at.as_millis(),
-                    cause.map(|cause| cause.flow.to_string()),
-                    cause.map(|cause| cause.effect.to_string()),
-                ],
-            )?;
-        }
-        Ok(())
+        self.flows.write(self.transaction)
     }
 
     fn delivery(&mut self, record: &Record, event: &Event, id: DeliveryId, peer: &Peer) -> Result<(), ViewError> {
@@ -252,22 +219,11 @@ impl<'a> Batch<'a> {
             Event::EffectChanged(change) => effects::change(self.transaction, record.seq, change)?,
             _ => {}
         }
-        if !self.flows.contains_key(&id) {
-            let mut statement = self.transaction.prepare_cached("SELECT seq, row FROM flows WHERE id = ?1")?;
-            let row = statement
-                .query_row([id.to_string()], |row| Ok((row.get::<_, u64>(0)?, row.get::<_, String>(1)?)))
-                .optional()?;
-            // The start of the flow was erased: there is nothing to show.
-            let Some((seq, text)) = row else { return Ok(()) };
-            self.flows.insert(id, (seq, serde_json::from_str(&text)?, false));
+        let Some(row) = self.flows.get(self.transaction, id)? else { return Ok(()) };
+        if let Event::NodeDone(done) = event {
+            effects::count(&mut self.minutes, row.behavior(), &done.effects, record.time);
         }
-        if let Some((_, flow, rests)) = self.flows.get_mut(&id) {
-            flow.apply(record.time, event);
-            if let Event::NodeDone(done) = event {
-                effects::count(&mut self.minutes, &flow.behavior, &done.effects, record.time);
-            }
-            *rests = matches!(event, Event::FlowSuspended(_));
-        }
+        row.apply(record, event);
         Ok(())
     }
 
@@ -277,17 +233,9 @@ impl<'a> Batch<'a> {
         self.flush()?;
         self.has_erased = true;
         for (first, last) in erased.all().ranges() {
-            let digests = {
-                let mut rows = self.transaction.prepare_cached("SELECT row FROM flows WHERE seq BETWEEN ?1 AND ?2")?;
-                let texts = rows.query_map((first, last), |row| row.get::<_, String>(0))?;
-                texts
-                    .map(|text| Ok(serde_json::from_str::<FlowSummary>(&text?)?.digest))
-                    .collect::<Result<Vec<_>, ViewError>>()?
-            };
-            for digest in digests {
+            for digest in flow_rows::erase(self.transaction, *first, *last)? {
                 self.execute("UPDATE modules SET flows = flows - 1 WHERE digest = ?1", [digest.to_string()])?;
             }
-            self.execute("DELETE FROM flows WHERE seq BETWEEN ?1 AND ?2", (first, last))?;
             boxes::subtract(self.transaction, *first, *last)?;
             deliveries::erase(self.transaction, *first, *last)?;
             self.execute("DELETE FROM received WHERE seq BETWEEN ?1 AND ?2", (first, last))?;

@@ -8,6 +8,8 @@ mod actors;
 mod boxes;
 mod deliveries;
 mod effects;
+mod flow_rows;
+mod flows;
 mod fold;
 mod follows;
 mod projector;
@@ -23,8 +25,9 @@ use rosehip_core::{event::UnreadableEvent, ports::StoreError};
 pub use boxes::{BoxQuery, BoxTip};
 pub use deliveries::{AboutKey, DeliveryCounts, DeliveryPlace, DeliveryRow, OpenDelivery, PeerRow};
 pub use effects::{RecordedMinute, StuckEffect, StuckFilter};
+pub use flows::{ChildFlow, FlowFilter, OpenFlow};
 pub use projector::{Projector, ProjectorHandle, Tail, ViewPosition};
-pub use queries::{ActivityPlace, ChildFlow, FlowFilter, OpenFlow, SlugOwner, ViewReader};
+pub use queries::{ActivityPlace, SlugOwner, ViewReader};
 
 /// Why views cannot be read or written.
 #[derive(Debug, thiserror::Error)]

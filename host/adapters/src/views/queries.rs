@@ -2,10 +2,7 @@
 
 use std::path::Path;
 
-use rosehip_core::{
-    flow::FlowSummary,
-    ids::{Digest, EffectId, FlowId},
-};
+use rosehip_core::ids::{Digest, EffectId, FlowId};
 use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 
 use super::{
@@ -17,38 +14,6 @@ use super::{
 #[derive(Debug)]
 pub struct ViewReader {
     connection: Connection,
-}
-
-/// Which flows a list holds.
-#[derive(Debug, Clone, Default)]
-pub struct FlowFilter {
-    /// Flows that began before this entry.
-    pub before: Option<u64>,
-    /// Only of this status.
-    pub status: Option<String>,
-    /// Only of this behavior.
-    pub behavior: Option<String>,
-    /// Only about this object: its slug, its id or `Type/id`.
-    pub object: Option<String>,
-    /// Only of this owner.
-    pub owner: Option<String>,
-    /// Only of this activity, by id.
-    pub activity: Option<String>,
-    /// Only of these statuses; of any, where none are named.
-    pub statuses: Vec<&'static str>,
-    /// Only those that started at or after this moment, in milliseconds since the epoch.
-    pub from: Option<i64>,
-    /// Only those that started before this moment, in milliseconds since the epoch.
-    pub until: Option<i64>,
-}
-
-/// A flow that another one caused, and the effect that did.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ChildFlow {
-    /// Its list item.
-    pub summary: FlowSummary,
-    /// The effect of the causing flow.
-    pub effect: Option<EffectId>,
 }
 
 /// Where an activity stands in the log.
@@ -71,17 +36,6 @@ pub struct SlugOwner {
     pub seq: u64,
     /// Whether it is the article's slug now, not a former one.
     pub is_current: bool,
-}
-
-/// A flow that the host has something left to do for.
-#[derive(Debug, Clone, PartialEq)]
-pub struct OpenFlow {
-    /// `seq` of its start.
-    pub seq: u64,
-    /// Its list item.
-    pub summary: FlowSummary,
-    /// Whether nothing is to be done before one of its waits ends: its last entry suspended it.
-    pub rests: bool,
 }
 
 impl ViewReader {
@@ -121,48 +75,6 @@ impl ViewReader {
     pub fn drafts(&self, before: Option<u64>, limit: usize) -> Result<Vec<(u64, u64)>, ViewError> {
         let sql = "SELECT seq, seq FROM objects WHERE is_draft = 1 AND seq < ?1 ORDER BY seq DESC LIMIT ?2";
         self.places(sql, params![bound(before), limit])
-    }
-
-    /// Flows, newest first, with the `seq` that a next page begins before.
-    pub fn flows(&self, filter: &FlowFilter, limit: usize) -> Result<Vec<(u64, FlowSummary)>, ViewError> {
-        let (conditions, mut values) = filter.sql();
-        let sql = format!("SELECT seq, row FROM flows WHERE {conditions} ORDER BY seq DESC LIMIT ?");
-        values.push(Box::new(i64::try_from(limit).unwrap_or(i64::MAX)));
-        self.rows(&sql, rusqlite::params_from_iter(values))
-    }
-
-    /// How many flows there are.
-    pub fn count_flows(&self, filter: &FlowFilter) -> Result<u64, ViewError> {
-        let (conditions, values) = filter.sql();
-        let mut statement =
-            self.connection.prepare_cached(&format!("SELECT count(*) FROM flows WHERE {conditions}"))?;
-        Ok(statement.query_row(rusqlite::params_from_iter(values), |row| row.get(0))?)
-    }
-
-    /// Flows that a flow caused, oldest first.
-    pub fn children(&self, flow: &str, limit: usize) -> Result<Vec<ChildFlow>, ViewError> {
-        let sql = "SELECT row, cause_effect FROM flows WHERE cause = ?1 ORDER BY seq LIMIT ?2";
-        let mut statement = self.connection.prepare_cached(sql)?;
-        let mut rows = statement.query(params![flow, limit])?;
-        let mut found = Vec::new();
-        while let Some(row) = rows.next()? {
-            let text = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
-            let effect = row.get::<_, Option<String>>(1)?.and_then(|effect| effect.parse().ok());
-            found.push(ChildFlow { summary: serde_json::from_str(text)?, effect });
-        }
-        Ok(found)
-    }
-
-    /// A flow by its id or the beginning of it; none where several begin so.
-    pub fn flow(&self, prefix: &str) -> Result<Option<(u64, FlowSummary)>, ViewError> {
-        if !prefix.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'2'..=b'7')) {
-            return Ok(None);
-        }
-        let end = format!("{prefix}~");
-        let sql = "SELECT seq, row FROM flows WHERE id >= ?1 AND id < ?2 LIMIT 2";
-        let mut found = self.rows(sql, [prefix, &end])?;
-        let only = found.pop();
-        Ok(only.filter(|_| found.is_empty()))
     }
 
     /// The flow an effect belongs to, unless the effect was carried out by recording it.
@@ -211,40 +123,9 @@ impl ViewReader {
         Ok(statement.query_row([digest.to_string()], |row| row.get(0)).optional()?.unwrap_or_default())
     }
 
-    /// Flows with something left to do, oldest first.
-    pub fn open_flows(&self) -> Result<Vec<OpenFlow>, ViewError> {
-        let mut flows = Vec::new();
-        for state in [OPEN, RESTS] {
-            let rows =
-                self.rows("SELECT seq, row FROM flows WHERE is_open = ?1 AND is_open > 0 ORDER BY seq", [state])?;
-            flows.extend(rows.into_iter().map(|(seq, summary)| OpenFlow { seq, summary, rests: state == RESTS }));
-        }
-        flows.sort_unstable_by_key(|flow| flow.seq);
-        Ok(flows)
-    }
-
-    /// At most `limit` flows that the host has nothing left to do for, by the order they began in, after entry `after`.
-    pub fn ended_flows(&self, after: u64, limit: usize) -> Result<Vec<(u64, FlowSummary)>, ViewError> {
-        let sql = "SELECT seq, row FROM flows WHERE seq > ?1 AND is_open = 0 ORDER BY seq LIMIT ?2";
-        self.rows(sql, params![after, limit])
-    }
-
-    /// Flows of a behavior that have not ended.
-    pub fn unfinished_flows_of(&self, behavior: &str) -> Result<Vec<FlowSummary>, ViewError> {
-        let sql = "SELECT seq, row FROM flows WHERE behavior = ?1 AND status IN ('running', 'suspended')";
-        Ok(self.rows(sql, [behavior])?.into_iter().map(|(_, summary)| summary).collect())
-    }
-
     /// Entries about behaviors, oldest first.
     pub fn behavior_entries(&self) -> Result<Vec<u64>, ViewError> {
         self.seqs("SELECT seq FROM behavior_entries ORDER BY seq")
-    }
-
-    /// How many flows stand in each status.
-    pub fn flow_counts(&self) -> Result<Vec<(String, u64)>, ViewError> {
-        let mut statement = self.connection.prepare_cached("SELECT status, count(*) FROM flows GROUP BY status")?;
-        let counts = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        Ok(counts.collect::<Result<_, _>>()?)
     }
 
     pub(super) fn connection(&self) -> &Connection {
@@ -263,7 +144,7 @@ impl ViewReader {
         Ok(places.collect::<Result<_, _>>()?)
     }
 
-    fn rows<T: serde::de::DeserializeOwned>(
+    pub(super) fn rows<T: serde::de::DeserializeOwned>(
         &self,
         sql: &str,
         params: impl rusqlite::Params,
@@ -279,45 +160,7 @@ impl ViewReader {
     }
 }
 
-impl FlowFilter {
-    /// The conditions with the values of their question marks.
-    fn sql(&self) -> (String, Vec<Box<dyn ToSql>>) {
-        let mut sql = "seq < ?".to_owned();
-        let mut values: Vec<Box<dyn ToSql>> = vec![Box::new(bound(self.before))];
-        let columns = [
-            (" AND status = ?", &self.status),
-            (" AND behavior = ?", &self.behavior),
-            (" AND owner = ?", &self.owner),
-            (" AND activity = ?", &self.activity),
-        ];
-        for (condition, wanted) in columns {
-            if let Some(wanted) = wanted {
-                sql.push_str(condition);
-                values.push(Box::new(wanted.clone()));
-            }
-        }
-        if let Some(object) = &self.object {
-            sql.push_str(" AND (object IN (?, ?) OR slug = ?)");
-            for name in [object.clone(), format!("Article/{object}"), object.clone()] {
-                values.push(Box::new(name));
-            }
-        }
-        if !self.statuses.is_empty() {
-            let marks = vec!["?"; self.statuses.len()].join(", ");
-            sql = format!("{sql} AND status IN ({marks})");
-            values.extend(self.statuses.iter().map(|status| -> Box<dyn ToSql> { Box::new(*status) }));
-        }
-        for (condition, moment) in [(" AND started >= ?", self.from), (" AND started < ?", self.until)] {
-            if let Some(moment) = moment {
-                sql.push_str(condition);
-                values.push(Box::new(moment));
-            }
-        }
-        (sql, values)
-    }
-}
-
 /// `before` as SQLite compares it; everything where there is none.
-fn bound(before: Option<u64>) -> i64 {
+pub(super) fn bound(before: Option<u64>) -> i64 {
     before.map_or(i64::MAX, |before| i64::try_from(before).unwrap_or(i64::MAX))
 }

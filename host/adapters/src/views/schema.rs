@@ -19,7 +19,7 @@ pub(super) const OPEN: u8 = 1;
 pub(super) const RESTS: u8 = 2;
 
 /// Raised whenever a table or a fold changes: older views are rebuilt, not migrated.
-const VERSION: u32 = 10;
+const VERSION: u32 = 11;
 
 pub(super) const TABLES: &str = "
 CREATE TABLE position(id INTEGER PRIMARY KEY CHECK (id = 1), seq INTEGER NOT NULL, hash TEXT NOT NULL) STRICT;
@@ -88,7 +88,7 @@ CREATE INDEX activities_unmatched ON activities(seq) WHERE matched_by IS NULL;
 CREATE TABLE flows(
     seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, status TEXT NOT NULL, behavior TEXT NOT NULL, object TEXT,
     slug TEXT, owner TEXT NOT NULL, activity TEXT NOT NULL, is_open INTEGER NOT NULL, row TEXT NOT NULL,
-    started INTEGER NOT NULL, cause TEXT, cause_effect TEXT
+    started INTEGER NOT NULL, cause TEXT, cause_effect TEXT, waits_since INTEGER, marks TEXT NOT NULL
 ) STRICT;
 CREATE INDEX flows_by_status ON flows(status, seq);
 CREATE INDEX flows_by_behavior ON flows(behavior, seq);
@@ -96,6 +96,8 @@ CREATE INDEX flows_by_object ON flows(object, seq);
 CREATE INDEX flows_by_activity ON flows(activity, seq);
 CREATE INDEX flows_by_cause ON flows(cause, seq) WHERE cause IS NOT NULL;
 CREATE INDEX flows_open ON flows(is_open, seq) WHERE is_open > 0;
+CREATE INDEX flows_waiting ON flows(waits_since) WHERE waits_since IS NOT NULL;
+CREATE TABLE flow_marks(mark TEXT NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (mark, seq)) STRICT, WITHOUT ROWID;
 CREATE TABLE modules(digest TEXT PRIMARY KEY, flows INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE roots(
     root TEXT PRIMARY KEY, flows INTEGER NOT NULL, activities INTEGER NOT NULL

@@ -49,6 +49,11 @@ impl EffectCounts {
         }
     }
 
+    /// How many have a status.
+    pub fn count(mut self, status: EffectStatus) -> u32 {
+        *self.of(status)
+    }
+
     /// Effects that the host still has something to do for.
     pub fn open(&self) -> u32 {
         self.recorded + self.attempting + self.retrying

@@ -268,7 +268,7 @@ fn accept(
     let mut effects = Vec::with_capacity(outcome.effects.len());
     for (ordinal, requested) in (0..).zip(std::mem::take(&mut outcome.effects)) {
         check_payload(&requested.kind, &requested.payload)
-            .map_err(|error| refuse("effect-payload", format!("effects/{ordinal}/{error}")))?;
+            .map_err(|error| refuse("effect-payload", format!("effects/{ordinal} ({}): {error}", requested.kind)))?;
         let RequestedEffect { kind, payload } = requested;
         let (status, receipt) = verdict(&kind, &payload, allowed, recorded_among(&effects, &kind, allowed), now);
         let id = EffectId::derive(flow.id(), &node.id, attempt.item, ordinal);

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     exit::Failure,
+    flow_filter::FlowFilter,
     output::{plain, print_json, say},
 };
 use crate::client::{Client, Request};
@@ -14,29 +15,10 @@ use crate::client::{Client, Request};
 #[derive(Debug, Args)]
 pub(super) struct Which {
     /// The flow's id, or the beginning of it.
-    #[arg(conflicts_with_all = ["status", "behavior", "object", "actor", "activity", "older_than", "newer_than", "all"])]
+    #[arg(conflicts_with_all = ["FlowFilter", "all"])]
     flow: Option<String>,
-    /// All that are running, suspended, completed, failed or cancelled.
-    #[arg(long)]
-    status: Option<String>,
-    /// All of this behavior.
-    #[arg(long, value_name = "NAME")]
-    behavior: Option<String>,
-    /// All about this object: a slug, an id or Type/id.
-    #[arg(long)]
-    object: Option<String>,
-    /// All as this actor.
-    #[arg(long, value_name = "NAME")]
-    actor: Option<String>,
-    /// All for this activity: an id or a Cid.
-    #[arg(long)]
-    activity: Option<String>,
-    /// All that started before: an RFC 3339 time, or how long ago, such as PT1H.
-    #[arg(long, value_name = "TIME")]
-    older_than: Option<String>,
-    /// All that started since: an RFC 3339 time, or how long ago, such as PT1H.
-    #[arg(long, value_name = "TIME")]
-    newer_than: Option<String>,
+    #[command(flatten)]
+    filter: FlowFilter,
     /// All that there are.
     #[arg(long)]
     all: bool,
@@ -92,16 +74,7 @@ pub(super) enum Meant {
 impl Which {
     /// What is meant; nothing is no answer.
     pub(super) fn meant(&self) -> Result<Meant, Failure> {
-        let filters = [
-            ("status", &self.status),
-            ("behavior", &self.behavior),
-            ("object", &self.object),
-            ("actor", &self.actor),
-            ("activity", &self.activity),
-            ("older_than", &self.older_than),
-            ("newer_than", &self.newer_than),
-        ];
-        meant(self.flow.as_deref(), &filters, self.all, "flow", self.manner.dry_run)
+        meant(self.flow.as_deref(), self.filter.given(), self.all, "flow", self.manner.dry_run)
     }
 }
 
@@ -115,13 +88,14 @@ impl Stuck {
             ("destination", &self.destination),
             ("error", &self.error),
         ];
-        meant(self.effect.as_deref(), &filters, self.all, "effect", self.manner.dry_run)
+        let given = filters.into_iter().filter_map(|(name, value)| Some((name, value.as_ref()?)));
+        meant(self.effect.as_deref(), given, self.all, "effect", self.manner.dry_run)
     }
 }
 
-fn meant(
+fn meant<'a>(
     one: Option<&str>,
-    filters: &[(&str, &Option<String>)],
+    given: impl Iterator<Item = (&'static str, &'a String)>,
     all: bool,
     what: &str,
     dry_run: bool,
@@ -132,8 +106,7 @@ fn meant(
             false => Ok(Meant::One(one.to_owned())),
         };
     }
-    let given = filters.iter().filter_map(|(name, value)| Some(((*name).to_owned(), json!(value.as_ref()?))));
-    let mut filter: Map<String, Value> = given.collect();
+    let mut filter: Map<String, Value> = given.map(|(name, value)| (name.to_owned(), json!(value))).collect();
     if all {
         filter.insert("all".to_owned(), true.into());
     }

@@ -11,6 +11,7 @@ use super::{
     Context, DataDir,
     bulk::{Meant, Which, act_on_all},
     exit::Failure,
+    flow_filter::FlowFilter,
     imported,
     output::{Table, bold, cut, plain, print, print_json, say},
     tree,
@@ -103,28 +104,16 @@ Examples:
 pub(super) struct Export {
     /// One flow: its id, or the beginning of it. Without it, all that the filters leave.
     flow: Option<String>,
-    /// Only running, suspended, completed, failed or cancelled ones.
-    #[arg(long)]
-    status: Option<String>,
-    /// Only of this behavior.
-    #[arg(long, value_name = "NAME")]
-    behavior: Option<String>,
-    /// Only about this object: a slug, an id or Type/id.
-    #[arg(long)]
-    object: Option<String>,
-    /// Only as this actor.
-    #[arg(long, value_name = "NAME")]
-    actor: Option<String>,
-    /// Only for this activity: an id or a Cid.
-    #[arg(long)]
-    activity: Option<String>,
+    #[command(flatten)]
+    filter: FlowFilter,
 }
 
 /// List flows, the newest first.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  rosehip flows ls --status failed
+  rosehip flows ls --view failed
+  rosehip flows ls --text timeout --effect webhook
   rosehip flows ls --object my-first-post
   rosehip flows ls --json | jq -r '.flows[].id'")]
 pub(super) struct Ls {
@@ -134,23 +123,10 @@ pub(super) struct Ls {
     /// Where the page begins, as the page before told.
     #[arg(long)]
     cursor: Option<String>,
-    /// Only running, suspended, completed, failed or cancelled ones.
-    #[arg(long)]
-    status: Option<String>,
-    /// Only of this behavior.
-    #[arg(long, value_name = "NAME")]
-    behavior: Option<String>,
-    /// Only about this object: a slug, an id or Type/id.
-    #[arg(long)]
-    object: Option<String>,
-    /// Only as this actor.
-    #[arg(long, value_name = "NAME")]
-    actor: Option<String>,
-    /// Only for this activity: an id or a Cid.
-    #[arg(long)]
-    activity: Option<String>,
+    #[command(flatten)]
+    filter: FlowFilter,
     /// Those that were imported, and nothing else.
-    #[arg(long, conflicts_with_all = ["cursor", "status", "behavior", "object", "actor", "activity"])]
+    #[arg(long, conflicts_with_all = ["cursor", "FlowFilter"])]
     imported: bool,
 }
 
@@ -196,12 +172,7 @@ impl Flows {
             Self::Ls(ls) => ls.run(client, as_json).await,
             Self::Import { .. } => unreachable!("it was done without a host"),
             Self::Export(export) => {
-                let list = Request::get(&["flows"])
-                    .query("status", export.status)
-                    .query("behavior", export.behavior)
-                    .query("object", export.object)
-                    .query("actor", export.actor)
-                    .query("activity", export.activity);
+                let list = export.filter.ask(Request::get(&["flows"]));
                 imported::export(client, export.flow, list).await
             }
             Self::Show { flow, .. } => {
@@ -228,14 +199,8 @@ fn parse_payload(text: &str) -> Result<Value, Failure> {
 
 impl Ls {
     async fn run(self, client: &Client, as_json: bool) -> anyhow::Result<()> {
-        let request = Request::get(&["flows"])
-            .query("limit", Some(self.limit))
-            .query("cursor", self.cursor)
-            .query("status", self.status)
-            .query("behavior", self.behavior)
-            .query("object", self.object)
-            .query("actor", self.actor)
-            .query("activity", self.activity);
+        let page = Request::get(&["flows"]).query("limit", Some(self.limit)).query("cursor", self.cursor);
+        let request = self.filter.ask(page);
         list(&client.json(request).await?, as_json)
     }
 }

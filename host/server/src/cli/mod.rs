@@ -16,6 +16,7 @@ mod dev;
 mod effects;
 mod erase;
 mod exit;
+mod flow_filter;
 mod flows;
 mod grants;
 mod imported;

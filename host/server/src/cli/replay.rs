@@ -10,7 +10,7 @@ use rosehip_core::{
     flow::ObjectRef,
     ids::{BehaviorName, Digest, FlowId},
     replay::{Change, EffectChange, PathChange, Replay as Fared, Tally},
-    time::Timestamp,
+    time::{Timestamp, parse_duration},
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -53,8 +53,8 @@ pub(super) struct Replay {
     #[arg(long, value_name = "NAME")]
     behavior: Option<String>,
     /// So many flows at most, the newest.
-    #[arg(long, value_name = "N")]
-    last: Option<usize>,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    last: Option<u64>,
     /// Only flows that began since: how long ago (7d, 12h, PT30M) or an RFC 3339 time.
     #[arg(long, value_name = "AGO|TIME")]
     since: Option<String>,
@@ -139,7 +139,7 @@ impl Replay {
     }
 
     async fn ask(&self, client: &Client, candidate: Candidate, as_json: bool) -> anyhow::Result<()> {
-        let since = self.since.as_deref().map(ago);
+        let since = self.since.as_deref().map(ago).transpose()?;
         let request = Request::post(&["replays"])
             .query("behavior", self.behavior.as_ref())
             .query("flow", self.flow.as_ref())
@@ -218,15 +218,21 @@ fn not_the_same(tally: &Tally) -> String {
     format!("{} of {} not the same", tally.changed + tally.failed + tally.out_of_support, tally.flows)
 }
 
-/// How long ago, as `7d` or `12h`; anything else stays as it is.
-fn ago(text: &str) -> String {
+/// A time, or how long ago it was in the words of ISO 8601, also where it is written as `7d` or `12h`.
+fn ago(text: &str) -> Result<String, Failure> {
     let unit = text.chars().last().filter(char::is_ascii_alphabetic);
     let count = unit.map(|unit| &text[..text.len() - unit.len_utf8()]);
-    match (unit, count.filter(|count| !count.is_empty() && count.bytes().all(|byte| byte.is_ascii_digit()))) {
+    let long = match (unit, count.filter(|count| !count.is_empty() && count.bytes().all(|byte| byte.is_ascii_digit())))
+    {
         (Some(unit @ ('d' | 'w')), Some(count)) => format!("P{count}{}", unit.to_ascii_uppercase()),
         (Some(unit @ ('h' | 'm' | 's')), Some(count)) => format!("PT{count}{}", unit.to_ascii_uppercase()),
         _ => text.to_owned(),
+    };
+    if parse_duration(&long).is_err() && long.parse::<Timestamp>().is_err() {
+        let message = format!("--since: {text:?} is neither how long ago (7d, 12h, PT30M) nor an RFC 3339 time");
+        return Err(Failure::usage(message));
     }
+    Ok(long)
 }
 
 /// What is told of a replay, as it comes.
@@ -361,9 +367,12 @@ mod tests {
     #[test]
     fn how_long_ago_is_written_in_short() {
         assert_eq!(
-            ["7d", "2w", "12h", "30m", "PT1H", "d", "2026-01-01T00:00:00Z"].map(ago),
-            ["P7D", "P2W", "PT12H", "PT30M", "PT1H", "d", "2026-01-01T00:00:00Z"]
+            ["7d", "2w", "12h", "30m", "PT1H", "2026-01-01T00:00:00Z"].map(|text| ago(text).expect("a time")),
+            ["P7D", "P2W", "PT12H", "PT30M", "PT1H", "2026-01-01T00:00:00Z"]
         );
+        for none in ["d", "yesterday", "", "7"] {
+            assert!(ago(none).is_err(), "{none}");
+        }
     }
 
     #[test]

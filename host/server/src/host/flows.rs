@@ -43,6 +43,23 @@ pub struct FlowQuery {
     pub older_than: Option<Timestamp>,
     /// Only those that started at or after this moment.
     pub newer_than: Option<Timestamp>,
+    /// Only those that asked for an effect of this kind.
+    pub effect: Option<String>,
+    /// Only those of which an effect has each of these statuses.
+    pub effect_statuses: Vec<EffectStatus>,
+    /// Only those that have waited since before this moment.
+    pub waits_since: Option<Timestamp>,
+    /// Only those that all the words of this text are about.
+    pub text: Option<String>,
+}
+
+/// How many flows a filter finds, as far as it is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FlowCount {
+    /// So many.
+    pub flows: u64,
+    /// Whether there are more.
+    pub is_more: bool,
 }
 
 /// A page of flows, newest first.
@@ -116,6 +133,13 @@ impl Host {
         Ok(FlowPage { flows: rows.into_iter().map(|(_, flow)| flow).collect(), next })
     }
 
+    /// How many flows a query finds on all pages, counted up to [`FLOWS_COUNTED`].
+    pub async fn count_flows(&self, query: FlowQuery) -> Result<FlowCount, ReadError> {
+        let filter = self.flow_filter(FlowQuery { cursor: None, ..query }).await?;
+        let found = self.read_views(|views| views.count_flows_up_to(&filter, FLOWS_COUNTED + 1)).await?;
+        Ok(FlowCount { flows: found.min(FLOWS_COUNTED), is_more: found > FLOWS_COUNTED })
+    }
+
     /// What the views are asked.
     pub(super) async fn flow_filter(&self, query: FlowQuery) -> Result<FlowFilter, ReadError> {
         let activity = match &query.activity {
@@ -132,6 +156,10 @@ impl Host {
             statuses: Vec::new(),
             from: query.newer_than.map(Timestamp::as_millis),
             until: query.older_than.map(Timestamp::as_millis),
+            kind: query.effect,
+            effect_statuses: query.effect_statuses,
+            waits_since: query.waits_since.map(Timestamp::as_millis),
+            text: query.text,
         })
     }
 

@@ -77,7 +77,7 @@ pub enum InstallError {
         message: String,
     },
     /// The active version is higher (409).
-    #[error("version {given} is lower than the active {active}; force it to go back")]
+    #[error("version {given} is lower than the active {active}; `force` goes back (`--force`)")]
     Lower {
         /// The module's version.
         given: String,

@@ -60,7 +60,7 @@ pub use behaviors::BehaviorError;
 pub use boxes::{BoxPage, BoxRequest};
 pub use bulk::{Bulk, FlowAction};
 pub use erasing::{Erasable, Erasure, ErasureError, ErasureRequest};
-pub use flows::{ActionError, FlowDetail, FlowPage, FlowQuery, FoundActivity, runner_name, with_body};
+pub use flows::{ActionError, FlowCount, FlowDetail, FlowPage, FlowQuery, FoundActivity, runner_name, with_body};
 pub use following::{Decision, FollowCounts};
 pub use installs::{Bound, InstallError, InstallRequest, Outcome};
 pub use objects::{Base, ObjectWrite, ReadError, Resolved, WriteError, Written};

@@ -78,7 +78,11 @@ impl Fault {
 
     /// 401: log in first.
     pub(super) fn unauthenticated() -> Self {
-        Self::new(StatusCode::UNAUTHORIZED, "login", "log in first, or send a bearer token")
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "login",
+            "log in first, or send a bearer token, which an operator makes with `rosehip token create`",
+        )
     }
 
     /// 403.

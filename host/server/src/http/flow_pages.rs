@@ -13,7 +13,7 @@ use super::{
     cause::CauseLink,
     delivery_view::SpreadView,
     effect_view::Payload,
-    flow_query::Filters,
+    flow_query::{Filters, View},
     flow_row::FlowRow,
     objects::pretty,
     page::{Frame, Moment},
@@ -21,7 +21,7 @@ use super::{
     visitor::Visitor,
 };
 use crate::{
-    host::{FlowDetail, FlowPage},
+    host::{FlowCount, FlowDetail, FlowPage},
     words::grouped,
 };
 
@@ -31,25 +31,46 @@ use crate::{
 pub(super) struct FlowsPage {
     frame: Frame,
     filters: Filters,
+    /// The views by label and address, with whether it is this one.
+    views: Vec<(&'static str, String, bool)>,
     /// Words to filter by, with whether it is done.
     statuses: Vec<(&'static str, bool)>,
+    effect_statuses: Vec<(&'static str, bool)>,
     flows: Vec<FlowRow>,
+    /// How many there are on all pages, in words.
+    count: String,
     next: Option<String>,
 }
 
 impl FlowsPage {
     /// The page of a list.
-    pub(super) fn new(visitor: &Visitor, filters: Filters, page: &FlowPage) -> Self {
+    pub(super) fn new(visitor: &Visitor, filters: Filters, page: &FlowPage, count: FlowCount) -> Self {
+        let view = |view: View| (view.label(), filters.of_view(view), view == filters.view);
+        let effect_status = filters.value("effect_status");
         Self {
             frame: Frame::new("Flows", visitor),
             next: page.next.map(|cursor| filters.page_from(cursor)),
+            views: View::ALL.into_iter().map(view).collect(),
             statuses: FlowStatus::ALL
                 .iter()
                 .map(|status| (status.as_str(), filters.query.status == Some(*status)))
                 .collect(),
-            filters,
+            effect_statuses: EffectStatus::ALL
+                .iter()
+                .map(|status| (status.as_str(), status.as_str() == effect_status))
+                .collect(),
+            count: in_words(count),
             flows: page.flows.iter().map(FlowRow::of).collect(),
+            filters,
         }
+    }
+}
+
+fn in_words(count: FlowCount) -> String {
+    match count {
+        FlowCount { flows: 1, .. } => "1 flow".to_owned(),
+        FlowCount { flows, is_more: true } => format!("more than {} flows", grouped(flows)),
+        FlowCount { flows, is_more: false } => format!("{} flows", grouped(flows)),
     }
 }
 

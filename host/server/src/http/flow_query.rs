@@ -3,7 +3,7 @@
 use rosehip_adapters::clock::SystemClock;
 use rosehip_core::{
     limits::{PAGE_DEFAULT, PAGE_MAX},
-    state::FlowStatus,
+    state::{EffectStatus, FlowStatus},
     time::{Timestamp, parse_duration},
 };
 
@@ -20,6 +20,80 @@ pub(super) struct Filters {
     pub(super) query: FlowQuery,
     /// What was typed, by name; nothing that was left empty.
     pub(super) typed: Fields,
+    /// Which part of all flows it is.
+    pub(super) view: View,
+}
+
+/// A part of all flows that people look at again and again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum View {
+    #[default]
+    All,
+    Running,
+    Waiting,
+    Retrying,
+    Failed,
+    Dead,
+    Today,
+}
+
+impl View {
+    pub(super) const ALL: [Self; 7] =
+        [Self::All, Self::Running, Self::Waiting, Self::Retrying, Self::Failed, Self::Dead, Self::Today];
+
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::Running => "running",
+            Self::Waiting => "waiting",
+            Self::Retrying => "retrying",
+            Self::Failed => "failed",
+            Self::Dead => "dead",
+            Self::Today => "today",
+        }
+    }
+
+    /// What it is called on pages.
+    pub(super) fn label(self) -> &'static str {
+        match self {
+            Self::All => "All",
+            Self::Running => "Running",
+            Self::Waiting => "Waiting",
+            Self::Retrying => "Retrying",
+            Self::Failed => "Failed",
+            Self::Dead => "Dead letters",
+            Self::Today => "Today",
+        }
+    }
+
+    /// The status of its flows, where they have one.
+    pub(super) fn status(self) -> Option<FlowStatus> {
+        match self {
+            Self::Running => Some(FlowStatus::Running),
+            Self::Waiting => Some(FlowStatus::Suspended),
+            Self::Failed => Some(FlowStatus::Failed),
+            Self::All | Self::Retrying | Self::Dead | Self::Today => None,
+        }
+    }
+
+    /// The status that an effect of each of its flows has.
+    fn effect_status(self) -> Option<EffectStatus> {
+        match self {
+            Self::Retrying => Some(EffectStatus::Retrying),
+            Self::Dead => Some(EffectStatus::Dead),
+            Self::All | Self::Running | Self::Waiting | Self::Failed | Self::Today => None,
+        }
+    }
+
+    /// Whether it holds what went wrong, so that it is good when nothing is in it.
+    pub(super) fn is_of_trouble(self) -> bool {
+        matches!(self, Self::Retrying | Self::Failed | Self::Dead)
+    }
+
+    fn read(text: &str) -> Result<Self, &'static str> {
+        let found = Self::ALL.into_iter().find(|view| view.as_str() == text);
+        found.ok_or("must be all, running, waiting, retrying, failed, dead or today")
+    }
 }
 
 impl Filters {
@@ -32,7 +106,9 @@ impl Filters {
     pub(super) fn of(mut typed: Fields) -> Result<Self, Fault> {
         typed.retain(|name, value| !value.trim().is_empty() && NAMES.contains(&name.as_str()));
         let mut errors = Vec::new();
-        let query = FlowQuery {
+        let view = read(&typed, "view", View::read, &mut errors).unwrap_or_default();
+        let midnight = (view == View::Today).then(|| SystemClock::now().midnight());
+        let mut query = FlowQuery {
             limit: read(&typed, "limit", limit, &mut errors).unwrap_or(PAGE_DEFAULT),
             cursor: read(
                 &typed,
@@ -46,9 +122,21 @@ impl Filters {
             actor: read(&typed, "actor", |text| text.parse().map_err(|_| NAME), &mut errors),
             activity: typed.get("activity").map(|text| text.trim().to_owned()),
             older_than: read(&typed, "older_than", moment, &mut errors),
-            newer_than: read(&typed, "newer_than", moment, &mut errors),
+            newer_than: read(&typed, "newer_than", moment, &mut errors).max(midnight),
+            effect: typed.get("effect").map(|text| text.trim().to_owned()),
+            effect_statuses: read(&typed, "effect_status", effect_status, &mut errors).into_iter().collect(),
+            waits_since: read(&typed, "waiting", moment, &mut errors),
+            text: typed.get("text").map(|text| text.trim().to_owned()),
         };
-        if errors.is_empty() { Ok(Self { query, typed }) } else { Err(Fault::invalid_fields(errors)) }
+        query.effect_statuses.extend(view.effect_status());
+        match (query.status, view.status()) {
+            (Some(status), Some(of_view)) if status != of_view => {
+                let message = format!("the view {} is of flows that are {of_view}", view.as_str());
+                errors.push(FieldError::new("status", "view", message));
+            }
+            (given, of_view) => query.status = given.or(of_view),
+        }
+        if errors.is_empty() { Ok(Self { query, typed, view }) } else { Err(Fault::invalid_fields(errors)) }
     }
 
     /// What was typed for a filter.
@@ -58,19 +146,54 @@ impl Filters {
 
     /// Whether anything is filtered.
     pub(super) fn is_any(&self) -> bool {
-        self.typed.keys().any(|name| !matches!(name.as_str(), "limit" | "cursor"))
+        self.typed.keys().any(|name| !matches!(name.as_str(), "limit" | "cursor" | "view"))
     }
 
     /// The address of the page that begins at a cursor, with the same filters.
     pub(super) fn page_from(&self, cursor: u64) -> String {
+        self.address(&["cursor"], Some(("cursor", &cursor.to_string())))
+    }
+
+    /// The address of another view, with the same filters but for those that the view has itself.
+    pub(super) fn of_view(&self, view: View) -> String {
+        let is_all = view == View::All;
+        self.address(&["cursor", "view", "status"], (!is_all).then_some(("view", view.as_str())))
+    }
+
+    /// The address of the view without filters.
+    pub(super) fn without(&self) -> String {
+        let is_all = self.view == View::All;
+        let view = if is_all { String::new() } else { format!("?view={}", self.view.as_str()) };
+        format!("/flows{view}")
+    }
+
+    fn address(&self, without: &[&str], with: Option<(&str, &str)>) -> String {
         let mut query = form_urlencoded::Serializer::new(String::new());
-        query.extend_pairs(self.typed.iter().filter(|(name, _)| *name != "cursor"));
-        format!("/flows?{}", query.append_pair("cursor", &cursor.to_string()).finish())
+        query.extend_pairs(self.typed.iter().filter(|(name, _)| !without.contains(&name.as_str())));
+        query.extend_pairs(with);
+        match query.finish().as_str() {
+            "" => "/flows".to_owned(),
+            query => format!("/flows?{query}"),
+        }
     }
 }
 
-pub(super) const NAMES: [&str; 9] =
-    ["limit", "cursor", "status", "behavior", "object", "actor", "activity", "older_than", "newer_than"];
+pub(super) const NAMES: [&str; 14] = [
+    "limit",
+    "cursor",
+    "view",
+    "status",
+    "behavior",
+    "object",
+    "actor",
+    "activity",
+    "older_than",
+    "newer_than",
+    "effect",
+    "effect_status",
+    "waiting",
+    "text",
+];
 const NAME: &str = "must be a name, [a-z][a-z0-9-]{0,62}";
 
 fn read<T>(
@@ -98,12 +221,18 @@ pub(super) fn moment(text: &str) -> Result<Timestamp, &'static str> {
     if let Ok(moment) = text.parse() {
         return Ok(moment);
     }
-    let ago = parse_duration(text).map_err(|_| "must be an RFC 3339 time, or how long ago as an ISO 8601 duration")?;
+    let ago = parse_duration(text)
+        .map_err(|_| "must be an RFC 3339 time, or how long ago as an ISO 8601 duration such as P7D")?;
     Ok(Timestamp::from_millis(SystemClock::now().as_millis().saturating_sub(i64::try_from(ago).unwrap_or(i64::MAX))))
 }
 
 fn status(text: &str) -> Result<FlowStatus, &'static str> {
     FlowStatus::from_word(text).ok_or("must be running, suspended, completed, failed or cancelled")
+}
+
+fn effect_status(text: &str) -> Result<EffectStatus, &'static str> {
+    let message = "must be recorded, attempting, dispatched, retrying, dead, denied, cancelled or unhandled";
+    EffectStatus::from_word(text).ok_or(message)
 }
 
 #[cfg(test)]
@@ -127,5 +256,23 @@ mod tests {
         assert_eq!(fields, ["limit", "cursor", "status", "behavior", "actor"]);
         assert_eq!(fault.status.as_u16(), 422);
         assert!(Filters::read(Some("limit=201")).is_err());
+        let fault = Filters::read(Some("view=none&effect_status=x&waiting=long")).expect_err("three of them");
+        let fields: Vec<_> = fault.errors.iter().map(|error| error.field.as_str()).collect();
+        assert_eq!(fields, ["view", "effect_status", "waiting"]);
+    }
+
+    #[test]
+    fn a_view_is_a_filter_that_has_a_name() {
+        let view = |query: &str| Filters::read(Some(query)).expect("valid");
+        let failed = view("view=failed&behavior=publish&cursor=7");
+        assert_eq!((failed.query.status, failed.view), (Some(FlowStatus::Failed), View::Failed));
+        assert_eq!(failed.of_view(View::Dead), "/flows?behavior=publish&view=dead");
+        assert_eq!(failed.of_view(View::All), "/flows?behavior=publish");
+        assert_eq!(failed.without(), "/flows?view=failed");
+        assert_eq!(view("view=dead&effect_status=denied").query.effect_statuses.len(), 2);
+        assert!(view("view=today").query.newer_than.is_some());
+        assert!(!view("view=waiting").is_any());
+        let fault = Filters::read(Some("view=failed&status=completed")).expect_err("no flow is both");
+        assert_eq!(fault.errors[0].field, "status");
     }
 }

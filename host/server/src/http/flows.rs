@@ -43,12 +43,15 @@ pub(super) async fn list(
 ) -> Result<Response, Fault> {
     let filters = Filters::read(uri.query())?;
     let flows = app.host.flows(filters.query.clone()).await?;
+    let count = app.host.count_flows(filters.query.clone()).await?;
     let link = flows.next.map(|cursor| format!("<{}>; rel=\"next\"", filters.page_from(cursor)));
     let form = choose(&headers, negotiate::PAGE);
     let mut response = if form == Form::Html {
-        page::html(&FlowsPage::new(&visitor, filters, &flows))
+        page::html(&FlowsPage::new(&visitor, filters, &flows, count))
     } else {
-        document(form, &json!({"flows": flows.flows, "next": flows.next.map(|cursor| cursor.to_string())}))
+        let next = flows.next.map(|cursor| cursor.to_string());
+        let list = json!({"flows": flows.flows, "next": next, "count": count.flows, "count_is_more": count.is_more});
+        document(form, &list)
     };
     if let Some(link) = link.and_then(|link| link.parse().ok()) {
         response.headers_mut().insert(LINK, link);

@@ -5,7 +5,10 @@ mod deliveries;
 use std::sync::Arc;
 
 use rosehip_core::{
-    event::{EffectChanged, Event, FlowStarted, NodeDone, Record, flow_stream},
+    event::{
+        EffectChanged, Event, FlowFailed, FlowResumed, FlowStarted, FlowSuspended, NodeDone, NodeError, Record,
+        flow_stream,
+    },
     ids::{EffectId, FlowId},
     state::EffectStatus,
     time::Timestamp,
@@ -13,7 +16,7 @@ use rosehip_core::{
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
-use super::{FlowFilter, StuckFilter, ViewReader, fold::Batch, schema};
+use super::{FlowFilter, StuckFilter, ViewReader, flow_rows, fold::Batch, schema};
 
 struct Views {
     connection: Connection,
@@ -196,4 +199,64 @@ fn flows_are_counted_as_they_are_listed() {
     ] {
         assert_eq!(found(&filter), count, "{filter:?}");
     }
+}
+
+#[test]
+fn flows_are_found_by_what_they_asked_for_what_stands_badly_and_the_words_they_are_about() {
+    let mut views = Views::new();
+    for n in 1..=3 {
+        views.start(flow(n), None);
+    }
+    views.record(flow(1), 1_000, json!([webhook(effect(1), "a.example", "recorded")]));
+    views.record(flow(2), 1_000, json!([webhook(effect(2), "a.example", "denied")]));
+    views.change(flow(1), effect(1), EffectStatus::Recorded, EffectStatus::Attempting, None);
+    views.change(flow(1), effect(1), EffectStatus::Attempting, EffectStatus::Dead, Some("no answer"));
+    let error = NodeError { rule: "fuel".to_owned(), message: "The call has used up its Fuel.".to_owned() };
+    views.take(flow(3), 1_000, FlowFailed { flow: flow(3), node: "act".parse().expect("a name"), error });
+
+    let found = |views: &Views, filter: FlowFilter| {
+        let listed = views.reader.flows(&filter, 10).expect("readable");
+        assert_eq!(views.reader.count_flows(&filter).expect("readable"), listed.len() as u64, "{filter:?}");
+        listed.into_iter().map(|(_, summary)| summary.id).collect::<Vec<_>>()
+    };
+    let of_kind = |kind: &str| FlowFilter { kind: Some(kind.to_owned()), ..FlowFilter::default() };
+    let of_status = |status| FlowFilter { effect_statuses: vec![status], ..FlowFilter::default() };
+    let of_text = |text: &str| FlowFilter { text: Some(text.to_owned()), ..FlowFilter::default() };
+    assert_eq!(found(&views, of_kind("webhook")), [flow(2), flow(1)]);
+    assert_eq!(found(&views, FlowFilter { before: Some(2), ..of_kind("webhook") }), [flow(1)]);
+    assert_eq!(found(&views, of_kind("web")), []);
+    assert_eq!(found(&views, of_status(EffectStatus::Dead)), [flow(1)]);
+    assert_eq!(found(&views, of_status(EffectStatus::Denied)), [flow(2)]);
+    assert_eq!(
+        found(&views, FlowFilter { kind: Some("webhook".into()), ..of_status(EffectStatus::Denied) }),
+        [flow(2)]
+    );
+    assert_eq!(found(&views, of_status(EffectStatus::Dispatched)), []);
+    assert_eq!(found(&views, of_text("FUEL")), [flow(3)]);
+    assert_eq!(found(&views, of_text("used, fuel")), [flow(3)]);
+    assert_eq!(found(&views, of_text("fuel webhook")), []);
+    assert_eq!(found(&views, of_text(" ")).len(), 3, "no word is no filter");
+
+    // What is mended is not found any more, and what is erased leaves no mark.
+    views.change(flow(1), effect(1), EffectStatus::Dead, EffectStatus::Retrying, None);
+    assert_eq!(found(&views, of_status(EffectStatus::Dead)), []);
+    assert_eq!(found(&views, of_status(EffectStatus::Retrying)), [flow(1)]);
+    let transaction = views.connection.transaction().expect("a transaction");
+    assert_eq!(flow_rows::erase(&transaction, 1, 3).expect("erased").len(), 3);
+    let left: u64 = transaction.query_row("SELECT count(*) FROM flow_marks", [], |row| row.get(0)).expect("counted");
+    assert_eq!(left, 0);
+}
+
+#[test]
+fn a_flow_waits_since_it_was_suspended() {
+    let mut views = Views::new();
+    views.start(flow(1), None);
+    views.take(flow(1), 1_010, FlowSuspended { flow: flow(1), due: None });
+    let waits = |views: &Views, since: i64| {
+        let filter = FlowFilter { waits_since: Some(since * 60_000), ..FlowFilter::default() };
+        views.reader.flows(&filter, 10).expect("readable").len()
+    };
+    assert_eq!((waits(&views, 1_010), waits(&views, 1_011)), (0, 1));
+    views.take(flow(1), 1_020, FlowResumed { flow: flow(1), current: None });
+    assert_eq!(waits(&views, 9_999), 0);
 }

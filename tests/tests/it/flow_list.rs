@@ -1,0 +1,79 @@
+//! The list of flows: its views, its filters in the address, its count, and what it says when it is empty.
+
+use reqwest::StatusCode;
+use rosehip_tests::{Client, Host, MISBEHAVE};
+use serde_json::{Value, json};
+
+async fn list(client: &Client, query: &str) -> Value {
+    client.get(&format!("/flows?{query}")).await.expect(200)
+}
+
+/// The behaviors of the flows that a query finds, the oldest first.
+async fn behaviors(client: &Client, query: &str) -> Vec<String> {
+    let list = list(client, query).await;
+    let flows = list["flows"].as_array().expect("flows");
+    assert_eq!((&list["count"], &list["count_is_more"]), (&json!(flows.len()), &json!(false)), "{query}");
+    flows.iter().rev().map(|flow| flow["behavior"].as_str().expect("a name").to_owned()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn flows_are_found_by_views_and_by_filters() {
+    let host = Host::start().await;
+    let client = host.client();
+    client.install("misbehave", MISBEHAVE).await.expect(201);
+    client.put("/behaviors/misbehave/config", &json!({"mode": "loop"})).await.expect(200);
+    client.put("/behaviors/publish/config", &json!({"digest": "2999-01-01T00:00:00Z"})).await.expect(200);
+    client.post_and_wait("/new", &Client::article("On roses", "published", "urgent")).await.expect(201);
+    client.post_and_wait("/new", &Client::article("Of hips", "published", "newsletter")).await.expect(201);
+
+    for (query, found) in [
+        ("", &["misbehave", "publish", "misbehave", "publish"][..]),
+        ("view=today", &["misbehave", "publish", "misbehave", "publish"]),
+        ("view=running", &[]),
+        ("view=waiting", &["publish"]),
+        ("view=failed", &["misbehave", "misbehave"]),
+        ("view=dead", &[]),
+        ("view=failed&object=of-hips", &["misbehave"]),
+        ("waiting=PT0S", &["publish"]),
+        ("waiting=PT1H", &[]),
+        ("effect=notify", &["publish"]),
+        ("effect=validate", &["publish", "publish"]),
+        ("effect=validate&text=hips", &["publish"]),
+        ("effect_status=dispatched&text=ROSES", &["publish"]),
+        ("effect_status=denied", &[]),
+        ("text=fuel+loop", &["misbehave", "misbehave"]),
+        ("text=rose", &[]),
+    ] {
+        let mut behaviors = behaviors(&client, query).await;
+        behaviors.sort_unstable();
+        let mut found = found.to_vec();
+        found.sort_unstable();
+        assert_eq!(behaviors, found, "{query}");
+    }
+    let ids = host.cli(&["flows", "ls", "--view", "failed", "--text", "roses", "--json"], "").ok();
+    assert_eq!(serde_json::from_str::<Value>(&ids).expect("JSON")["count"], 1);
+
+    let wrong = client.get("/flows?view=none&waiting=long").await;
+    assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let fields: Vec<_> =
+        wrong.json()["errors"].as_array().expect("errors").iter().map(|e| e["field"].clone()).collect();
+    assert_eq!(fields, ["view", "waiting"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_empty_list_says_why_it_is_empty() {
+    let host = Host::start().await;
+    let client = host.client();
+    let says = |path: &'static str| {
+        let client = client.clone();
+        async move { client.page(path).await.text }
+    };
+    assert!(says("/flows").await.contains("No flow has run yet") && says("/flows").await.contains("rosehip flows ls"));
+    assert!(says("/flows?view=failed").await.contains("No flow has failed."));
+    assert!(says("/flows?view=dead").await.contains("all well"));
+    client.post_and_wait("/new", &Client::article("One", "published", "urgent")).await.expect(201);
+    let page = says("/flows").await;
+    assert!(page.contains("1 flow<") && page.contains("aria-current=\"page\""), "{page}");
+    let page = says("/flows?view=today&behavior=other").await;
+    assert!(page.contains("No flow matches.") && page.contains("href=\"/flows?view=today\""), "{page}");
+}
