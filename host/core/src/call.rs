@@ -17,6 +17,9 @@ use crate::{
     time::Timestamp,
 };
 
+/// Bytes of most Calls.
+const USUAL_BYTES: usize = 4 << 10;
+
 /// What a guest is told. Guests ignore members they do not know.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Call<'a> {
@@ -133,7 +136,9 @@ impl<'a> Call<'a> {
 
     /// The document as the guest reads it.
     pub fn to_json(&self) -> String {
-        serde_json::to_string(self).expect("a Call holds strings, numbers and JSON values only")
+        let mut json = Vec::with_capacity(USUAL_BYTES);
+        serde_json::to_writer(&mut json, self).expect("a Call holds strings, numbers and JSON values only");
+        String::from_utf8(json).expect("JSON is UTF-8")
     }
 }
 

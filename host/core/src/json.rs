@@ -58,21 +58,25 @@ pub fn weigh(value: &Value) -> u64 {
 /// `*` stands for each item of a list; what is absent or null is passed over. A derived reader takes a list for a struct,
 /// member after member, which no schema of ours allows.
 pub fn not_an_object(document: &Value, places: &[&str]) -> Option<String> {
-    places.iter().find_map(|place| {
+    let found = places.iter().find_map(|place| {
         let segments: Vec<&str> = place.split('/').skip(1).collect();
-        wrong_below(document, &segments, String::new())
-    })
+        wrong_below(document, &segments)
+    })?;
+    Some(if found.is_empty() { "the document".to_owned() } else { found })
 }
 
-fn wrong_below(value: &Value, segments: &[&str], at: String) -> Option<String> {
+/// Where something else stands, from here on.
+fn wrong_below(value: &Value, segments: &[&str]) -> Option<String> {
     match (segments, value) {
         ([], Value::Object(_) | Value::Null) => None,
-        ([], _) => Some(if at.is_empty() { "the document".to_owned() } else { at }),
-        (["*", rest @ ..], Value::Array(items)) => {
-            items.iter().enumerate().find_map(|(index, item)| wrong_below(item, rest, format!("{at}/{index}")))
-        }
+        ([], _) => Some(String::new()),
+        (["*", rest @ ..], Value::Array(items)) => items
+            .iter()
+            .enumerate()
+            .find_map(|(index, item)| wrong_below(item, rest).map(|below| format!("/{index}{below}"))),
         ([name, rest @ ..], Value::Object(members)) => {
-            members.get(*name).and_then(|member| wrong_below(member, rest, format!("{at}/{name}")))
+            let below = members.get(*name).and_then(|member| wrong_below(member, rest))?;
+            Some(format!("/{name}{below}"))
         }
         _ => None,
     }

@@ -37,6 +37,7 @@ impl Timestamp {
     }
 
     /// When its day began, in UTC.
+    #[must_use]
     pub fn midnight(self) -> Self {
         Self(self.0 - self.0.rem_euclid(86_400_000))
     }

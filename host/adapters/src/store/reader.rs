@@ -12,6 +12,9 @@ use rusqlite::Connection;
 use super::{MIGRATIONS, SchemaError, queries};
 use crate::sqlite;
 
+/// What a connection keeps of the file at most: entries of one stream lie apart, and finding them goes over an index.
+const PAGE_CACHE_KIB: i64 = 8_000;
+
 /// A read-only connection to the log, of one thread at a time. Opening one takes well under a millisecond, so that
 /// many can be open. Each call sees the frames that were committed when it began.
 #[derive(Debug)]
@@ -22,7 +25,10 @@ pub struct SqliteReader {
 impl SqliteReader {
     /// Opens the file, which must be of this release's version.
     pub fn open(path: &Path) -> Result<Self, SchemaError> {
-        Ok(Self { connection: sqlite::open_read_only(path, MIGRATIONS)? })
+        let connection = sqlite::open_read_only(path, MIGRATIONS)?;
+        let cached = connection.pragma_update(None, "cache_size", -PAGE_CACHE_KIB);
+        cached.map_err(|source| SchemaError::Sqlite { path: path.to_owned(), source })?;
+        Ok(Self { connection })
     }
 
     /// The log's end.

@@ -3,7 +3,7 @@
 //! as a list of all flows is.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap, hash_map::Entry},
     fmt,
 };
 
@@ -190,18 +190,20 @@ impl FlowRows {
 
     /// The row of a flow; none where its start was erased, so that there is nothing to show.
     pub(super) fn get(&mut self, transaction: &Transaction<'_>, id: FlowId) -> Result<Option<&mut FlowRow>, ViewError> {
-        if !self.0.contains_key(&id) {
-            let sql = "SELECT seq, row, waits_since, marks FROM flows WHERE id = ?1";
-            let mut statement = transaction.prepare_cached(sql)?;
-            let found = statement.query_row([id.to_string()], |row| {
-                Ok((row.get::<_, u64>(0)?, row.get::<_, String>(1)?, row.get(2)?, row.get::<_, String>(3)?))
-            });
-            let Some((seq, row, waits_since, marks)) = found.optional()? else { return Ok(None) };
-            let (summary, marks) = (serde_json::from_str(&row)?, marks_of(&marks));
-            let written = marks.clone();
-            self.0.insert(id, FlowRow { seq, summary, rests: false, waits_since, marks, written, cause: None });
-        }
-        Ok(self.0.get_mut(&id))
+        let vacant = match self.0.entry(id) {
+            Entry::Occupied(row) => return Ok(Some(row.into_mut())),
+            Entry::Vacant(vacant) => vacant,
+        };
+        let sql = "SELECT seq, row, waits_since, marks FROM flows WHERE id = ?1";
+        let mut statement = transaction.prepare_cached(sql)?;
+        let found = statement.query_row([id.to_string()], |row| {
+            Ok((row.get::<_, u64>(0)?, row.get::<_, String>(1)?, row.get(2)?, row.get::<_, String>(3)?))
+        });
+        let Some((seq, row, waits_since, marks)) = found.optional()? else { return Ok(None) };
+        let (summary, marks) = (serde_json::from_str(&row)?, marks_of(&marks));
+        let written = marks.clone();
+        let row = FlowRow { seq, summary, rests: false, waits_since, marks, written, cause: None };
+        Ok(Some(vacant.insert(row)))
     }
 
     /// Writes them all.
@@ -237,6 +239,6 @@ mod tests {
         assert_eq!(words_of("On-Roses, on ROSES: 2nd “Éd.”"), ["2nd", "on", "roses", "éd"]);
         assert_eq!(words_of(" -- "), Vec::<String>::new());
         assert_eq!(words_of(&"a".repeat(99)), ["a".repeat(WORD_CHARS)]);
-        assert_eq!(words_of(&(0..99).map(|n| format!("{n} ")).collect::<String>()).len(), WORDS);
+        assert_eq!(words_of(&(0..99).map(|n| n.to_string()).collect::<Vec<_>>().join(" ")).len(), WORDS);
     }
 }

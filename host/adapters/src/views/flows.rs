@@ -1,11 +1,7 @@
 //! Flows in the views: how they are found and read.
 
-use rosehip_core::{
-    flow::FlowSummary,
-    ids::{Digest, EffectId, FlowId},
-    state::EffectStatus,
-};
-use rusqlite::{OptionalExtension as _, ToSql, params};
+use rosehip_core::{flow::FlowSummary, ids::EffectId, state::EffectStatus};
+use rusqlite::{ToSql, params};
 
 use super::{
     ViewError, ViewReader,

@@ -2,13 +2,10 @@
 
 use std::path::Path;
 
-use rosehip_core::ids::{Digest, EffectId, FlowId};
-use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
+use rosehip_core::ids::{Digest, FlowId};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::{
-    ViewError,
-    schema::{self, OPEN, RESTS},
-};
+use super::{ViewError, schema};
 
 /// A read-only connection to the views, of one thread at a time.
 #[derive(Debug)]

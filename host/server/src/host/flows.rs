@@ -12,10 +12,10 @@ use rosehip_core::{
     event::{ActivityMatched, Event, Record, flow_stream},
     flow::{FlowState, FlowSummary},
     ids::{ActivityId, ActorName, BehaviorName, EffectId, FlowId},
-    limits::{FLOW_CHILDREN, PAGE_MAX},
+    limits::{FLOW_CHILDREN, FLOWS_COUNTED, PAGE_MAX},
     log::StoredEntry,
     ports::LogReader,
-    state::FlowStatus,
+    state::{EffectStatus, FlowStatus},
     time::Timestamp,
 };
 use serde_json::{Value, value::RawValue};
