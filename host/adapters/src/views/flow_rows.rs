@@ -22,7 +22,7 @@ use super::{
 };
 
 /// Words of one text that are marks.
-const WORDS: usize = 16;
+const WORDS: usize = 32;
 /// Characters of a word.
 const WORD_CHARS: usize = 40;
 
