@@ -4,6 +4,7 @@ use std::{
     fs, io,
     path::{Path, PathBuf},
     process::ExitStatus,
+    thread,
     time::{Duration, Instant, SystemTime},
 };
 
@@ -160,12 +161,12 @@ pub fn build(project: &Project, options: &Options) -> Result<Built, BuildError> 
         fs::read(&path).map_err(|source| BuildError::File { path: path.clone(), source })?
     } else {
         (options.say)(&format!("building {} ({})", project.name(), project.language()));
-        let begun = SystemTime::now();
+        let begun = begin(project)?;
         let wasm = strip::strip(&unstripped(project, options)?)?;
         rosehip_wasm::admit(&wasm)?;
         put(&path, &wasm)?;
         date(project, begun)?;
-        if let Some(early) = project.sources()?.newest.filter(|source| source.changed > SystemTime::now()) {
+        if let Some(early) = project.sources()?.newest.filter(|source| source.changed > SystemTime::now() + A_TICK) {
             let path = early.path.display();
             (options.say)(&format!(
                 "{path} is dated in the future, so the module seems to be older; `touch {path}` helps"
@@ -176,6 +177,29 @@ pub fn build(project: &Project, options: &Options) -> Result<Built, BuildError> 
     let (bytes, digest) = (wasm.len(), Digest::of(&wasm));
     Ok(Built { wasm: path, bytes, digest, seconds: started.elapsed().as_secs_f64(), fresh })
 }
+
+/// The moment at which a build begins, by the clock that dates files, which stands still for some milliseconds at a time: the
+/// first that is later than every source, so that what is saved from now on is not.
+fn begin(project: &Project) -> Result<SystemTime, BuildError> {
+    let newest = project.sources()?.newest.map(|source| source.changed);
+    let probe = project.wasm().with_extension("wasm.begun");
+    let failed = |source| BuildError::File { path: probe.clone(), source };
+    if let Some(folder) = probe.parent() {
+        fs::create_dir_all(folder).map_err(failed)?;
+    }
+    loop {
+        let now = fs::write(&probe, []).and_then(|()| fs::metadata(&probe)?.modified()).map_err(failed)?;
+        // One that is dated in the future is not waited for.
+        if newest.is_none_or(|newest| newest < now || newest > now + A_TICK) {
+            fs::remove_file(&probe).map_err(failed)?;
+            return Ok(now);
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Longer than the clock that dates files ever stands still.
+const A_TICK: Duration = Duration::from_millis(100);
 
 /// Dates the module from the moment at which its build began: what was saved while the tools ran may not be in it, and is
 /// newer. The lock file is cargo's own writing.
@@ -241,4 +265,26 @@ fn put(path: &Path, wasm: &[u8]) -> Result<(), BuildError> {
         fs::create_dir_all(folder).map_err(failed)?;
     }
     fs::write(&partial, wasm).and_then(|()| fs::rename(&partial, path)).map_err(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_saved_before_a_build_begins_is_older_and_what_is_saved_after_is_not() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let write = |name: &str, text: &str| fs::write(dir.path().join(name), text).expect("written");
+        write("behavior.toml", "name = \"a\"\nlanguage = \"wat\"\nwasm = \"dist/a.wasm\"\n");
+        let project = Project::open(dir.path()).expect("a project");
+        for _ in 0..100 {
+            write(WAT_SOURCE, "(module)");
+            let begun = begin(&project).expect("begun");
+            put(&project.wasm(), b"").expect("put there");
+            date(&project, begun).expect("dated");
+            assert!(project.is_fresh().expect("read"));
+            write(WAT_SOURCE, "(module)");
+            assert!(!project.is_fresh().expect("read"));
+        }
+    }
 }
