@@ -43,14 +43,19 @@ pub(super) async fn list(
 ) -> Result<Response, Fault> {
     let filters = Filters::read(uri.query())?;
     let flows = app.host.flows(filters.query.clone()).await?;
-    let count = app.host.count_flows(filters.query.clone()).await?;
     let link = flows.next.map(|cursor| format!("<{}>; rel=\"next\"", filters.page_from(cursor)));
     let form = choose(&headers, negotiate::PAGE);
-    let mut response = if form == Form::Html {
+    // Programs that read on have been told how many there are.
+    let count = match form == Form::Html || filters.query.cursor.is_none() {
+        true => Some(app.host.count_flows(filters.query.clone()).await?),
+        false => None,
+    };
+    let mut response = if let (Form::Html, Some(count)) = (form, count) {
         page::html(&FlowsPage::new(&visitor, filters, &flows, count))
     } else {
         let next = flows.next.map(|cursor| cursor.to_string());
-        let list = json!({"flows": flows.flows, "next": next, "count": count.flows, "count_is_more": count.is_more});
+        let list = json!({"flows": flows.flows, "next": next, "count": count.map(|count| count.flows),
+            "count_is_more": count.map(|count| count.is_more)});
         document(form, &list)
     };
     if let Some(link) = link.and_then(|link| link.parse().ok()) {
