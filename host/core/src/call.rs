@@ -162,14 +162,15 @@ pub fn find<'a>(flow: &'a FlowState, activity: &'a Activity, node: NodeIndex, po
     if root == "object" {
         return activity.object_document().pointer(rest).map(Cow::Borrowed);
     }
-    if let ("config" | "activity", Some((member, rest))) = (root, member(rest)) {
-        return match (root, activity_members(activity).remove(&*member)) {
-            ("config", _) => flow.started.config.get(&member)?.pointer(rest).map(Cow::Borrowed),
-            (_, Some(ActivityMember::Given(value))) => value.pointer(rest).map(Cow::Borrowed),
-            (_, Some(ActivityMember::Transitions(transitions))) => {
+    if let ("config", Some((member, rest))) = (root, member(rest)) {
+        return flow.started.config.get(&member)?.pointer(rest).map(Cow::Borrowed);
+    }
+    if let ("activity", Some((member, rest))) = (root, member(rest)) {
+        return match activity_members(activity).remove(&*member)? {
+            ActivityMember::Given(value) => value.pointer(rest).map(Cow::Borrowed),
+            ActivityMember::Transitions(transitions) => {
                 serde_json::to_value(transitions).ok()?.pointer(rest).cloned().map(Cow::Owned)
             }
-            (_, None) => None,
         };
     }
     if let Some((before, place)) = output_pointer(pointer) {

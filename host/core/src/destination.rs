@@ -8,6 +8,7 @@ use std::{collections::BTreeSet, fmt, str::FromStr};
 
 use email_address::EmailAddress;
 use fluent_uri::Uri;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -132,8 +133,9 @@ pub fn in_words(kind: &str, payload: &Value) -> Option<String> {
 
 /// Hosts that are granted: `example.org`, `*.example.org` for what is below it, each perhaps with `:port`. Without a port
 /// every port is meant.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schemars(inline)]
 pub struct HostPattern {
     is_above: bool,
     name: String,
@@ -203,8 +205,9 @@ impl fmt::Display for HostPattern {
 }
 
 /// Who may be addressed: `public`, `followers`, an actor's URL, or hosts of actors.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schemars(inline)]
 pub enum Audience {
     /// Everybody.
     Public,

@@ -186,6 +186,7 @@ mod tests {
             id,
             transitions: Vec::new(),
             blind: Vec::new(),
+            trace: None,
             document,
         }
     }

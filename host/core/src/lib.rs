@@ -30,3 +30,4 @@ pub mod replay;
 pub mod signing;
 pub mod state;
 pub mod time;
+pub mod trace;

@@ -188,6 +188,18 @@ pub const HEAD_EVERY_ENTRIES: u64 = 10_000;
 /// The signed head is written at least this often, in milliseconds.
 pub const HEAD_EVERY_MS: u64 = 60_000;
 
+/// Files that a host has to be able to have open: connections, SQLite's readers and what is sent.
+pub const OPEN_FILES: u64 = 4_096;
+/// Entries that the views may be behind the log before the host says that it is not ready.
+pub const VIEWS_BEHIND: u64 = 100_000;
+/// Room on the disk below which the host says that somebody should look, in bytes.
+pub const DISK_LOW_BYTES: u64 = 1 << 30;
+/// Room on the disk below which the host says that it is not ready, in bytes.
+pub const DISK_FULL_BYTES: u64 = 32 << 20;
+
+/// Failures to log in under one name are told in the log at most once in this time, with their number, in milliseconds.
+pub const FAILED_LOGINS_EVERY_MS: u64 = 600_000;
+
 /// Body of an HTTP request, in bytes.
 pub const HTTP_BODY_BYTES: usize = 1 << 20;
 /// Nesting of a JSON document.
@@ -289,9 +301,52 @@ pub const SIGNATURE_COMPONENTS: usize = 32;
 /// How far the time at which a request was signed may be from ours, before or after, in milliseconds.
 pub const SIGNATURE_TOLERANCE_MS: u64 = 3_600_000;
 
+/// Flows of which it is known, for spans to come, what trace they are part of; what is forgotten is read again.
+pub const TRACED_FLOWS: usize = 10_000;
+/// The same of activities that wait to be matched.
+pub const TRACED_ACTIVITIES: usize = 10_000;
+/// Spans that wait to be exported; what comes beyond them is lost, and counted.
+pub const SPANS_QUEUED: usize = 20_000;
+/// Spans that are exported at once.
+pub const SPANS_EXPORTED: usize = 512;
+/// How long spans are collected, in milliseconds.
+pub const SPANS_COLLECTED_MS: u64 = 1_000;
+/// How far a host that was ended without stopping looks back for spans that it may not have exported, in milliseconds.
+pub const SPANS_LOOK_BACK_MS: u64 = 15_000;
+
 /// Flows that a filter finds as far as a list counts them: counting costs a reader what reading does.
 pub const FLOWS_COUNTED: u64 = 10_000;
 /// Flows that a candidate is replayed over where nobody says which, newest first.
 pub const REPLAY_FLOWS: usize = 1_000;
 /// The most that a page replays, which has no longer than [`REQUEST_MS`] for it.
 pub const REPLAY_FLOWS_PAGE: usize = 2_000;
+
+/// Calls that a dry run makes for one flow.
+pub const DRY_RUN_CALLS: usize = 200;
+/// Time a dry run has for all its flows together, in milliseconds.
+pub const DRY_RUN_MS: u64 = 5_000;
+/// Dry runs that are made at a time.
+pub const DRY_RUNS_AT_ONCE: usize = 2;
+/// How long a dry run waits for those before it, in milliseconds.
+pub const DRY_RUN_PATIENCE_MS: u64 = 5_000;
+/// Time between two revisions of a draft that are saved by themselves, in milliseconds.
+pub const AUTOSAVE_MS: u64 = 20_000;
+
+/// File of an image that is uploaded, in bytes; encoded anew it may take twice as many.
+pub const MEDIA_BYTES: usize = 10 << 20;
+/// Time a request that brings a file may take beyond others, in milliseconds.
+pub const UPLOAD_MS: u64 = 120_000;
+/// Width and height of an image, in pixels.
+pub const MEDIA_SIDE: u32 = 16_384;
+/// Pixels of an image; of an animation, of all its frames together.
+pub const MEDIA_PIXELS: u64 = 40_000_000;
+/// What an image takes once it is decoded, in bytes.
+pub const MEDIA_DECODED_BYTES: u64 = 160 << 20;
+/// Frames of an animation.
+pub const MEDIA_FRAMES: u64 = 500;
+/// Images that are decoded at a time: turning one takes its memory twice.
+pub const MEDIA_AT_ONCE: usize = 2;
+/// How long an image waits for those before it, in milliseconds.
+pub const MEDIA_PATIENCE_MS: u64 = 10_000;
+/// What an image shows, in words, in characters.
+pub const MEDIA_ALT_CHARS: usize = 1_500;

@@ -14,6 +14,7 @@ use crate::{
     log::{Append, Frame, Head, StoredEntry, Stream},
     pipeline::{dispatch::AttemptEnd, matching::Matched, walk::Attempt},
     time::Timestamp,
+    trace::TraceContext,
 };
 
 /// How a store failed.
@@ -197,6 +198,8 @@ pub struct Outgoing {
     pub depth: u32,
     /// The activity that began it all.
     pub root: ActivityId,
+    /// Where the attempt to carry it out stands in a trace, if its flow is part of one.
+    pub trace: Option<TraceContext>,
     /// The effect; its id is what a receiver drops duplicates by.
     pub effect: Effect,
 }

@@ -92,6 +92,7 @@ impl Announcement<'_> {
             root,
             transitions: self.transitions.to_vec(),
             blind: blind(content),
+            trace: None,
             document,
         }
     }
@@ -119,7 +120,31 @@ pub fn object_document(base_url: &str, object: &Object) -> Value {
     if let Some(slug) = object.slug() {
         derive("url", format!("{base_url}/{slug}/").into());
     }
+    write_out_media(base_url, &mut document);
     Value::Object(document)
+}
+
+/// Paths of this host's images become URLs: elsewhere a path would mean another host's.
+fn write_out_media(base_url: &str, document: &mut Map<String, Value>) {
+    if let Some(Value::String(html)) = document.get_mut("content")
+        && html.contains("src=\"/media/")
+    {
+        *html = html.replace("src=\"/media/", &format!("src=\"{base_url}/media/"));
+    }
+    let write_out = |url: &mut Value| {
+        if let Some(path) = url.as_str().filter(|url| url.starts_with("/media/")) {
+            *url = format!("{base_url}{path}").into();
+        }
+    };
+    document.get_mut("url").into_iter().for_each(write_out);
+    for member in ["image", "attachment"] {
+        let images: &mut [Value] = match document.get_mut(member) {
+            Some(Value::Array(images)) => images,
+            Some(image) => std::slice::from_mut(image),
+            None => continue,
+        };
+        images.iter_mut().filter_map(|image| image.get_mut("url")).for_each(write_out);
+    }
 }
 
 fn tombstone(base_url: &str, object: &Object, now: Timestamp) -> Value {

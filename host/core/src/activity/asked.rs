@@ -124,6 +124,7 @@ impl Asked<'_> {
             root,
             transitions: Vec::new(),
             blind,
+            trace: None,
             document,
         })
     }

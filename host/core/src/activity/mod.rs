@@ -5,6 +5,7 @@ mod asked;
 mod audience;
 mod html;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -12,6 +13,7 @@ use crate::{
     canonical::Cid,
     ids::{ActivityId, ActorName, BoxName, EffectId, FlowId, ObjectKey, TypeName},
     object::Transition,
+    trace::TraceContext,
 };
 
 pub use announcement::{Announcement, object_document, object_url};
@@ -59,12 +61,15 @@ pub struct Activity {
     /// Whom it goes to that nobody is told of: what stood in `bto` and `bcc` (ActivityPub §6).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub blind: Vec<String>,
+    /// Where it stands in a trace, if it is part of one. Neither its id nor its Cid depends on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<TraceContext>,
     /// The activity as JSON-LD, compacted, with its actor's proof: what others may see.
     pub document: Map<String, Value>,
 }
 
 /// The effect that made an activity.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Cause {
     /// The flow that recorded it.
     pub flow: FlowId,

@@ -27,7 +27,7 @@ pub use dag::{Dag, Edge, NodeIndex};
 pub use drawing::draw;
 pub use filter::Filter;
 pub use grant_document::InvalidGrant;
-pub use manifest::{Behavior, Manifest, ManifestError};
+pub use manifest::{Behavior, EdgeDocument, Manifest, ManifestError, NodeDocument};
 pub use needs::{Capability, RunnerKind, bind, needs};
 pub use node::{FIRED, Node, NodeWork, RetryPolicy, TIMEOUT, Wait};
 pub use policy::{Asked, Denial, Grant, Policy, channel};

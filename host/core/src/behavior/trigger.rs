@@ -101,7 +101,7 @@ impl TriggerBox {
 }
 
 /// Why a trigger did not match an activity.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct WhyNot {
     /// `box`, `on`, `object`, `transition`, `filter` or `filter-error`.
     pub rule: String,

@@ -262,6 +262,7 @@ mod tests {
                 origin,
                 signatures: &crate::ports::Unsigned,
                 now: Timestamp::default(),
+                trace: None,
                 claims: (before.is_none() && key == "Article/a").then_some(("other", None)),
             }) else {
                 panic!("something changed");
@@ -295,6 +296,7 @@ mod tests {
             let started = FlowStarted {
                 by: None,
                 reason: None,
+                trace: None,
                 flow,
                 behavior,
                 digest: Digest::of(b"wasm"),

@@ -12,6 +12,7 @@ use crate::{
     ids::{ActivityId, ActorName, BehaviorName, BoxName, Digest, EffectId, FlowId, NodeId, ObjectKey},
     state::EffectStatus,
     time::Timestamp,
+    trace::TraceContext,
 };
 
 /// The object's standing when a node became ready.
@@ -73,6 +74,9 @@ pub struct FlowStarted {
     /// Why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Where its activity stands in a trace, if it is part of one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<TraceContext>,
 }
 
 /// A node, or one item of an `each`, was called to success.
@@ -103,7 +107,7 @@ pub struct NodeDone {
 }
 
 /// Why a call did not succeed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NodeError {
     /// The rule's stable name: `retry`, `fatal`, `fuel`, `memory`, `trap`, `outcome`, `effect-payload` …
     pub rule: String,

@@ -1,6 +1,7 @@
 //! What entries say: one type for each kind of entry, its stream and its JSON body.
 
 mod actor;
+mod audit;
 mod behavior;
 mod delivery;
 mod erased;
@@ -22,6 +23,7 @@ use crate::{
 };
 
 pub use actor::{ActorChanged, ActorCreated, ActorKeyRotated, ActorProfile, RemoteActorLearned};
+pub use audit::{Audited, Deed, Trace, Via};
 pub use behavior::{
     BehaviorConfigured, BehaviorGranted, BehaviorInstalled, BehaviorOffered, BehaviorRemoved, BehaviorRolledBack,
     BehaviorSwitched,
@@ -119,6 +121,7 @@ events! {
     HostStarted(HostStarted) = "host.started",
     HostStopped(HostStopped) = "host.stopped",
     Erased(Erased) = "erased",
+    Audited(Audited) = "audited",
 }
 
 /// An entry whose event cannot be read.
@@ -252,6 +255,7 @@ impl Event {
             Self::PeerBlocked(body) => peer_stream(&body.peer),
             Self::HostStarted(_) | Self::HostStopped(_) => run_stream(),
             Self::Erased(_) => erasure_stream(),
+            Self::Audited(_) => audit_stream(),
         }
     }
 
@@ -300,7 +304,8 @@ impl Event {
             | Self::PeerBlocked(_)
             | Self::HostStarted(_)
             | Self::HostStopped(_)
-            | Self::Erased(_) => None,
+            | Self::Erased(_)
+            | Self::Audited(_) => None,
         }
     }
 }
@@ -343,6 +348,11 @@ pub fn peer_stream(peer: &Peer) -> Stream {
 /// The stream of erasures.
 pub fn erasure_stream() -> Stream {
     Stream("host".into())
+}
+
+/// The stream of what people do that no other entry says.
+pub fn audit_stream() -> Stream {
+    Stream("host:audit".into())
 }
 
 /// The stream of a behavior.

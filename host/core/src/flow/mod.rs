@@ -6,6 +6,7 @@ mod state;
 mod summary;
 #[cfg(test)]
 mod tests;
+pub mod timeline;
 #[cfg(test)]
 pub(crate) mod world;
 

@@ -1,5 +1,6 @@
 //! A flow in one row: the list item of `GET /flows`, folded from the flow's entries without its DAG.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -10,7 +11,7 @@ use crate::{
 };
 
 /// The object a flow is about.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ObjectRef {
     /// Its type.
     pub r#type: TypeName,
@@ -22,7 +23,7 @@ pub struct ObjectRef {
 }
 
 /// How many effects stand where.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[expect(missing_docs, reason = "the fields are the statuses")]
 pub struct EffectCounts {
     pub recorded: u32,
@@ -66,7 +67,7 @@ impl EffectCounts {
 }
 
 /// A flow as lists show it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FlowSummary {
     /// The flow.
     pub id: FlowId,

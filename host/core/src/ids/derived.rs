@@ -33,6 +33,11 @@ impl Derived {
     }
 }
 
+/// `H(parts)`, for ids that are written otherwise.
+pub(crate) fn hash(parts: &impl Serialize) -> [u8; 32] {
+    Derived::of(parts).0
+}
+
 impl fmt::Display for Derived {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&BASE32_NOPAD.encode(&self.0).to_ascii_lowercase())

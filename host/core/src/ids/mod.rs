@@ -7,7 +7,7 @@ use data_encoding::HEXLOWER;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use sha2::{Digest as _, Sha256};
 
-/// Gives a newtype its text form: `Display`, `FromStr`, `Debug` and serde as a string.
+/// Gives a newtype with `Display` and `FromStr` its text form: `Debug`, and a string in JSON and in its schema.
 macro_rules! text_id {
     ($name:ident) => {
         impl fmt::Debug for $name {
@@ -28,6 +28,20 @@ macro_rules! text_id {
                 text.parse().map_err(D::Error::custom)
             }
         }
+
+        impl schemars::JsonSchema for $name {
+            fn inline_schema() -> bool {
+                true
+            }
+
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                schemars::json_schema!({ "type": "string" })
+            }
+        }
     };
 }
 
@@ -36,6 +50,7 @@ pub(crate) use text_id;
 mod derived;
 mod names;
 
+pub(crate) use derived::hash;
 pub use derived::{DedupKey, DeliveryId, EffectId, FlowId, MessageId, UserMark, random_seed};
 pub use names::{ActivityId, ActorName, BehaviorName, BoxName, NodeId, ObjectId, ObjectKey, TypeName};
 

@@ -1,13 +1,14 @@
 //! An entry outside its log: as JSON, with all that its hashes are made of.
 
 use data_encoding::HEXLOWER;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Entry, EntryHash, EntryHeader, SALT_BYTES, StoredEntry, Stream};
 use crate::{ids::DedupKey, time::Timestamp};
 
 /// An entry as an export holds it. Hashes and salts are lower-case hex; the body is the text that was hashed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[expect(missing_docs, reason = "the fields are those of `EntryHeader`, `StoredEntry` and the hash before")]
 pub struct ExportedEntry {
     pub seq: u64,

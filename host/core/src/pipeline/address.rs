@@ -195,6 +195,7 @@ mod tests {
             transitions: Vec::new(),
             blind: blind.iter().map(ToString::to_string).collect(),
             id,
+            trace: None,
             document,
         }
     }

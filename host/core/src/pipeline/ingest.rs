@@ -6,13 +6,14 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use crate::{
-    activity::{Announcement, Origin},
+    activity::{Activity, Announcement, Origin},
     event::{ActivityAppended, Event, ObjectRevised, SlugAssigned, object_stream, slug_stream},
     ids::{ActivityId, ActorName, ObjectKey},
     log::{Append, Expected},
     object::{Object, activity_type, transitions},
     ports::Signatures,
     time::Timestamp,
+    trace::TraceContext,
 };
 
 /// A write to an object.
@@ -36,6 +37,8 @@ pub struct Write<'a> {
     pub signatures: &'a dyn Signatures,
     /// The moment of the write.
     pub now: Timestamp,
+    /// Where the write stands in a trace.
+    pub trace: Option<TraceContext>,
     /// A slug that the article gets and that is not its id, with the head of that slug's stream.
     pub claims: Option<(&'a str, Option<u64>)>,
 }
@@ -89,8 +92,8 @@ pub fn ingest(write: Write<'_>) -> Ingested {
     let activity = kind.map(|kind| {
         let base_url = write.base_url;
         let (object, transitions, now, origin) = (&object, &changes, write.now, write.origin.clone());
-        Announcement { base_url, kind, object, deleted: content_before, transitions, now, origin }
-            .compose(write.signatures)
+        let announcement = Announcement { base_url, kind, object, deleted: content_before, transitions, now, origin };
+        Activity { trace: write.trace, ..announcement.compose(write.signatures) }
     });
     let id = activity.as_ref().map(|activity| activity.id.clone());
     let mut events = vec![Event::from(ObjectRevised {
@@ -130,6 +133,7 @@ mod tests {
             origin: None,
             signatures: &Unsigned,
             now: Timestamp::from_millis(1_000),
+            trace: None,
             claims: None,
         }
     }

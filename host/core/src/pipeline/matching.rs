@@ -94,5 +94,6 @@ pub fn start(seq: u64, activity: &Activity, installed: &Installed, run: u32, cur
         current,
         by: None,
         reason: None,
+        trace: activity.trace,
     }
 }

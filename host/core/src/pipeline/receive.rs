@@ -13,6 +13,7 @@ use crate::{
     limits::FLOW_DEPTH,
     ports::Signatures,
     time::Timestamp,
+    trace::TraceContext,
 };
 
 /// Why an arrival is not taken in.
@@ -52,6 +53,8 @@ pub struct Arrival {
     pub kind: TypeName,
     /// Who sent it.
     pub actor: ActorUrl,
+    /// Where its arrival stands in a trace.
+    pub trace: Option<TraceContext>,
     /// The document, without what could do harm.
     document: Map<String, Value>,
 }
@@ -90,7 +93,7 @@ impl Arrival {
             // The proof was made over what is not there any more.
             document.remove("proof");
         }
-        Ok(Self { id, cid, kind, actor, document })
+        Ok(Self { id, cid, kind, actor, trace: None, document })
     }
 
     /// The object's URL.
@@ -267,6 +270,7 @@ pub fn receive(arrival: &Arrival, known: &Known<'_>) -> Result<Received, Refusal
         root: arrival.id.clone(),
         transitions: Vec::new(),
         blind: Vec::new(),
+        trace: arrival.trace,
         document: arrival.document.clone(),
     };
     let mut events = vec![Event::from(ActivityAppended { activity: activity.into() })];

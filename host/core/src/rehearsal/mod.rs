@@ -4,8 +4,11 @@
 //! activity is held against the module's triggers and, where one matches, the flow is walked to its end (`walk`), with the
 //! functions by which a host does it. What comes of it ([`Rehearsal`]) is held against a [`Golden`] document. No time
 //! passes: waits end as the event says, and what a flow would append to the log is only taken in.
+//!
+//! The same walk says what a flow would do that a host has yet to start ([`foresee`]).
 
 mod event;
+mod foresight;
 mod golden;
 mod members;
 mod staging;
@@ -15,10 +18,11 @@ mod wait_end;
 mod walk;
 
 pub use event::AuthorEvent;
+pub use foresight::{Ends, ForeseenEffect, Foresight, Prospect, foresee};
 pub use golden::{Golden, GoldenEffect, GoldenFailure, Mismatch, Place};
 pub use members::InvalidFile;
 pub use wait_end::WaitEnd;
-pub use walk::{MakeCall, NodeRun, Rehearsal, RehearsalError, Walked, rehearse};
+pub use walk::{MakeCall, NodeRun, Rehearsal, RehearsalError, WaitMet, Walked, rehearse};
 
 /// The origin of the ids in a rehearsal.
 pub const BASE_URL: &str = "http://localhost:7420";

@@ -1,12 +1,12 @@
 //! Rehearsals with guests of the test's making.
 
-use std::{cell::RefCell, sync::Arc};
+use std::{cell::RefCell, collections::BTreeMap, sync::Arc};
 
 use serde_json::{Value, json};
 
-use super::{AuthorEvent, Golden, Rehearsal, RehearsalError, Walked, rehearse};
+use super::{AuthorEvent, Ends, Foresight, Golden, Prospect, Rehearsal, RehearsalError, Walked, foresee, rehearse};
 use crate::{
-    behavior::Behavior,
+    behavior::{Behavior, Grant, Installed},
     guest::{GuestFailure, GuestLogLevel, GuestLogLine, GuestReport},
     ids::Digest,
 };
@@ -454,4 +454,95 @@ fn a_trap_fails_the_flow_and_its_text_is_no_part_of_the_golden_document() {
     assert_eq!(walked.nodes[0].error.as_ref().map(|error| error.message.as_str()), Some("unreachable at 0x17"));
     let golden = serde_json::from_str::<Value>(&Rehearsal::Walked(walked).golden().write()).expect("JSON");
     assert_eq!(golden, json!({"effects": [], "failed": {"node": "a", "rule": "trap"}}));
+}
+
+#[test]
+fn what_a_flow_will_do_is_told_up_to_where_a_signal_decides() {
+    let nodes = json!([
+        {"id": "a", "kind": "step"},
+        {"id": "pause", "kind": "wait", "wait": {"for": "PT1H"}},
+        {"id": "b", "kind": "step"},
+        {"id": "ask", "kind": "wait", "wait": {"signal": "approve"}},
+        {"id": "c", "kind": "step"},
+    ]);
+    let edges = json!([
+        {"from": "a", "to": "pause"}, {"from": "pause", "to": "b"}, {"from": "b", "to": "ask"}, {"from": "ask", "to": "c"},
+    ]);
+    let foreseen = foresee_on(&behavior(nodes, edges), &["log", "notify"], BTreeMap::new(), &|| true);
+    assert_eq!(foreseen.ends, Ends::Waiting);
+    let told = |at: &str| at.parse::<crate::time::Timestamp>().expect("a time");
+    let (noon, one) = (told("2026-01-01T12:00:00Z"), told("2026-01-01T13:00:00Z"));
+    let effects: Vec<_> = foreseen.effects.iter().map(|effect| (effect.effect.node.as_str(), effect.at)).collect();
+    assert_eq!(effects, [("a", noon), ("b", one)]);
+    let waits: Vec<_> = foreseen.waits.iter().map(|wait| (wait.node.as_str(), wait.from, wait.until)).collect();
+    assert_eq!(waits, [("pause", noon, Some(one)), ("ask", one, None)]);
+}
+
+#[test]
+fn what_is_foreseen_is_held_against_the_grant_the_hour_and_the_time() {
+    let each =
+        behavior(json!([{"id": "a", "kind": "step"}, {"id": "b", "kind": "step"}]), json!([{"from": "a", "to": "b"}]));
+    let denied = |granted: &[&str], recorded: u64, limit: Option<u64>| {
+        let recorded = limit.map(|_| ("log".to_owned(), recorded)).into_iter().collect();
+        let mut grant: Vec<_> = granted.iter().map(|kind| json!({"kind": kind})).collect();
+        if let Some(limit) = limit {
+            grant[0]["per_hour"] = limit.into();
+        }
+        let foreseen = foresee_by(&each, &json!({"effects": grant}), recorded, &|| true);
+        foreseen.effects.iter().map(|effect| effect.effect.denied.is_some()).collect::<Vec<_>>()
+    };
+    assert_eq!(denied(&["log"], 0, None), [false, false]);
+    assert_eq!(denied(&["notify"], 0, None), [true, true]);
+    assert_eq!(denied(&["log"], 4, Some(5)), [false, true], "the first takes the last place of the hour");
+    let hurried = foresee_on(&each, &["log"], BTreeMap::new(), &|| false);
+    assert_eq!((hurried.ends, hurried.effects.len()), (Ends::Unfinished, 0));
+}
+
+fn foresee_on(
+    behavior: &Arc<Behavior>,
+    granted: &[&str],
+    recorded: BTreeMap<String, u64>,
+    has_time: &dyn Fn() -> bool,
+) -> Foresight {
+    let kinds: Vec<_> = granted.iter().map(|kind| json!({"kind": kind})).collect();
+    foresee_by(behavior, &json!({"effects": kinds}), recorded, has_time)
+}
+
+/// Foresees a flow of which every step logs a line.
+fn foresee_by(
+    behavior: &Arc<Behavior>,
+    grant: &Value,
+    recorded: BTreeMap<String, u64>,
+    has_time: &dyn Fn() -> bool,
+) -> Foresight {
+    let activity = super::staging::stage(&event(json!({}))).expect("an activity");
+    let grant: Grant = serde_json::from_value(grant.clone()).expect("a grant");
+    let installed = Installed {
+        name: behavior.name.clone(),
+        digest: Digest::of(b"wasm"),
+        behavior: Arc::clone(behavior),
+        enabled: true,
+        is_held_back: false,
+        is_untried: false,
+        config: serde_json::Map::new(),
+        effective_config: serde_json::Map::new(),
+        grant: grant.clone(),
+        grant_version: 1,
+    };
+    let started = crate::pipeline::matching::start(1, &activity, &installed, 1, None);
+    let call = |_: &str, _: &crate::guest::Surroundings| {
+        let outcome = json!({"v": 1, "effects": [log("said")]});
+        GuestReport { result: Ok(outcome.to_string()), fuel: 1, log: Vec::new() }
+    };
+    let prospect = Prospect {
+        started: Arc::new(started),
+        activity: &activity,
+        behavior,
+        grant: &grant,
+        recorded,
+        base_url: "https://h",
+        now: "2026-01-01T12:00:00Z".parse().expect("a time"),
+        has_time,
+    };
+    foresee(prospect, &call).expect("it is foreseen")
 }

@@ -22,9 +22,9 @@ use crate::{
     pipeline::{
         dispatch::{self, AttemptEnd},
         matching::matching,
-        walk::{self, Allowed, Attempt, NOTHING_COUNTED},
+        walk::{self, Allowed, Attempt},
     },
-    state::{FlowStatus, Illegal, NodeStatus},
+    state::{EffectStatus, FlowStatus, Illegal, NodeStatus},
     time::Timestamp,
 };
 
@@ -125,20 +125,22 @@ pub fn rehearse(
         let not = matched.matched.not.remove(&installed.name);
         return Ok(Rehearsal::Unmatched(not.unwrap_or_default()));
     };
-    let dag = Arc::clone(&behavior.dag);
-    let mut stage = Stage {
-        state: FlowState::begin(1, event.now, Arc::clone(&started), dag),
-        behavior,
+    let mut stage = Stage::begin(
         started,
-        activity: &activity,
-        call,
-        ends,
-        now: event.now,
-        current: event.current.clone(),
-        failed: None,
-        reached: Vec::new(),
-        told: BTreeMap::new(),
-    };
+        Setting {
+            behavior,
+            activity: &activity,
+            call,
+            base_url: BASE_URL,
+            granted_now: None,
+            recorded: BTreeMap::new(),
+            ends,
+            unsaid_signals: Unsaid::Come,
+            may_call: &|_| true,
+            now: event.now,
+            current: event.current.clone(),
+        },
+    );
     stage.walk()?;
     Ok(Rehearsal::Walked(stage.end()))
 }
@@ -177,19 +179,82 @@ fn wait_ends<'a>(
     ends.collect()
 }
 
+/// What becomes of a wait for a signal of which nothing is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unsaid {
+    /// The signal comes at once.
+    Come,
+    /// Nobody knows: what is behind the wait is not walked.
+    Open,
+}
+
+/// What surrounds a flow that is walked at once.
+pub(super) struct Setting<'a> {
+    /// The module.
+    pub(super) behavior: &'a Arc<Behavior>,
+    /// What started the flow.
+    pub(super) activity: &'a Activity,
+    /// Calls the module.
+    pub(super) call: &'a MakeCall<'a>,
+    /// The origin of ids, without a slash at its end.
+    pub(super) base_url: &'a str,
+    /// What the operator grants beside what the flow is pinned to.
+    pub(super) granted_now: Option<&'a Grant>,
+    /// How many effects of a kind were recorded in the hour before, of the kinds that are counted.
+    pub(super) recorded: BTreeMap<String, u64>,
+    /// How waits end of which something is said.
+    pub(super) ends: BTreeMap<NodeIndex, (FiredBy, &'a WaitEnd)>,
+    /// How the others end that wait for a signal.
+    pub(super) unsaid_signals: Unsaid,
+    /// Whether another call may be made after so many.
+    pub(super) may_call: &'a dyn Fn(usize) -> bool,
+    /// The moment at which the flow begins.
+    pub(super) now: Timestamp,
+    /// The object's standing.
+    pub(super) current: Option<Current>,
+}
+
+/// A wait that a flow came to.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct WaitMet {
+    /// The node that waits.
+    pub node: NodeId,
+    /// When it begins to wait.
+    pub from: Timestamp,
+    /// When it ends by itself; none where only a signal ends it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+    /// The signal that ends it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signal: Option<String>,
+}
+
 /// A flow under way.
-struct Stage<'a> {
-    state: FlowState,
-    behavior: &'a Behavior,
+pub(super) struct Stage<'a> {
+    pub(super) state: FlowState,
+    setting: Setting<'a>,
     started: Arc<FlowStarted>,
-    activity: &'a Activity,
-    call: &'a MakeCall<'a>,
-    ends: BTreeMap<NodeIndex, (FiredBy, &'a WaitEnd)>,
     now: Timestamp,
     current: Option<Current>,
     failed: Option<GoldenFailure>,
     reached: Vec<NodeIndex>,
     told: BTreeMap<NodeIndex, Told>,
+    /// The moment at which each effect is recorded, in their order.
+    pub(super) recorded_at: Vec<Timestamp>,
+    /// The waits that were met, in order.
+    pub(super) waits: Vec<WaitMet>,
+    calls: usize,
+}
+
+/// How far a walk came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reached {
+    /// The flow has ended.
+    End,
+    /// It waits for a signal of which nothing is said.
+    Signal,
+    /// No more calls may be made.
+    Limit,
 }
 
 /// What calls of a node left beside what its flow keeps.
@@ -199,13 +264,31 @@ struct Told {
     retried: Vec<NodeError>,
 }
 
-impl Stage<'_> {
-    fn walk(&mut self) -> Result<(), RehearsalError> {
+impl<'a> Stage<'a> {
+    pub(super) fn begin(started: Arc<FlowStarted>, setting: Setting<'a>) -> Self {
+        Self {
+            state: FlowState::begin(1, setting.now, Arc::clone(&started), Arc::clone(&setting.behavior.dag)),
+            started,
+            now: setting.now,
+            current: setting.current.clone(),
+            failed: None,
+            reached: Vec::new(),
+            told: BTreeMap::new(),
+            recorded_at: Vec::new(),
+            waits: Vec::new(),
+            calls: 0,
+            setting,
+        }
+    }
+
+    pub(super) fn walk(&mut self) -> Result<Reached, RehearsalError> {
         while !self.state.status().is_final() {
             let steps = next(&self.state, self.now);
             if steps.iter().all(|step| matches!(step, Step::Sleep(_))) {
-                self.end_a_wait()?;
-                continue;
+                match self.end_a_wait()? {
+                    true => continue,
+                    false => return Ok(Reached::Signal),
+                }
             }
             let mut calls = Vec::new();
             for step in steps {
@@ -216,8 +299,8 @@ impl Stage<'_> {
                         calls.push(Attempt { node, item, attempt, started_at: self.now });
                         continue;
                     }
-                    Step::Spread { node } => walk::begin_each(&self.state, self.activity, node, self.now),
-                    Step::Wait { node } => walk::begin_wait(&self.state, self.activity, node, self.now),
+                    Step::Spread { node } => walk::begin_each(&self.state, self.setting.activity, node, self.now),
+                    Step::Wait { node } => walk::begin_wait(&self.state, self.setting.activity, node, self.now),
                     Step::Fire { node, at, by } => {
                         self.fire(node, at, by)?;
                         continue;
@@ -234,10 +317,14 @@ impl Stage<'_> {
                 self.take(event)?;
             }
             for attempt in calls {
+                if !(self.setting.may_call)(self.calls) {
+                    return Ok(Reached::Limit);
+                }
+                self.calls += 1;
                 self.make(attempt)?;
             }
         }
-        Ok(())
+        Ok(Reached::End)
     }
 
     /// Takes an entry in, as if it were committed.
@@ -259,6 +346,18 @@ impl Stage<'_> {
             }
         }
         self.state.apply(self.state.seq + 1, self.now, &event)?;
+        self.recorded_at.resize(self.state.effects.len(), self.now);
+        if let Event::NodeDone(done) = &event {
+            for effect in done.effects.iter().filter(|effect| effect.status != EffectStatus::Denied) {
+                // Only the kinds are there of which a grant allows so many.
+                self.setting.recorded.entry(effect.kind.clone()).and_modify(|recorded| *recorded += 1);
+            }
+        }
+        if let Event::NodeSuspended(suspended) = &event {
+            let until = suspended.timer.as_ref().map(|timer| timer.due(self.now));
+            let (node, signal) = (suspended.node.clone(), suspended.signal.clone());
+            self.waits.push(WaitMet { node, from: self.now, until, signal });
+        }
         Ok(())
     }
 
@@ -270,20 +369,20 @@ impl Stage<'_> {
     /// Calls the guest and takes in what its answer means.
     fn make(&mut self, attempt: Attempt) -> Result<(), RehearsalError> {
         let call = match attempt.item {
-            None => walk::call(&self.state, self.activity, attempt, &[]),
-            Some(_) => walk::items(&self.state, self.activity, attempt.node)
-                .and_then(|items| walk::call(&self.state, self.activity, attempt, &items)),
+            None => walk::call(&self.state, self.setting.activity, attempt, &[]),
+            Some(_) => walk::items(&self.state, self.setting.activity, attempt.node)
+                .and_then(|items| walk::call(&self.state, self.setting.activity, attempt, &items)),
         };
         let event = match call {
             Ok(call) => {
-                let report = (self.call)(&call, &walk::surroundings(&self.state, attempt));
+                let report = (self.setting.call)(&call, &walk::surroundings(&self.state, attempt));
                 let allowed = Allowed {
-                    declared: &self.behavior.effects,
+                    declared: &self.setting.behavior.effects,
                     pinned: &self.started.grant,
-                    now: None,
+                    now: self.setting.granted_now,
                     owner: &self.started.owner,
-                    base_url: BASE_URL,
-                    recorded: &NOTHING_COUNTED,
+                    base_url: self.setting.base_url,
+                    recorded: &self.setting.recorded,
                 };
                 walk::conclude(&self.state, attempt, report, allowed, self.now)
             }
@@ -311,11 +410,16 @@ impl Stage<'_> {
         Ok(())
     }
 
-    /// Ends the wait that ends first, and has come to its moment then.
-    fn end_a_wait(&mut self) -> Result<(), RehearsalError> {
+    /// Ends the wait that ends first, and has come to its moment then. Returns whether there was one that ends.
+    fn end_a_wait(&mut self) -> Result<bool, RehearsalError> {
+        let mut is_open = false;
         let waits = self.state.dag.order().iter().filter_map(|&node| {
             let Some(Waiting::Wait { timer, signal }) = &self.state.node(node).waiting else { return None };
-            let end = self.ends.get(&node);
+            let end = self.setting.ends.get(&node);
+            if signal.is_some() && end.is_none() && self.setting.unsaid_signals == Unsaid::Open {
+                is_open = true;
+                return None;
+            }
             let nothing_said = if signal.is_some() { FiredBy::Signal } else { FiredBy::Timer };
             let by = end.map_or(nothing_said, |(by, _)| *by);
             let said = end.and_then(|(_, end)| end.at);
@@ -326,21 +430,26 @@ impl Stage<'_> {
             Some((said.unwrap_or(moment), node, said.unwrap_or(at), by, signal.clone()))
         });
         let first = waits.min_by_key(|(moment, ..)| *moment);
-        let (moment, node, at, by, signal) = first.ok_or(RehearsalError::Stuck)?;
+        let (moment, node, at, by, signal) = match first {
+            Some(first) => first,
+            None if is_open => return Ok(false),
+            None => return Err(RehearsalError::Stuck),
+        };
         self.now = self.now.max(moment);
         match (by, signal) {
             (FiredBy::Signal, Some(name)) => {
-                let payload = self.ends.get(&node).map(|(_, end)| end.payload.clone()).unwrap_or_default();
+                let payload = self.setting.ends.get(&node).map(|(_, end)| end.payload.clone()).unwrap_or_default();
                 let flow = self.state.id();
-                self.take(SignalReceived { flow, name, payload, by: None, ignored: false }.into())
+                self.take(SignalReceived { flow, name, payload, by: None, ignored: false }.into())?;
             }
-            (FiredBy::Signal, None) | (FiredBy::Timer | FiredBy::Timeout, _) => self.fire(node, at, by),
+            (FiredBy::Signal, None) | (FiredBy::Timer | FiredBy::Timeout, _) => self.fire(node, at, by)?,
         }
+        Ok(true)
     }
 
     /// The end of a node's wait. What the event says of it goes before what the host would take.
     fn fire(&mut self, node: NodeIndex, at: Timestamp, by: FiredBy) -> Result<(), RehearsalError> {
-        let end = self.ends.get(&node).filter(|(said, _)| *said == by).map(|(_, end)| *end);
+        let end = self.setting.ends.get(&node).filter(|(said, _)| *said == by).map(|(_, end)| *end);
         let at = end.and_then(|end| end.at).unwrap_or(at);
         self.now = self.now.max(at);
         if let Some(current) = end.and_then(|end| end.current.as_ref()) {
@@ -355,7 +464,7 @@ impl Stage<'_> {
         self.take(event)
     }
 
-    fn end(mut self) -> Walked {
+    pub(super) fn end(mut self) -> Walked {
         let state = &self.state;
         let nodes = self.reached.iter().map(|&index| {
             let node = state.node(index);

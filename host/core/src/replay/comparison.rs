@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -14,7 +15,7 @@ use crate::{
 };
 
 /// What became of an effect.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "change", rename_all = "snake_case")]
 pub enum Change {
     /// It is asked for and was not.
@@ -38,7 +39,7 @@ pub enum Change {
 }
 
 /// An effect that differs. Its place is that of the module in question, or, where it was removed, the recorded one.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct EffectChange {
     /// The node that asks for it.
     pub node: NodeId,
@@ -55,7 +56,7 @@ pub struct EffectChange {
 }
 
 /// A node that takes another branch or returns something else.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PathChange {
     /// The node.
     pub node: NodeId,

@@ -14,6 +14,7 @@ mod script;
 #[cfg(test)]
 mod tests;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use comparison::{Change, EffectChange, PathChange};
@@ -40,7 +41,7 @@ pub enum Purpose {
 }
 
 /// How a flow fared with the module.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "verdict", rename_all = "snake_case")]
 pub enum Verdict {
     /// It asks for the same effects.
@@ -83,7 +84,7 @@ impl Verdict {
 }
 
 /// One flow, replayed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Replay {
     /// How it fared.
     #[serde(flatten)]
@@ -119,7 +120,7 @@ impl Replay {
 }
 
 /// How many flows fared how.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Tally {
     /// All of them.

@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
+use serde_json::{Map, Value};
+
 use crate::{
     activity::Activity,
+    behavior::Grant,
     event::{Event, FlowStarted, Record},
     ids::FlowId,
     time::Timestamp,
@@ -58,6 +61,12 @@ impl Recording {
             activity: Arc::clone(&appended.activity),
             entries: entries.collect::<Result<_, _>>()?,
         })
+    }
+
+    /// The same flow, as if it had begun with another config and grant: those that it would be run again with.
+    #[must_use]
+    pub fn under(self, config: Map<String, Value>, grant: Grant) -> Self {
+        Self { started: Arc::new(FlowStarted { config, grant, ..FlowStarted::clone(&self.started) }), ..self }
     }
 
     /// The flow.
