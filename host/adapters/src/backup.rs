@@ -1,6 +1,6 @@
 //! Backups: a consistent copy of a data directory, taken while its host runs or not, and putting one back.
 //!
-//! A copy holds the log, the accounts, the modules, the keys, the signed head and the configuration. Views and the cache
+//! A copy holds the log, the accounts, the modules, the images, the keys, the signed head and the configuration. Views and the cache
 //! are made anew. Whoever has a copy has the keys: it is to be kept as the directory itself is.
 //!
 //! What was erased after a copy was taken is in it. So putting one back applies erasures anew: those that the log of
@@ -28,6 +28,7 @@ use crate::{
     data_dir::{DataDir, DataDirOptions, OpenError, log_path},
     durable,
     erasure::{chunks, erased_at},
+    media::{MediaFileError, NamedImages},
     sqlite::{self, Access},
     store::{SchemaError, SqliteReader},
     verify::{VerifyError, VerifyReport, verify},
@@ -39,7 +40,10 @@ const MANIFEST: &str = "backup.json";
 /// Files that are copied as they are, where they are there.
 const FILES: [&str; 2] = ["head.json", "rosehip.toml"];
 /// Folders that are copied as they are.
-const FOLDERS: [&str; 2] = ["keys", "modules"];
+const FOLDERS: [&str; 3] = ["keys", "media", "modules"];
+
+/// Entries that are read at a time.
+const SWEPT_AT_ONCE: usize = 2_000;
 
 /// Why no copy was taken or put back.
 #[derive(Debug, thiserror::Error)]
@@ -87,6 +91,9 @@ pub enum BackupError {
     /// Accounts could not be erased.
     #[error(transparent)]
     Account(#[from] AccountError),
+    /// Images could not be erased.
+    #[error(transparent)]
+    Media(#[from] MediaFileError),
 }
 
 /// What a copy says of itself.
@@ -116,7 +123,8 @@ pub struct Restored {
 /// Takes a copy of a data directory into `target`, which is new or empty. A host may be running.
 pub fn back_up(data_dir: &Path, target: &Path) -> Result<Manifest, BackupError> {
     make_empty(target)?;
-    // The signed head is never ahead of the log that is copied after it, nor a module of the entry that binds it.
+    // The signed head is never ahead of the log that is copied after it, nor the log of the modules and images that it
+    // names.
     for name in FILES {
         copy_file(data_dir, target, name)?;
     }
@@ -163,11 +171,30 @@ pub fn restore(from: &Path, data_dir: &Path, erased_in: Option<&Path>) -> Result
         copy_folder(&from.join(name), &beside.join(name))?;
     }
     let (erased, users) = apply(&beside, &erasures)?;
+    if erased > 0 {
+        sweep_media(&beside)?;
+    }
     let report = verify(&beside, |_| {})?;
     fs::rename(&beside, data_dir).map_err(at(data_dir))?;
     durable::sync_dir(data_dir.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")))
         .map_err(at(data_dir))?;
     Ok(Restored { report, erased, users })
+}
+
+/// Removes the images that were erased anew.
+fn sweep_media(data_dir: &Path) -> Result<(), BackupError> {
+    let log = SqliteReader::open(&log_path(data_dir))?;
+    let (mut images, mut after) = (NamedImages::default(), 0);
+    loop {
+        let batch = log.read(after + 1, SWEPT_AT_ONCE)?;
+        for entry in &batch {
+            images.take(entry);
+        }
+        match batch.last() {
+            Some(last) => after = last.header.seq,
+            None => return Ok(images.sweep(data_dir)?),
+        }
+    }
 }
 
 /// Where a directory is put together.

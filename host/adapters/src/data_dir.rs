@@ -6,6 +6,7 @@
 //! head.json        the signed head of the log
 //! keys/            host.key, actor-{name}.key, cache.key, webhook.secret
 //! modules/         {digest}.wasm
+//! media/           {digest}, the images
 //! cache/           what was compiled of them; it can be deleted
 //! accounts.db      users, tokens and sessions, which are not in the log
 //! ```
@@ -29,6 +30,7 @@ use crate::{
     head::{self, HeadError, HeadFile, HeadSigner},
     keys::{self, KeyError, Keys},
     lock::{DirLock, LockError},
+    media::{MediaFileError, MediaFiles},
     modules::{ModuleFileError, ModuleFiles},
     store::{SchemaError, SqliteLog, SqliteOptions, SqliteReader},
 };
@@ -72,6 +74,9 @@ pub enum OpenError {
     /// The directory of modules cannot be made.
     #[error(transparent)]
     Modules(#[from] ModuleFileError),
+    /// The directory of images cannot be made.
+    #[error(transparent)]
+    Media(#[from] MediaFileError),
     /// The accounts cannot be read.
     #[error(transparent)]
     Accounts(#[from] AccountError),
@@ -94,6 +99,8 @@ pub struct DataDir {
     pub keys: Keys,
     /// The bytes of the modules.
     pub modules: ModuleFiles,
+    /// The bytes of the images.
+    pub media: MediaFiles,
     /// Users, tokens and sessions.
     pub accounts: Accounts,
 }
@@ -119,6 +126,7 @@ impl DataDir {
         let file = HeadFile::of(path);
         let last_signed = signed_head(&file, &keys, &log, head, options)?;
         let modules = ModuleFiles::open(path)?;
+        let media = MediaFiles::open(path)?;
         let accounts = Accounts::open(&path.join("accounts.db"))?;
         // The entry that says an account went is durable before the account goes.
         for (at, mark) in erasure::users_of_last(&log)? {
@@ -130,7 +138,7 @@ impl DataDir {
         }
         durable::sync_dir(path).map_err(directory)?;
         let signer = HeadSigner::new(file, keys.host().clone(), last_signed);
-        Ok(Self { path: path.to_owned(), lock, log, head, signer, keys, modules, accounts })
+        Ok(Self { path: path.to_owned(), lock, log, head, signer, keys, modules, media, accounts })
     }
 
     /// Another reader of the log.

@@ -149,6 +149,45 @@ fn read_webhook(path: &Path) -> Result<Option<WebhookSecret>, KeyError> {
     text.map(Some).ok_or_else(|| KeyError::NoSecret { path: path.to_owned() })
 }
 
+/// What the keys of a data directory are, without making one.
+#[derive(Debug, Default)]
+pub struct FoundKeys {
+    /// How many files hold what they should.
+    pub readable: usize,
+    /// Those that do not, and why.
+    pub unreadable: Vec<KeyError>,
+    /// Whether the host's own is among the files.
+    pub has_host: bool,
+}
+
+/// Looks at the files under `keys/`, for an operator. No key is told.
+pub fn examine(data_dir: &Path) -> FoundKeys {
+    let (mut found, dir) = (FoundKeys::default(), data_dir.join("keys"));
+    let files = match std::fs::read_dir(&dir) {
+        Ok(files) => files,
+        Err(source) => {
+            found.unreadable.push(KeyError::Io { path: dir, source });
+            return found;
+        }
+    };
+    for path in files.filter_map(|file| Some(file.ok()?.path())) {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        found.has_host |= name == "host.key";
+        let read = match name {
+            WEBHOOK => read_webhook(&path).map(drop),
+            // One that is malformed is made anew.
+            "cache.key" => Ok(()),
+            _ if path.extension().is_some_and(|extension| extension == "key") => read(&path).map(drop),
+            _ => continue,
+        };
+        match read {
+            Ok(()) => found.readable += 1,
+            Err(error) => found.unreadable.push(error),
+        }
+    }
+    found
+}
+
 /// The host's key of a data directory, without making one.
 pub(crate) fn read_host(data_dir: &Path) -> Result<Option<SigningKey>, KeyError> {
     read(&data_dir.join("keys/host.key"))

@@ -12,6 +12,7 @@ mod guest_calls;
 pub mod head;
 pub mod keys;
 pub mod lock;
+pub mod media;
 pub mod modules;
 pub mod outgoing;
 pub mod pool;

@@ -16,7 +16,7 @@ use std::{
 };
 
 use rosehip_core::{
-    behavior::Behavior,
+    behavior::{Behavior, Grant},
     event::{Event, Record, UnreadableEvent, flow_stream},
     flow::FlowSummary,
     guest::{GuestEngine, Surroundings},
@@ -26,6 +26,7 @@ use rosehip_core::{
     replay::{Purpose, Recording, Replay, Unreplayable, Verdict, replay},
 };
 use serde::Serialize;
+use serde_json::{Map, Value};
 use tokio::{
     runtime::Handle,
     sync::{OwnedSemaphorePermit, mpsc, oneshot},
@@ -61,6 +62,8 @@ pub enum Subject {
         behavior: Arc<Behavior>,
         /// Its bytes.
         wasm: Arc<Vec<u8>>,
+        /// The config and the grant to replay with; of none each flow's own.
+        under: Option<(Map<String, Value>, Grant)>,
     },
     /// The one that each of them ran on.
     Recorded,
@@ -268,7 +271,7 @@ impl Work {
             let recordings = self.recordings(&some)?;
             replayed.extend(some.into_iter().zip(recordings).map(|(flow, recording)| {
                 let replay = match recording {
-                    Ok(recording) => self.rerun(&recording),
+                    Ok(recording) => self.rerun(recording),
                     Err(unreplayable) => Replay::bare(Verdict::Erased { reason: unreplayable.to_string() }),
                 };
                 ReplayedFlow { flow, replay }
@@ -280,7 +283,11 @@ impl Work {
         self.parts.log.with(|log| log.at_once(|log| flows.iter().map(|flow| recording(log, flow.id)).collect())?)
     }
 
-    fn rerun(&self, recording: &Recording) -> Replay {
+    fn rerun(&self, recording: Recording) -> Replay {
+        let recording = match &self.subject {
+            Subject::Candidate { under: Some((config, grant)), .. } => recording.under(config.clone(), grant.clone()),
+            Subject::Candidate { under: None, .. } | Subject::Recorded => recording,
+        };
         let recorded = recording.started().digest;
         let known = || (self.known)(recorded);
         let (digest, behavior, has_same_steps) = match &self.subject {
@@ -305,7 +312,7 @@ impl Work {
             guest_calls::call(&*self.parts.guests, digest, bytes, call, surroundings)
         };
         let purpose = self.subject.purpose();
-        replay(recording, &behavior, has_same_steps, &self.parts.base_url, purpose, &ask)
+        replay(&recording, &behavior, has_same_steps, &self.parts.base_url, purpose, &ask)
     }
 }
 

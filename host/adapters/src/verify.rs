@@ -1,17 +1,19 @@
-//! Checking a whole log: its chain, its bodies, its erasures, its index keys and its signed head.
+//! Checking a whole log: its chain, its bodies, its erasures, its index keys, its signed head, and the images that it names.
 
 use std::path::Path;
 
 use rosehip_core::{
     event::Erased,
     log::{ChainError, ChainVerifier, EntryHash, Head, SeqSet, StoredEntry, Stream},
-    ports::StoreError,
+    ports::{LogReader as _, StoreError},
+    time::Timestamp,
 };
 
 use crate::{
     data_dir::log_path,
-    head::{HeadError, HeadFile},
+    head::{self, HeadError, HeadFile},
     keys::{self, KeyError},
+    media::{MediaFileError, NamedImages},
     store::{SchemaError, SqliteReader},
 };
 
@@ -68,24 +70,82 @@ pub enum VerifyError {
     /// The log cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// An image that the log names is not there as it was kept.
+    #[error(transparent)]
+    Media(#[from] MediaFileError),
 }
 
 /// Walks the log of a data directory from its first entry to its last, in batches, while a host may be running, and
 /// holds it against the signed head. `progress` is told the `seq` reached after each batch.
 pub fn verify(data_dir: &Path, progress: impl FnMut(u64)) -> Result<VerifyReport, VerifyError> {
     // The head is read before the log, which only grows.
-    let signed = match keys::read_host(data_dir)? {
+    let signed = signed_of(data_dir)?;
+    let reader = SqliteReader::open(&log_path(data_dir))?;
+    let mut images = NamedImages::default();
+    let report = walk(&reader, signed, progress, |entry| images.take(entry))?;
+    let Err(error) = images.check(data_dir) else { return Ok(report) };
+    // A host that runs may have removed an image meanwhile; its log says so before the file goes.
+    let mut after = report.head.seq;
+    loop {
+        let batch = reader.read(after + 1, BATCH)?;
+        for entry in &batch {
+            images.take(entry);
+        }
+        match batch.last() {
+            Some(last) => after = last.header.seq,
+            None if after == report.head.seq => return Err(error.into()),
+            None => return Ok(images.check(data_dir).map(|_| report)?),
+        }
+    }
+}
+
+/// The end of a log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogEnd {
+    /// The log's end.
+    pub head: Head,
+    /// When its last entry was made; none of an empty log.
+    pub last_at: Option<Timestamp>,
+    /// The head that the host had signed, if it ever did.
+    pub signed: Option<Head>,
+}
+
+/// Looks at the end of the log of a data directory alone, while a host may be running: it must reach as far as was signed,
+/// with the same entry there.
+pub fn end(data_dir: &Path) -> Result<LogEnd, VerifyError> {
+    let signed = signed_of(data_dir)?;
+    let log = SqliteReader::open(&log_path(data_dir))?;
+    if let Some(signed) = signed {
+        head::check(signed, &log)?;
+    }
+    let head = log.head()?;
+    let last = log.read(head.seq.max(1), 1)?.into_iter().next();
+    Ok(LogEnd { head, last_at: last.map(|entry| entry.header.time), signed })
+}
+
+/// The head that the host of a data directory signed last.
+fn signed_of(data_dir: &Path) -> Result<Option<Head>, VerifyError> {
+    Ok(match keys::read_host(data_dir)? {
         Some(key) => HeadFile::of(data_dir).read(&key.verifying_key())?,
         None => HeadFile::of(data_dir).must_be_absent().map(|()| None)?,
-    };
-    verify_log(&SqliteReader::open(&log_path(data_dir))?, signed, progress)
+    })
 }
 
 /// Walks a log, such as a backup's, and holds it against a signed head if there is one.
 pub fn verify_log(
     reader: &SqliteReader,
     signed: Option<Head>,
+    progress: impl FnMut(u64),
+) -> Result<VerifyReport, VerifyError> {
+    walk(reader, signed, progress, |_| {})
+}
+
+/// The same, and shows each entry that was found to be in order.
+fn walk(
+    reader: &SqliteReader,
+    signed: Option<Head>,
     mut progress: impl FnMut(u64),
+    mut seen: impl FnMut(&StoredEntry),
 ) -> Result<VerifyReport, VerifyError> {
     let mut verifier = ChainVerifier::default();
     let (mut erased, mut at_signed) = (0, None);
@@ -100,6 +160,7 @@ pub fn verify_log(
                 return Err(VerifyError::StreamKey { seq: entry.header.seq });
             }
             before = Some(stream.clone());
+            seen(entry);
             erased += u64::from(entry.body.is_none());
             if signed.is_some_and(|signed| signed.seq == entry.header.seq) {
                 at_signed = Some(entry.hash);

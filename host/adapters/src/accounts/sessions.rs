@@ -59,6 +59,26 @@ impl Accounts {
         Ok(())
     }
 
+    /// The sessions of a user that have not ended by `now`, those first that end last.
+    pub fn sessions_of(&self, user: &UserName, now: Timestamp) -> Result<Vec<Session>, AccountError> {
+        let connection = self.lock();
+        let mut statement = connection.prepare_cached(
+            "SELECT id, user, data, expires FROM sessions WHERE user = ?1 AND expires > ?2 ORDER BY expires DESC, id",
+        )?;
+        let sessions = statement.query_map((user.as_str(), now.as_millis()), |row| {
+            let (user, expires) = (Some(parsed(row, 1)?), Timestamp::from_millis(row.get(3)?));
+            Ok(Session { id: row.get(0)?, user, data: row.get(2)?, expires })
+        })?;
+        Ok(sessions.collect::<Result<_, _>>()?)
+    }
+
+    /// Ends the sessions of a user, but for one. Returns how many.
+    pub fn end_sessions_but(&self, user: &UserName, id: &str) -> Result<usize, AccountError> {
+        let connection = self.lock();
+        let mut statement = connection.prepare_cached("DELETE FROM sessions WHERE user = ?1 AND id <> ?2")?;
+        Ok(statement.execute((user.as_str(), id))?)
+    }
+
     /// Removes the sessions that have ended by `now`. Returns how many.
     pub fn delete_expired_sessions(&self, now: Timestamp) -> Result<usize, AccountError> {
         Ok(self.lock().prepare_cached("DELETE FROM sessions WHERE expires <= ?1")?.execute([now.as_millis()])?)

@@ -115,6 +115,34 @@ fn tokens_and_sessions_go_with_their_user() {
 }
 
 #[test]
+fn a_role_is_changed_for_sessions_and_tokens_alike() {
+    let (_dir, accounts) = accounts();
+    let alice = add(&accounts, "alice", Role::Editor);
+    let secret = accounts.create_token(&alice, "ci", SystemClock::now()).expect("made");
+    accounts.set_role(&alice, Role::Author).expect("changed");
+    assert_eq!(accounts.identity_of_token(&secret).expect("hers").role, Role::Author);
+    assert_eq!(accounts.user(&alice).expect("read").expect("there").role, Role::Author);
+    let ghost = "ghost".parse().expect("a name");
+    assert!(matches!(accounts.set_role(&ghost, Role::Author), Err(AccountError::Unknown { what: "user", .. })));
+}
+
+#[test]
+fn a_users_other_sessions_are_ended() {
+    let (_dir, accounts) = accounts();
+    let (alice, bob) = (add(&accounts, "alice", Role::Editor), add(&accounts, "bob", Role::Editor));
+    for (id, user, expires) in [("s1", &alice, 10), ("s2", &alice, 30), ("s3", &alice, 20), ("s4", &bob, 20)] {
+        accounts.save_session(&session(id, Some(user), expires)).expect("saved");
+    }
+    let ids = |user, now| {
+        let sessions = accounts.sessions_of(user, Timestamp::from_millis(now)).expect("listed");
+        sessions.into_iter().map(|session| session.id).collect::<Vec<_>>()
+    };
+    assert_eq!(ids(&alice, 10), ["s2", "s3"]);
+    assert_eq!(accounts.end_sessions_but(&alice, "s3").expect("ended"), 2);
+    assert_eq!((ids(&alice, 0), ids(&bob, 0)), (vec!["s3".to_owned()], vec!["s4".to_owned()]));
+}
+
+#[test]
 fn a_session_lasts_until_it_expires() {
     let (_dir, accounts) = accounts();
     let first = session("s1", None, 10);

@@ -62,6 +62,17 @@ impl Accounts {
         Ok(change.commit()?)
     }
 
+    /// Gives a user another role, which its sessions and tokens have from the next request on.
+    pub fn set_role(&self, name: &UserName, role: Role) -> Result<(), AccountError> {
+        let connection = self.lock();
+        let changed =
+            connection.execute("UPDATE users SET role = ?2 WHERE name = ?1", (name.as_str(), role.to_string()))?;
+        if changed == 0 {
+            return Err(unknown(name));
+        }
+        self.refresh_identities(&connection)
+    }
+
     /// Removes a user with its tokens and sessions.
     pub fn remove_user(&self, name: &UserName) -> Result<(), AccountError> {
         let connection = self.lock();

@@ -8,7 +8,8 @@ use std::sync::{
 use rosehip_core::{
     event::{Current, Event, FlowCancelled, FlowRetried, FlowStarted, SignalReceived, append_of},
     flow::{FlowState, FlowSummary},
-    ids::{ActivityId, EffectId, FlowId},
+    guest::{GuestReport, Surroundings},
+    ids::{ActivityId, Digest, EffectId, FlowId},
     limits::FLOW_SIGNALS,
     log::Append,
     pipeline::{dispatch, matching},
@@ -77,6 +78,11 @@ impl Engine {
 }
 
 impl EngineActions {
+    /// Puts a Call to a module, beside all flows: what it answers is in nobody's log.
+    pub fn ask(&self, module: Digest, call: &str, surroundings: &Surroundings) -> GuestReport {
+        self.shared.call(module, call, surroundings)
+    }
+
     /// Has a failed flow's failed nodes called again.
     pub async fn retry(
         &self,

@@ -90,6 +90,7 @@ impl Shared {
             let _ = tokio::time::timeout(BATCH_PATIENCE, shared.jobs.idle()).await;
             let members = locked(&shared.batches.gathering).remove(&key).unwrap_or_default();
             let attempted = {
+                let Some(_pass) = shared.leaving.begin() else { return };
                 let _in_flight = InFlight { batches: &shared.batches, members: &members };
                 shared.attempt_batch(&members).await
             };

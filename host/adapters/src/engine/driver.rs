@@ -20,6 +20,7 @@ use rosehip_core::{
     ports::{Driver as _, Next, Outgoing, Ticket},
     state::{EffectStatus, FlowStatus, Illegal},
     time::Timestamp,
+    trace::SpanId,
 };
 
 use super::{
@@ -80,7 +81,7 @@ pub(super) fn ticket(state: &FlowState, effect: &EffectState, about: &Arc<str>) 
     }
 }
 
-/// An effect of a flow on its way out.
+/// An effect of a flow on its way out, before the attempt is recorded.
 pub(super) fn outgoing(state: &FlowState, effect: &EffectState) -> Outgoing {
     let started = &state.started;
     Outgoing {
@@ -91,6 +92,7 @@ pub(super) fn outgoing(state: &FlowState, effect: &EffectState) -> Outgoing {
         activity: started.activity.clone(),
         depth: started.depth,
         root: started.root.clone(),
+        trace: started.trace.map(|trace| trace.below(SpanId::of_dispatch(effect.effect.id, effect.attempts + 1))),
         effect: effect.effect.clone(),
     }
 }
@@ -132,10 +134,14 @@ impl Shared {
 
     /// Begins what may begin.
     pub(super) fn pump(self: &Arc<Self>) {
+        if self.leaving.is_over() {
+            return;
+        }
         let (tickets, again) = self.driver.take(SystemClock::now());
         for ticket in tickets {
             let shared = Arc::clone(self);
             self.runtime.spawn(async move {
+                let Some(_pass) = shared.leaving.begin() else { return };
                 let mut under_way = UnderWay { shared: &shared, effect: ticket.effect, next: Next::Again };
                 let slot = shared.slots.kept(ticket.effect).unwrap_or_else(|| shared.slots.of(ticket.flow));
                 match shared.attempt(&ticket, &slot).await {

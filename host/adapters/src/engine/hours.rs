@@ -10,6 +10,7 @@ use std::{
 };
 
 use rosehip_core::{
+    behavior::Grant,
     effect::Effect,
     event::Event,
     flow::FlowState,
@@ -20,7 +21,7 @@ use rosehip_core::{
     time::Timestamp,
 };
 
-use super::shared::Shared;
+use super::{Engine, shared::Shared};
 use crate::{clock::SystemClock, views::RecordedMinute};
 
 /// Minutes that an hour touches: sixty whole ones and the one that has begun.
@@ -97,6 +98,13 @@ impl Hours {
 
     fn lock(&self) -> MutexGuard<'_, HashMap<BehaviorName, HashMap<String, Minutes>>> {
         self.minutes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Engine {
+    /// What a behavior recorded in the hour before `now`, of the kinds of which a grant allows only so many.
+    pub fn recorded_lately(&self, behavior: &BehaviorName, grant: &Grant, now: Timestamp) -> BTreeMap<String, u64> {
+        self.shared().hours.recorded(behavior, grant.counted_kinds(), now)
     }
 }
 

@@ -17,7 +17,9 @@ mod erasing;
 mod hours;
 mod jobs;
 mod lanes;
+mod leaving;
 mod matcher;
+mod meter;
 mod recent;
 mod recovery;
 mod runners;
@@ -104,6 +106,26 @@ impl Engine {
     /// Timers that are set.
     pub fn timers(&self) -> usize {
         self.shared.timers.len()
+    }
+
+    /// Effects that wait for their turn or are under way.
+    pub fn dispatching(&self) -> usize {
+        self.shared.driver.len()
+    }
+
+    /// Whether it runs flows, rather than leaving them to a host that does.
+    pub fn runs(&self) -> bool {
+        self.runs
+    }
+
+    /// Whether it is still working off what a crash left.
+    pub fn recovers(&self) -> bool {
+        self.shared.recovers.load(Ordering::Relaxed)
+    }
+
+    /// Begins no attempt at an effect any more, and resolves once those under way have ended and that is recorded.
+    pub fn let_none_leave(&self) -> impl Future<Output = ()> + Send + use<> {
+        self.shared.leaving.clone().end()
     }
 
     /// Lets the threads end once the jobs at work are done, and gives them to be joined. What is queued is found

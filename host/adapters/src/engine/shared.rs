@@ -5,7 +5,7 @@ use std::{
     io,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, atomic::AtomicBool},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rosehip_core::{
@@ -27,6 +27,8 @@ use super::{
     hours::Hours,
     jobs::{Job, Jobs},
     lanes::{DispatchLimits, Lanes},
+    leaving::Leaving,
+    meter::CallMeter,
     recent::Recent,
     record_at,
     recovery::Care,
@@ -134,6 +136,8 @@ pub(crate) struct Shared {
     /// Whether the driver will be asked again without anything happening.
     pub(super) asks_again: AtomicBool,
     pub(super) recent: Recent,
+    meter: CallMeter,
+    pub(super) leaving: Leaving,
     runners: [Box<dyn Runner>; 2],
     pub(super) hours: Hours,
     pub(super) base_url: String,
@@ -175,6 +179,8 @@ impl Shared {
             batches: Batches::default(),
             asks_again: AtomicBool::new(false),
             recent: Recent::since(seq),
+            meter: CallMeter::new(),
+            leaving: Leaving::default(),
             hours,
             base_url: parts.base_url,
             registry: RwLock::new(registry),
@@ -293,6 +299,7 @@ impl Shared {
 
     /// Calls a guest, loading its module first where it is not in memory.
     pub(super) fn call(&self, digest: Digest, call: &str, surroundings: &Surroundings) -> GuestReport {
+        let begun = Instant::now();
         let report = guest_calls::call(
             &*self.guests,
             digest,
@@ -300,6 +307,7 @@ impl Shared {
             call,
             surroundings,
         );
+        self.meter.called(&report, begun.elapsed());
         if report.result.as_ref().is_ok_and(|answer| answer.len() > LONG_ANSWER_BYTES) {
             stand_back();
         }

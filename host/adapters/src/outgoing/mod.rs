@@ -11,9 +11,11 @@ mod client;
 mod hosts;
 mod resolver;
 mod target;
+mod traceparent;
 
 pub use address::{is_public, refusal};
 pub use answer::{Answer, NoBody, excerpt};
 pub use client::{Client, NoAnswer, OutgoingOptions};
 pub use hosts::{HostName, InvalidHost};
 pub use target::web_url;
+pub use traceparent::traceparent;

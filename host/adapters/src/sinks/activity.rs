@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use rosehip_core::{
-    activity::{Asked, Cause, Origin, actor_url},
+    activity::{Activity, Asked, Cause, Origin, actor_url},
     event::{Event, append_of},
     ids::BoxName,
     ports::{Change, LocalSink, Outgoing, Signatures, StoreError, Transport},
@@ -50,7 +50,7 @@ impl LocalSink for ActivitySink {
         };
         let asked = Asked { base_url: &self.base_url, owner: &outgoing.owner, document: asked, now };
         let activity = match asked.of_effect(origin, &*self.signatures) {
-            Ok(activity) => activity,
+            Ok(activity) => Activity { trace: outgoing.trace, ..activity },
             Err(invalid) => return Ok(Change::Refused(format!("activity: {invalid}"))),
         };
         let recipients: Vec<String> = activity.audience().recipients.into_iter().collect();

@@ -64,7 +64,9 @@ impl NotifySink {
             }
             Channel::Email { mailer, to } => mailer.send(&post(to, batch)).await,
             Channel::Webhook { webhooks, url } => {
-                webhooks.deliver(url.clone(), message_id(batch), &notification(name, batch)).await
+                // What goes out for several flows at once is part of the first one's trace.
+                let trace = batch.first().and_then(|outgoing| outgoing.trace);
+                webhooks.deliver(url.clone(), message_id(batch), &notification(name, batch), trace).await
             }
         };
         match end {
@@ -168,7 +170,17 @@ mod tests {
             status: EffectStatus::Recorded,
             receipt: None,
         };
-        Outgoing { flow, behavior, owner, object: None, activity: activity.clone(), depth: 0, root: activity, effect }
+        Outgoing {
+            flow,
+            behavior,
+            owner,
+            object: None,
+            activity: activity.clone(),
+            depth: 0,
+            root: activity,
+            trace: None,
+            effect,
+        }
     }
 
     #[tokio::test]

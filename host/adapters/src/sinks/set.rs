@@ -90,6 +90,7 @@ impl LocalSink for SetSink {
             origin: Some(origin),
             signatures: &*self.signatures,
             now,
+            trace: outgoing.trace,
             claims: None,
         });
         Ok(match ingested {

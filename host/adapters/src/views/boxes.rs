@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use rosehip_core::ids::{ActorName, BoxName};
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
-use super::{ViewError, ViewReader};
+use super::{ViewError, ViewReader, queries::bound};
 
 /// Activities that a batch adds to boxes: all, and those for everybody.
 pub(super) type Additions = HashMap<(ActorName, BoxName), (u64, u64)>;
@@ -74,6 +74,8 @@ pub struct BoxTip {
 pub struct BoxQuery {
     /// Only those after this entry, oldest first; else all, newest first.
     pub after: Option<u64>,
+    /// Only those before this entry.
+    pub before: Option<u64>,
     /// Whether those are left out that not everybody may see.
     pub only_public: bool,
     /// How many are skipped.
@@ -110,12 +112,12 @@ impl ViewReader {
         let order = if query.after.is_some() { "ASC" } else { "DESC" };
         let visible = if query.only_public { "AND is_public = 1" } else { "" };
         let sql = format!(
-            "SELECT seq FROM activities WHERE owner = ?1 AND box = ?2 AND seq > ?3 {visible}
+            "SELECT seq FROM activities WHERE owner = ?1 AND box = ?2 AND seq > ?3 AND seq < ?6 {visible}
              ORDER BY seq {order} LIMIT ?4 OFFSET ?5"
         );
         let mut statement = self.connection().prepare_cached(&sql)?;
         let after = query.after.unwrap_or(0);
-        let values = params![owner.as_str(), name.to_string(), after, query.limit, query.skip];
+        let values = params![owner.as_str(), name.to_string(), after, query.limit, query.skip, bound(query.before)];
         let seqs = statement.query_map(values, |row| row.get(0))?;
         Ok(seqs.collect::<Result<_, _>>()?)
     }
@@ -177,6 +179,7 @@ mod tests {
                 origin: None,
                 signatures: &Unsigned,
                 now: Timestamp::from_millis(0),
+                trace: None,
                 claims: None,
             });
             let Ingested::Changed { append, object, .. } = ingested else { panic!("it changes") };

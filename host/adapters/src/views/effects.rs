@@ -10,7 +10,7 @@ use rosehip_core::{
     state::EffectStatus,
     time::Timestamp,
 };
-use rusqlite::{Row, ToSql, Transaction, params};
+use rusqlite::{OptionalExtension as _, Row, ToSql, Transaction, params};
 
 use super::{ViewError, ViewReader};
 
@@ -97,6 +97,12 @@ pub(super) fn write_minutes(transaction: &Transaction<'_>, minutes: &Minutes) ->
             .execute((behavior.as_str(), kind, minute - MINUTES_KEPT))?;
     }
     Ok(())
+}
+
+/// The kind of the effect that changes; none where its flow is erased.
+pub(super) fn kind_of(transaction: &Transaction<'_>, change: &EffectChanged) -> Result<Option<String>, ViewError> {
+    let mut statement = transaction.prepare_cached("SELECT kind FROM effects WHERE id = ?1")?;
+    Ok(statement.query_row([change.effect.to_string()], |row| row.get(0)).optional()?)
 }
 
 /// Takes in a change of an effect: only being stuck, and not being stuck any more, is written.

@@ -19,6 +19,7 @@ use rusqlite::{OptionalExtension as _, Transaction, params};
 use super::{
     ViewError,
     schema::{ENDED, OPEN, RESTS},
+    tallies::Tallies,
 };
 
 /// Words of one text that are marks.
@@ -66,6 +67,8 @@ pub(super) fn words_of(text: &str) -> Vec<String> {
 pub(super) struct FlowRow {
     seq: u64,
     summary: FlowSummary,
+    /// Where the flow stands in the file; none of a flow that began in this batch.
+    stood: Option<FlowStatus>,
     /// Whether nothing came after the flow was suspended.
     rests: bool,
     /// Since when it waits, in milliseconds since the epoch.
@@ -108,7 +111,8 @@ impl FlowRow {
         self.marks.extend(words_of(text).iter().map(|word| Mark::Word(word).to_string()));
     }
 
-    fn write(mut self, transaction: &Transaction<'_>) -> Result<(), ViewError> {
+    fn write(mut self, transaction: &Transaction<'_>, tallies: &mut Tallies) -> Result<(), ViewError> {
+        tallies.moved(self.stood, Some(self.summary.status));
         for status in MARKED {
             let mark = Mark::Effect(status).to_string();
             if self.summary.effects.count(status) > 0 {
@@ -176,6 +180,7 @@ impl FlowRows {
         let mut row = FlowRow {
             seq: record.seq,
             summary: FlowSummary::begin(record.time, started),
+            stood: None,
             rests: false,
             waits_since: None,
             marks: BTreeSet::new(),
@@ -200,15 +205,18 @@ impl FlowRows {
             Ok((row.get::<_, u64>(0)?, row.get::<_, String>(1)?, row.get(2)?, row.get::<_, String>(3)?))
         });
         let Some((seq, row, waits_since, marks)) = found.optional()? else { return Ok(None) };
-        let (summary, marks) = (serde_json::from_str(&row)?, marks_of(&marks));
+        let (summary, marks) = (serde_json::from_str::<FlowSummary>(&row)?, marks_of(&marks));
         let written = marks.clone();
-        let row = FlowRow { seq, summary, rests: false, waits_since, marks, written, cause: None };
+        let stood = Some(summary.status);
+        let row = FlowRow { seq, summary, stood, rests: false, waits_since, marks, written, cause: None };
         Ok(Some(vacant.insert(row)))
     }
 
     /// Writes them all.
     pub(super) fn write(&mut self, transaction: &Transaction<'_>) -> Result<(), ViewError> {
-        std::mem::take(&mut self.0).into_values().try_for_each(|row| row.write(transaction))
+        let mut tallies = Tallies::default();
+        std::mem::take(&mut self.0).into_values().try_for_each(|row| row.write(transaction, &mut tallies))?;
+        tallies.write(transaction)
     }
 }
 
@@ -218,15 +226,18 @@ pub(super) fn erase(transaction: &Transaction<'_>, first: u64, last: u64) -> Res
     let rows = statement.query_map((first, last), |row| {
         Ok((row.get::<_, u64>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?))
     })?;
-    let mut digests = Vec::new();
+    let (mut digests, mut tallies) = (Vec::new(), Tallies::default());
     for row in rows {
         let (seq, row, marks) = row?;
-        digests.push(serde_json::from_str::<FlowSummary>(&row)?.digest);
+        let summary: FlowSummary = serde_json::from_str(&row)?;
+        digests.push(summary.digest);
+        tallies.moved(Some(summary.status), None);
         for mark in marks_of(&marks) {
             unmark(transaction, &mark, seq)?;
         }
     }
     transaction.prepare_cached("DELETE FROM flows WHERE seq BETWEEN ?1 AND ?2")?.execute((first, last))?;
+    tallies.write(transaction)?;
     Ok(digests)
 }
 

@@ -11,9 +11,10 @@ use rosehip_core::{
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::{
-    ViewError, actors, boxes, deliveries, effects,
+    ViewError, actors, audit, boxes, deliveries, effects,
     flow_rows::{self, FlowRows},
     follows,
+    tallies::Happened,
 };
 
 struct ActivityRow {
@@ -42,6 +43,7 @@ pub(super) struct Batch<'a> {
     peers: deliveries::PeerChanges,
     /// Objects about which the batch holds activities that everybody may see.
     shown: HashSet<String>,
+    happened: Happened,
     /// Whether something was erased, whose bytes must leave the file as well.
     has_erased: bool,
 }
@@ -58,6 +60,7 @@ impl<'a> Batch<'a> {
             boxes: boxes::Additions::new(),
             peers: deliveries::PeerChanges::default(),
             shown: HashSet::new(),
+            happened: Happened::default(),
             has_erased: false,
         }
     }
@@ -66,6 +69,8 @@ impl<'a> Batch<'a> {
     #[expect(clippy::wildcard_enum_match_arm, reason = "all the entries of flows go the same way")]
     pub(super) fn apply(&mut self, record: &Record) -> Result<(), ViewError> {
         let Some(event) = record.event.as_deref() else { return Ok(()) };
+        self.happened.record(record);
+        audit::fold(self.transaction, record, event)?;
         match event {
             Event::ObjectRevised(revised) => self.object(record.seq, revised),
             Event::ActivityAppended(appended) => {
@@ -129,9 +134,11 @@ impl<'a> Batch<'a> {
             | Event::BehaviorGranted(_)
             | Event::BehaviorRemoved(_) => self.execute("INSERT INTO behavior_entries VALUES (?1)", [record.seq]),
             // The slug stands in the revision as well.
-            Event::SlugAssigned(_) | Event::HostStarted(_) | Event::HostStopped(_) | Event::ActivityConflicted(_) => {
-                Ok(())
-            }
+            Event::SlugAssigned(_)
+            | Event::HostStarted(_)
+            | Event::HostStopped(_)
+            | Event::ActivityConflicted(_)
+            | Event::Audited(_) => Ok(()),
             Event::ActorCreated(created) => actors::local(self.transaction, record, &created.name),
             Event::ActorChanged(changed) => actors::local(self.transaction, record, &changed.name),
             Event::ActorKeyRotated(rotated) => actors::local(self.transaction, record, &rotated.name),
@@ -161,10 +168,10 @@ impl<'a> Batch<'a> {
         activity.actor().map_or(Ok(()), |actor| actors::arrived(self.transaction, seq, owner, actor))
     }
 
-    /// Writes what the batch changed. Returns whether something was erased.
-    pub(super) fn finish(mut self) -> Result<bool, ViewError> {
+    /// Writes what the batch changed. Returns whether something was erased, and what happened.
+    pub(super) fn finish(mut self) -> Result<(bool, Happened), ViewError> {
         self.flush()?;
-        Ok(self.has_erased)
+        Ok((self.has_erased, self.happened))
     }
 
     fn flush_activities(&mut self) -> Result<(), ViewError> {
@@ -215,8 +222,18 @@ impl<'a> Batch<'a> {
     fn flow(&mut self, record: &Record, event: &Event) -> Result<(), ViewError> {
         let Some(id) = event.flow() else { return Ok(()) };
         match event {
-            Event::NodeDone(done) => effects::record(self.transaction, id, done)?,
-            Event::EffectChanged(change) => effects::change(self.transaction, record.seq, change)?,
+            Event::NodeDone(done) => {
+                for effect in &done.effects {
+                    self.happened.effect(effect.kind.clone(), effect.status);
+                }
+                effects::record(self.transaction, id, done)?;
+            }
+            Event::EffectChanged(change) => {
+                if let Some(kind) = effects::kind_of(self.transaction, change)? {
+                    self.happened.effect(kind, change.to);
+                }
+                effects::change(self.transaction, record.seq, change)?;
+            }
             _ => {}
         }
         let Some(row) = self.flows.get(self.transaction, id)? else { return Ok(()) };
@@ -238,6 +255,7 @@ impl<'a> Batch<'a> {
             }
             boxes::subtract(self.transaction, *first, *last)?;
             deliveries::erase(self.transaction, *first, *last)?;
+            audit::erase(self.transaction, *first, *last)?;
             self.execute("DELETE FROM received WHERE seq BETWEEN ?1 AND ?2", (first, last))?;
             self.execute("DELETE FROM last_received WHERE seq BETWEEN ?1 AND ?2", (first, last))?;
             self.execute("DELETE FROM blocks WHERE seq BETWEEN ?1 AND ?2", (first, last))?;

@@ -5,6 +5,7 @@
 //! thread, behind the log's writer and never in its way, so reading one's own write waits for its `seq`.
 
 mod actors;
+mod audit;
 mod boxes;
 mod deliveries;
 mod effects;
@@ -15,6 +16,7 @@ mod follows;
 mod projector;
 mod queries;
 mod schema;
+mod tallies;
 #[cfg(test)]
 mod tests;
 
@@ -22,12 +24,14 @@ use std::path::Path;
 
 use rosehip_core::{event::UnreadableEvent, ports::StoreError};
 
+pub use audit::AuditFilter;
 pub use boxes::{BoxQuery, BoxTip};
 pub use deliveries::{AboutKey, DeliveryCounts, DeliveryPlace, DeliveryRow, OpenDelivery, PeerRow};
 pub use effects::{RecordedMinute, StuckEffect, StuckFilter};
 pub use flows::{ChildFlow, FlowFilter, OpenFlow};
 pub use projector::{Projector, ProjectorHandle, Tail, ViewPosition};
 pub use queries::{ActivityPlace, SlugOwner, ViewReader};
+pub use tallies::Standings;
 
 /// Why views cannot be read or written.
 #[derive(Debug, thiserror::Error)]

@@ -18,7 +18,7 @@ use rosehip_core::{
 use rusqlite::Connection;
 use tokio::sync::{broadcast, watch};
 
-use super::{ViewError, fold::Batch, schema};
+use super::{ViewError, fold::Batch, schema, tallies::Happened};
 
 /// Records of one commit, for whoever follows live.
 pub type Tail = Arc<[Record]>;
@@ -65,7 +65,9 @@ impl Projector {
             }
             let records = entries.iter().map(Record::read).collect::<Result<Vec<_>, _>>()?;
             if let Some(last) = entries.last() {
-                projector.fold(&records, Head { seq: last.header.seq, hash: last.hash })?;
+                // What happened before this process is not its to count.
+                drop(projector.fold(&records, Head { seq: last.header.seq, hash: last.hash })?);
+                projector.position.send_replace(projector.head.seq);
             }
         }
     }
@@ -98,11 +100,19 @@ impl Projector {
                     return;
                 }
             };
-            while let Err(error) = self.fold(&records, last) {
-                // A full disk, above all: the log knows how to go on after it, and so do the views.
-                tracing::error!(%error, position = self.head.seq, "the views are written again in a second");
-                std::thread::sleep(PATIENCE);
-            }
+            let happened = loop {
+                match self.fold(&records, last) {
+                    Ok(happened) => break happened,
+                    // A full disk, above all: the log knows how to go on after it, and so do the views.
+                    Err(error) => {
+                        tracing::error!(%error, position = self.head.seq, "the views are written again in a second");
+                        std::thread::sleep(PATIENCE);
+                    }
+                }
+            };
+            // Whoever waits for the views finds the counters as far.
+            happened.count();
+            self.position.send_replace(self.head.seq);
             if self.tail.receiver_count() > 0 {
                 // A follower that has just gone is no reason to stop.
                 let _ = self.tail.send(records);
@@ -111,13 +121,13 @@ impl Projector {
     }
 
     /// Folds records that end at `head` into the views, in one transaction.
-    fn fold(&mut self, records: &[Record], head: Head) -> Result<(), ViewError> {
+    fn fold(&mut self, records: &[Record], head: Head) -> Result<Happened, ViewError> {
         let transaction = self.connection.transaction()?;
         let mut batch = Batch::new(&transaction);
         for record in records {
             batch.apply(record)?;
         }
-        let has_erased = batch.finish()?;
+        let (has_erased, happened) = batch.finish()?;
         transaction
             .prepare_cached("UPDATE position SET seq = ?1, hash = ?2")?
             .execute((head.seq, head.hash.to_string()))?;
@@ -128,8 +138,7 @@ impl Projector {
             // What was let go is zeros in the pages by now; the write-ahead log still has it.
             self.truncate();
         }
-        self.position.send_replace(head.seq);
-        Ok(())
+        Ok(happened)
     }
 }
 

@@ -74,6 +74,13 @@ impl ViewReader {
         self.places(sql, params![bound(before), limit])
     }
 
+    /// Objects that stand for images, the last saved first: the `seq` that a next page begins before and that of the last
+    /// revision.
+    pub fn images(&self, before: Option<u64>, limit: usize) -> Result<Vec<(u64, u64)>, ViewError> {
+        let sql = "SELECT seq, seq FROM objects WHERE key GLOB 'Image/*' AND seq < ?1 ORDER BY seq DESC LIMIT ?2";
+        self.places(sql, params![bound(before), limit])
+    }
+
     /// The flow an effect belongs to, unless the effect was carried out by recording it.
     pub fn flow_of_effect(&self, effect: &str) -> Result<Option<FlowId>, ViewError> {
         let mut statement = self.connection.prepare_cached(

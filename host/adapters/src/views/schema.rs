@@ -19,7 +19,7 @@ pub(super) const OPEN: u8 = 1;
 pub(super) const RESTS: u8 = 2;
 
 /// Raised whenever a table or a fold changes: older views are rebuilt, not migrated.
-const VERSION: u32 = 11;
+const VERSION: u32 = 13;
 
 pub(super) const TABLES: &str = "
 CREATE TABLE position(id INTEGER PRIMARY KEY CHECK (id = 1), seq INTEGER NOT NULL, hash TEXT NOT NULL) STRICT;
@@ -30,6 +30,7 @@ CREATE TABLE objects(
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX published ON objects(published_seq) WHERE is_published = 1;
 CREATE INDEX drafts ON objects(seq) WHERE is_draft = 1;
+CREATE INDEX images ON objects(seq) WHERE key GLOB 'Image/*';
 CREATE TABLE slugs(slug TEXT PRIMARY KEY, key TEXT NOT NULL, is_current INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE INDEX slugs_by_key ON slugs(key);
 CREATE TABLE activities(
@@ -110,6 +111,12 @@ CREATE TABLE recorded_minutes(
     behavior TEXT NOT NULL, kind TEXT NOT NULL, minute INTEGER NOT NULL, count INTEGER NOT NULL,
     PRIMARY KEY (behavior, kind, minute)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE audit(
+    seq INTEGER PRIMARY KEY, what TEXT NOT NULL, actor TEXT, user TEXT, is_own INTEGER NOT NULL
+) STRICT;
+CREATE INDEX audit_by_what ON audit(what, seq);
+CREATE INDEX audit_by_actor ON audit(actor, seq);
+CREATE TABLE tallies(status TEXT PRIMARY KEY, flows INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE behavior_entries(seq INTEGER PRIMARY KEY) STRICT;
 ";
 

@@ -197,6 +197,16 @@ impl Writer {
         async move { answered.await.unwrap_or_else(|_| Err(stopped())) }
     }
 
+    /// Appends and erasures that wait.
+    pub fn waiting(&self) -> usize {
+        self.handle.queue.len()
+    }
+
+    /// Whether appends are still taken.
+    pub fn is_running(&self) -> bool {
+        self.handle.committed.has_changed().is_ok()
+    }
+
     /// `seq` of the last entry that is durable.
     pub fn committed(&self) -> u64 {
         *self.handle.committed.borrow()

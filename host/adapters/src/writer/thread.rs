@@ -1,6 +1,10 @@
 //! The writer's thread: take, check, chain, commit, show, answer.
 
-use std::{collections::HashMap, sync::Arc, time::Instant};
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use rosehip_core::{
     ids::DedupKey,
@@ -46,8 +50,29 @@ pub(super) struct WriterThread<S> {
     observers: Vec<Observer>,
     signer: Option<HeadSigner>,
     gather: Gather,
+    meter: Meter,
     committed: watch::Sender<u64>,
     ending: Ending,
+}
+
+/// Counts commits for whoever watches the host.
+struct Meter {
+    seconds: metrics::Histogram,
+    entries: metrics::Counter,
+}
+
+impl Meter {
+    fn new() -> Self {
+        Self {
+            seconds: metrics::histogram!("rosehip_commit_seconds"),
+            entries: metrics::counter!("rosehip_commit_entries_total"),
+        }
+    }
+
+    fn committed(&self, took: Duration, entries: usize) {
+        self.seconds.record(took);
+        self.entries.increment(u64::try_from(entries).unwrap_or_default());
+    }
 }
 
 /// Whatever ends the thread, nobody waits for it in vain.
@@ -89,6 +114,7 @@ impl<S: LogStore + LogReader> WriterThread<S> {
             observers,
             signer,
             gather: Gather::default(),
+            meter: Meter::new(),
             committed,
             ending: Ending { queue, on_fatal },
         }
@@ -131,7 +157,9 @@ impl<S: LogStore + LogReader> WriterThread<S> {
         let begun = Instant::now();
         match self.commit(&frame)? {
             Outcome::Committed => {
-                self.gather.commit_took(begun.elapsed());
+                let took = begun.elapsed();
+                self.gather.commit_took(took);
+                self.meter.committed(took, frame.entries.len());
                 self.head = frame.head();
                 self.show(frame.entries);
                 let (callers, waiting) = (answers.len(), self.ending.queue.len());

@@ -109,5 +109,15 @@ pub(crate) fn outgoing(kind: &str, ordinal: u32, payload: Value) -> Outgoing {
     let id = EffectId::derive(flow, &node, None, ordinal);
     let (kind, status) = (kind.to_owned(), EffectStatus::Recorded);
     let effect = Effect { id, node, item: None, ordinal, kind, payload, status, receipt: None };
-    Outgoing { flow, behavior, owner, object: None, activity: activity.clone(), depth: 0, root: activity, effect }
+    Outgoing {
+        flow,
+        behavior,
+        owner,
+        object: None,
+        activity: activity.clone(),
+        depth: 0,
+        root: activity,
+        trace: None,
+        effect,
+    }
 }

@@ -215,6 +215,11 @@ impl Lanes {
         Self { state: Mutex::default(), limits }
     }
 
+    /// Effects that are known: they wait, or are under way.
+    pub(super) fn len(&self) -> usize {
+        self.lock().by_effect.len()
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -15,13 +15,14 @@ use rosehip_core::{
         signature,
     },
     time::Timestamp,
+    trace::SpanId,
 };
 use url::Url;
 
 use super::{DeliveryError, NoActor, Shared};
 use crate::{
     clock::SystemClock,
-    outgoing::{self, Answer, NoAnswer},
+    outgoing::{self, Answer, NoAnswer, traceparent},
     views::DeliveryRow,
 };
 
@@ -52,6 +53,10 @@ impl Shared {
             Ok(headers) => headers,
             Err(reason) => return Ok(DeliveryEnd::refused(reason)),
         };
+        // The inbox goes on with what the activity is part of. The header is not signed: proxies may write their own.
+        headers.extend(traceparent(
+            activity.trace.map(|trace| trace.below(SpanId::of_activity(&activity.owner, activity.r#box, &activity.id))),
+        ));
         if !keeps_connection {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }

@@ -27,6 +27,7 @@ use rosehip_core::{
     pipeline::receive::{Arrival, Received, TheirObject, receive},
     ports::{LogReader, StoreError},
     time::Timestamp,
+    trace::TraceContext,
 };
 use serde_json::{Map, Value};
 use tokio::sync::mpsc;
@@ -60,6 +61,8 @@ pub struct InboxRequest {
     pub body: Vec<u8>,
     /// Where it came from.
     pub client: IpAddr,
+    /// Where it stands in a trace.
+    pub trace: Option<TraceContext>,
 }
 
 /// What became of an arrival.
@@ -128,7 +131,8 @@ impl Inbox {
     pub async fn take_in(&self, request: InboxRequest) -> Result<TakenIn, Refused> {
         let now = SystemClock::now();
         let (sender, document) = self.verified(&request, now).await?;
-        let arrival = Arrival::check(&sender.id, document)?;
+        let mut arrival = Arrival::check(&sender.id, document)?;
+        arrival.trace = request.trace;
         let owners = match request.owner {
             Some(owner) => vec![owner],
             None => self.wanted_by(&arrival, &sender).await?,

@@ -14,6 +14,7 @@ use rosehip_core::{
     pipeline::dispatch::AttemptEnd,
     ports::{Outgoing, Sink},
     time::Timestamp,
+    trace::TraceContext,
 };
 use serde_json::{Value, json};
 use standardwebhooks::{HEADER_WEBHOOK_ID, HEADER_WEBHOOK_SIGNATURE, HEADER_WEBHOOK_TIMESTAMP};
@@ -21,7 +22,7 @@ use url::Url;
 
 pub use self::secret::{InvalidSecret, WebhookSecret, WebhookSecrets};
 use super::{ends::together, message_id, text};
-use crate::{clock::SystemClock, outgoing};
+use crate::{clock::SystemClock, outgoing, outgoing::traceparent};
 
 /// Carries out `webhook`.
 #[derive(Debug)]
@@ -42,7 +43,7 @@ impl WebhookSink {
             Err(reason) => return AttemptEnd::Refused(format!("url: {reason}")),
         };
         let id = message_id(std::slice::from_ref(outgoing));
-        self.0.deliver(url, id, &body(outgoing, SystemClock::now())).await
+        self.0.deliver(url, id, &body(outgoing, SystemClock::now()), outgoing.trace).await
     }
 }
 
@@ -92,11 +93,19 @@ impl Webhooks {
         Self { client, secrets }
     }
 
-    /// Posts `body` under `id`. The signature is that of the host the message is meant for, also where it redirects.
-    pub(super) async fn deliver(&self, url: Url, id: MessageId, body: &Value) -> AttemptEnd {
+    /// Posts `body` under `id`, as what follows from `trace`. The signature is that of the host the message is meant for,
+    /// also where it redirects.
+    pub(super) async fn deliver(
+        &self,
+        url: Url,
+        id: MessageId,
+        body: &Value,
+        trace: Option<TraceContext>,
+    ) -> AttemptEnd {
         let body = body.to_string();
         let seconds = SystemClock::now().as_millis().div_euclid(1_000);
-        let headers = self.headers(&url, &id.to_string(), seconds, &body);
+        let mut headers = self.headers(&url, &id.to_string(), seconds, &body);
+        headers.extend(traceparent(trace));
         match self.client.post(url, headers, body.into_bytes()).await {
             Ok(answer) => verdict::of(answer, SystemTime::now()).await,
             Err(outgoing::NoAnswer::Refused(message)) => AttemptEnd::Refused(message),
@@ -136,7 +145,17 @@ mod tests {
         let id = EffectId::derive(flow, &node, None, 0);
         let (kind, status) = ("webhook".to_owned(), EffectStatus::Recorded);
         let effect = Effect { id, node, item: None, ordinal: 0, kind, payload, status, receipt: None };
-        Outgoing { flow, behavior, owner, object: None, activity: activity.clone(), depth: 0, root: activity, effect }
+        Outgoing {
+            flow,
+            behavior,
+            owner,
+            object: None,
+            activity: activity.clone(),
+            depth: 0,
+            root: activity,
+            trace: None,
+            effect,
+        }
     }
 
     #[test]

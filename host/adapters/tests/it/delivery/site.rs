@@ -258,6 +258,7 @@ pub(crate) fn appended(r#box: BoxName, document: Value, blind: &[&str]) -> Event
         transitions: Vec::new(),
         blind: blind.iter().map(ToString::to_string).collect(),
         id,
+        trace: None,
         document,
     };
     ActivityAppended { activity: Arc::new(activity) }.into()
