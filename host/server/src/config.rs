@@ -5,6 +5,7 @@
 
 mod federation;
 mod outgoing;
+mod problems;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -20,6 +21,7 @@ use tracing_subscriber::EnvFilter;
 
 pub use self::federation::FederationConfig;
 pub use self::outgoing::{ChannelConfig, EmailConfig, OutgoingConfig, Reach, WebhookConfig};
+pub use self::problems::{Examined, examine};
 use crate::host::Retention;
 
 /// The configuration file's name.
@@ -40,6 +42,8 @@ pub struct Config {
     pub retention: RetentionConfig,
     /// What it writes to stderr.
     pub log: LogConfig,
+    /// Who is told what it does.
+    pub telemetry: TelemetryConfig,
     /// Which hosts effects may reach.
     pub outgoing: OutgoingConfig,
     /// How other hosts are dealt with.
@@ -115,6 +119,16 @@ impl Default for LogConfig {
     fn default() -> Self {
         Self { level: "info".to_owned(), format: LogFormat::Auto }
     }
+}
+
+/// Section `telemetry`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TelemetryConfig {
+    /// The collector that traces are exported to, by OTLP over HTTP, such as `http://127.0.0.1:4318`. Where it is left out,
+    /// `OTEL_EXPORTER_OTLP_ENDPOINT` names it, if anything does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub otlp_endpoint: Option<String>,
 }
 
 /// The form of log lines.
@@ -199,6 +213,7 @@ const KEYS: &[&str] = &[
     "retention.max_bytes",
     "log.level",
     "log.format",
+    "telemetry.otlp_endpoint",
     "outgoing.allow",
     "outgoing.timeout_ms",
     "outgoing.concurrency",
@@ -247,28 +262,42 @@ pub struct Loaded {
 impl Loaded {
     /// Checks what a host needs to find and other commands do not: the watched directory.
     pub fn check_for_host(&self) -> Result<(), ConfigError> {
-        let Some(dir) = &self.config.behaviors.watch else { return Ok(()) };
-        let refused = |source| ConfigError::Watch { dir: dir.clone(), source };
-        match fs::metadata(dir) {
-            Ok(found) if found.is_dir() => Ok(()),
-            Ok(_) => Err(refused(io::Error::from(io::ErrorKind::NotADirectory))),
-            Err(error) => Err(refused(error)),
-        }
+        check_watch(&self.config)
     }
+}
+
+fn check_watch(config: &Config) -> Result<(), ConfigError> {
+    let Some(dir) = &config.behaviors.watch else { return Ok(()) };
+    let refused = |source| ConfigError::Watch { dir: dir.clone(), source };
+    match fs::metadata(dir) {
+        Ok(found) if found.is_dir() => Ok(()),
+        Ok(_) => Err(refused(io::Error::from(io::ErrorKind::NotADirectory))),
+        Err(error) => Err(refused(error)),
+    }
+}
+
+/// The file that is read: the data directory's, or else the working directory's.
+fn file_of(data_dir: &Path) -> Option<PathBuf> {
+    [data_dir.join(FILE_NAME), PathBuf::from(FILE_NAME)].into_iter().find(|path| path.exists())
+}
+
+/// The variables of the environment that are text.
+fn environment() -> HashMap<String, String> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
 }
 
 /// Reads the configuration of the host in `data_dir`.
 pub fn load(data_dir: &Path, flags: &Flags) -> Result<Loaded, ConfigError> {
-    let file = [data_dir.join(FILE_NAME), PathBuf::from(FILE_NAME)].into_iter().find(|path| path.exists());
+    let file = file_of(data_dir);
     let text = match &file {
         Some(path) => fs::read_to_string(path)
             .map_err(|source| ConfigError::Unreadable { path: path.clone(), source })
             .and_then(|text| parse(path, &text))?,
         None => String::new(),
     };
-    let environment =
-        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    let config = merge(&text, environment.collect(), flags, file.as_deref())?;
+    let config = merge(&text, environment(), flags, file.as_deref())?;
     Ok(Loaded { config, file })
 }
 
@@ -294,6 +323,28 @@ fn merge(
     let invalid =
         |error: config::ConfigError| ConfigError::Invalid { message: one_line(&error.to_string()), origin: origin() };
     let verbatim = outgoing::verbatim(&environment);
+    let merged = gather(file, environment, flags).map_err(invalid)?;
+    let tree: Value = merged.clone().try_deserialize().map_err(invalid)?;
+    if let Some(key) = unknown_keys(&tree).into_iter().next() {
+        return Err(ConfigError::UnknownKey { key: key.join("."), origin: origin() });
+    }
+    let mut config: Config = merged.try_deserialize().map_err(invalid)?;
+    if let Some(watch) = &flags.watch {
+        config.behaviors.watch = Some(watch.clone());
+    }
+    verbatim.put_into(&mut config);
+    match check(&mut config).into_iter().next() {
+        Some(message) => Err(ConfigError::Invalid { message, origin: origin() }),
+        None => Ok(config),
+    }
+}
+
+/// Puts the file, the environment and the flags over one another.
+fn gather(
+    file: &str,
+    environment: HashMap<String, String>,
+    flags: &Flags,
+) -> Result<config::Config, config::ConfigError> {
     let mut source = config::Environment::with_prefix("ROSEHIP")
         .prefix_separator("__")
         .separator("__")
@@ -306,31 +357,24 @@ fn merge(
     for channel in outgoing::channels_with_recipients(&environment) {
         source = source.with_list_parse_key(&format!("channels.{channel}.to"));
     }
-    let environment = source.source(Some(environment));
-    let merged = config::Config::builder()
+    config::Config::builder()
         .add_source(config::File::from_str(file, config::FileFormat::Toml))
-        .add_source(environment)
+        .add_source(source.source(Some(environment)))
         .set_override_option("server.listen", flags.listen.clone())
         .and_then(config::builder::ConfigBuilder::<config::builder::DefaultState>::build)
-        .map_err(invalid)?;
-    let tree: Value = merged.clone().try_deserialize().map_err(invalid)?;
-    if let Some(key) = unknown_key(&tree, &[]) {
-        return Err(ConfigError::UnknownKey { key, origin: origin() });
-    }
-    let mut config: Config = merged.try_deserialize().map_err(invalid)?;
-    if let Some(watch) = &flags.watch {
-        config.behaviors.watch = Some(watch.clone());
-    }
-    verbatim.put_into(&mut config);
-    check(&mut config).map_err(|message| ConfigError::Invalid { message, origin: origin() })?;
-    Ok(config)
 }
 
-/// The first key below a section that is neither a key nor a section. Names of the operator's may hold dots, so a path
-/// is kept in parts.
-fn unknown_key(tree: &Value, section: &[&str]) -> Option<String> {
-    let members = tree.as_object()?;
-    members.iter().find_map(|(name, value)| {
+/// The keys that are neither keys of the configuration nor sections. Names of the operator's may hold dots, so a path is
+/// kept in parts.
+fn unknown_keys(tree: &Value) -> Vec<Vec<String>> {
+    let mut unknown = Vec::new();
+    find_unknown(tree, &[], &mut unknown);
+    unknown
+}
+
+fn find_unknown(tree: &Value, section: &[&str], unknown: &mut Vec<Vec<String>>) {
+    let Some(members) = tree.as_object() else { return };
+    for (name, value) in members {
         let path: Vec<&str> = section.iter().copied().chain([name.as_str()]).collect();
         // Whether a key begins with this path, and whether it ends there.
         let known = KEYS.iter().filter_map(|key| {
@@ -340,25 +384,44 @@ fn unknown_key(tree: &Value, section: &[&str]) -> Option<String> {
         });
         let (keys, sections): (Vec<bool>, Vec<bool>) = known.partition(|is_key| *is_key);
         if !keys.is_empty() {
-            return None;
+            continue;
         }
-        if value.is_object() && !sections.is_empty() { unknown_key(value, &path) } else { Some(path.join(".")) }
-    })
+        if value.is_object() && !sections.is_empty() {
+            find_unknown(value, &path, unknown);
+        } else {
+            unknown.push(path.into_iter().map(str::to_owned).collect());
+        }
+    }
 }
 
-/// Checks what types do not say, and puts the base URL into the form that ids are made with.
-fn check(config: &mut Config) -> Result<(), String> {
-    EnvFilter::try_new(&config.log.level).map_err(|error| format!("log.level: {:?}: {error}", config.log.level))?;
+/// Checks what types do not say, and puts the base URL into the form that ids are made with. Each message begins with its
+/// key.
+fn check(config: &mut Config) -> Vec<String> {
+    let mut problems = Vec::new();
+    if let Err(error) = EnvFilter::try_new(&config.log.level) {
+        problems.push(format!("log.level: {:?}: {error}", config.log.level));
+    }
     let listen = &config.server.listen;
     let has_port = listen.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
     if !has_port {
-        return Err(format!("server.listen: {listen:?} is not an address and a port such as {DEFAULT_LISTEN}"));
+        problems.push(format!("server.listen: {listen:?} is not an address and a port such as {DEFAULT_LISTEN}"));
     }
     if let Some(base_url) = &mut config.server.base_url {
-        *base_url = origin_of(base_url)
-            .ok_or_else(|| format!("server.base_url: {base_url:?} is not an origin such as https://example.org"))?;
+        match origin_of(base_url) {
+            Some(origin) => *base_url = origin,
+            None => {
+                problems.push(format!("server.base_url: {base_url:?} is not an origin such as https://example.org"));
+            }
+        }
     }
-    config.reach().map(drop)
+    if let Some(endpoint) = &config.telemetry.otlp_endpoint {
+        let url = Url::parse(endpoint).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+        if url.is_none() {
+            problems.push(format!("telemetry.otlp_endpoint: {endpoint:?} is not a URL such as http://127.0.0.1:4318"));
+        }
+    }
+    problems.extend(config.reach().err().unwrap_or_default());
+    problems
 }
 
 /// An http(s) URL without path, query or fragment, written without the slash at its end.
@@ -408,6 +471,14 @@ mod tests {
         assert_eq!(config.log, LogConfig { level: "warn".to_owned(), format: LogFormat::Json });
         let config = merged(file, &environment, Some("flag:3")).expect("a configuration");
         assert_eq!(config.server.listen, "flag:3");
+    }
+
+    #[test]
+    fn traces_go_to_a_url() {
+        let config = merged("[telemetry]\notlp_endpoint = \"http://127.0.0.1:4318\"\n", &[], None).expect("a URL");
+        assert_eq!(config.telemetry.otlp_endpoint.as_deref(), Some("http://127.0.0.1:4318"));
+        let refused = merged("[telemetry]\notlp_endpoint = \"collector:4318\"\n", &[], None).expect_err("no URL");
+        assert!(refused.contains("telemetry.otlp_endpoint"), "{refused}");
     }
 
     #[test]
@@ -516,6 +587,8 @@ kind = "log"
         [log]
         level = "info"
         format = "auto"
+
+        [telemetry]
 
         [outgoing]
         allow = ["localhost:9000", "hooks.internal"]

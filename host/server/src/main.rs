@@ -7,12 +7,14 @@ mod client;
 mod config;
 mod host;
 mod http;
+mod meters;
 mod project;
 mod rehearsals;
 mod serve;
 mod shipped;
 mod socket;
 mod telemetry;
+mod traces;
 mod watch;
 mod words;
 

@@ -19,19 +19,24 @@ use tokio::{
     net::{TcpListener, TcpStream, UnixListener},
     signal::unix::{Signal, SignalKind, signal},
     sync::watch,
-    task::JoinSet,
+    task::{JoinHandle, JoinSet},
 };
 
 use crate::{
-    config::Reach,
-    host::{Host, HostOptions, Retention},
+    config::{Reach, TelemetryConfig},
+    host::{Host, HostOptions, ReadError, Retention},
     http::{self, Access, GoesOn, HttpOptions},
+    meters,
     socket::SocketPath,
+    traces::{Collector, CollectorError, Traces},
     watch::Watch,
 };
 
 /// How long requests under way may take once the host is told to stop.
 const DRAIN: Duration = Duration::from_secs(10);
+
+/// How often what was measured is put away.
+const TIDY: Duration = Duration::from_secs(5);
 
 /// How often a directory that is another process's is tried, and how long apart.
 pub const ATTEMPTS: u32 = 10;
@@ -57,6 +62,8 @@ pub struct ServeOptions {
     pub federation: rosehip_adapters::federation::FederationOptions,
     /// What of the log is kept.
     pub retention: Retention,
+    /// Where traces are exported to.
+    pub telemetry: TelemetryConfig,
 }
 
 /// Why a data directory is not served.
@@ -81,6 +88,12 @@ pub enum ServeError {
     /// The directory of modules cannot be watched.
     #[error("behaviors.watch: {0}")]
     Watch(#[from] WatchError),
+    /// The collector of traces cannot be used.
+    #[error(transparent)]
+    Collector(#[from] CollectorError),
+    /// The log could not be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
     /// The data directory was not opened.
     #[error(transparent)]
     Open(anyhow::Error),
@@ -107,19 +120,24 @@ pub async fn bind(listen: &str) -> Result<TcpListener, ServeError> {
 pub struct Server {
     host: Arc<Host>,
     watch: Option<Watch>,
+    traces: Option<Traces>,
     socket: SocketPath,
     stopping: watch::Sender<bool>,
+    tidying: JoinHandle<()>,
     listeners: JoinSet<io::Result<()>>,
 }
 
 impl Server {
     /// Opens the data directory and serves it. Connections made since `listener` was bound are answered from here on.
     pub async fn start(options: ServeOptions, listener: TcpListener) -> Result<Self, ServeError> {
+        // Before anything is opened that counts.
+        meters::install();
         let http_options = HttpOptions {
             secure_cookies: options.base_url.starts_with("https:"),
             trusted_proxies: options.trusted_proxies,
         };
         let socket = SocketPath::of(&options.data_dir);
+        let collector = Collector::of(options.telemetry.otlp_endpoint.as_deref(), &options.base_url)?;
         let host_options = HostOptions {
             data_dir: options.data_dir,
             base_url: options.base_url,
@@ -128,6 +146,7 @@ impl Server {
             reach: options.reach,
             federation: options.federation,
             retention: options.retention,
+            is_traced: collector.is_some(),
         };
         let host = open_once_free(&host_options, &socket).await.map_err(ServeError::Open)?;
         let begun = listen_on(&socket).map_err(|source| {
@@ -136,9 +155,10 @@ impl Server {
         });
         let begun = begun.and_then(|operators| {
             let watch = options.watch.map(|dir| Watch::start(Arc::clone(&host), &dir)).transpose()?;
-            Ok((operators, watch))
+            let traces = collector.map(|collector| Traces::start(&host, collector)).transpose()?;
+            Ok((operators, watch, traces))
         });
-        let (operators, watch) = match begun {
+        let (operators, watch, traces) = match begun {
             Ok(begun) => begun,
             Err(error) => {
                 host.stop().await;
@@ -157,7 +177,8 @@ impl Server {
                 .into_future(),
         );
         listeners.spawn(axum::serve(operators, operator).with_graceful_shutdown(stopped(stop)).into_future());
-        Ok(Self { host, watch, socket, stopping, listeners })
+        let tidying = tokio::spawn(tidy_meters());
+        Ok(Self { host, watch, traces, socket, stopping, tidying, listeners })
     }
 
     /// The host that is served.
@@ -167,19 +188,33 @@ impl Server {
 
     /// Takes no more requests, waits for those under way, then stops the host.
     pub async fn stop(mut self) {
+        self.host.drain();
         let _listeners_are_gone = self.stopping.send(true);
         let drained = async { while self.listeners.join_next().await.is_some() {} };
         if tokio::time::timeout(DRAIN, drained).await.is_err() {
             tracing::warn!(seconds = DRAIN.as_secs(), "requests were still under way when the host stopped");
         }
+        self.tidying.abort();
         self.listeners.abort_all();
         if let Some(watch) = self.watch {
             watch.end().await;
         }
         self.host.stop().await;
+        if let Some(traces) = self.traces {
+            traces.end(self.host.committed()).await;
+        }
         if let Err(error) = fs::remove_file(self.socket.path()) {
             tracing::warn!(socket = %self.socket.path().display(), %error, "the socket was not removed");
         }
+    }
+}
+
+/// Keeps what was measured small where nobody reads it.
+async fn tidy_meters() {
+    let mut interval = tokio::time::interval(TIDY);
+    loop {
+        interval.tick().await;
+        meters::tidy();
     }
 }
 

@@ -9,8 +9,9 @@ use serde_json::json;
 use super::{
     Context,
     exit::Failure,
-    output::{print, print_json},
+    output::{print, print_json, say},
 };
+use crate::client::{Client, ClientError, Request};
 
 /// Copy the data directory, while its host runs or not: log, accounts, modules, keys, configuration.
 ///
@@ -49,6 +50,7 @@ impl Backup {
         let target = self.target.clone();
         let made = tokio::task::spawn_blocking(move || backup::back_up(&data, &target)).await?;
         let manifest = made.map_err(failed)?;
+        tell_host(context, manifest.seq).await;
         match context.json {
             true => print_json(&json!(manifest)),
             false => print(&format!("ok: {} entries in {}\n", manifest.seq, self.target.display())),
@@ -70,6 +72,18 @@ impl Restore {
     }
 }
 
+/// Has a host that runs record that a copy was taken. A directory that nobody has open is left as it was copied.
+async fn tell_host(context: &Context, entries: u64) {
+    let told = async {
+        let Some(client) = Client::of_running(&context.data).await? else { return Ok(()) };
+        client.send(Request::post(&["backups"]).json(&json!({ "entries": entries }))).await.map(drop)
+    };
+    let told: Result<(), ClientError> = told.await;
+    if let Err(error) = told {
+        say(&format!("the host did not record that a copy was taken: {error}"));
+    }
+}
+
 fn failed(error: BackupError) -> anyhow::Error {
     match error {
         BackupError::Verify(_) | BackupError::OtherLog(_) | BackupError::NoBackup { .. } => {
@@ -82,6 +96,7 @@ fn failed(error: BackupError) -> anyhow::Error {
         | BackupError::Open(_)
         | BackupError::Start(_)
         | BackupError::Append(_)
-        | BackupError::Account(_) => error.into(),
+        | BackupError::Account(_)
+        | BackupError::Media(_) => error.into(),
     }
 }

@@ -126,6 +126,12 @@ struct Tally {
     next: Option<String>,
 }
 
+/// So many of what there is, such as `1 flow`; `what` is their plural.
+fn counted(count: u64, what: &str) -> String {
+    let what = if count == 1 { what.trim_end_matches('s') } else { what };
+    format!("{count} {what}")
+}
+
 /// Asks again and again until all that a filter finds is done with, and says what became of it.
 pub(super) async fn act_on_all(
     client: &Client,
@@ -154,13 +160,13 @@ pub(super) async fn act_on_all(
             "matched": all.matched, "done": all.done, "refused": all.refused, "dry_run": manner.dry_run,
         }))?;
     } else if manner.dry_run {
-        say(&format!("{} {what} would be meant", all.matched));
+        say(&format!("{} would be meant", counted(all.matched, what)));
     } else {
         for refused in &all.refused {
             let text = |name: &str| refused[name].as_str().unwrap_or_default().to_owned();
             say(&plain(&format!("not {}: {}", text("id"), text("why"))));
         }
-        say(&format!("{} of {} {what}", all.done, all.matched));
+        say(&format!("done for {} of {}", all.done, counted(all.matched, what)));
     }
     match all.refused.len() {
         0 => Ok(()),

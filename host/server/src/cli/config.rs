@@ -9,14 +9,15 @@ use super::{
     exit::Failure,
     output::{print, print_json},
 };
-use crate::config::{self, ConfigError, FILE_NAME, Flags};
+use crate::config::{self, Examined, FILE_NAME, Flags};
 
 /// Show or check the host's configuration.
 #[derive(Debug, Subcommand)]
 pub(super) enum Config {
     /// Print the configuration that `serve` would use, as a complete rosehip.toml without its secrets.
     Show,
-    /// Say whether the configuration can be used; exit code 4 where it cannot.
+    /// Say everything that is wrong with the configuration: where, which key and which rule; exit code 4 where there is
+    /// something.
     Check,
     /// Print a secret that the host has made for others to know.
     Secret {
@@ -35,23 +36,37 @@ pub(super) enum SecretOf {
 impl Config {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<()> {
         context.require_local("config")?;
-        if let Self::Secret { of } = self {
-            return of.print(context);
-        }
-        let loaded = config::load(&context.data, &Flags::default());
         match self {
-            Self::Show if context.json => print_json(&loaded?.config),
-            Self::Show => print(&toml::to_string(&loaded?.config)?),
-            Self::Check => {
-                let loaded = loaded.and_then(|loaded| loaded.check_for_host().map(|()| loaded));
-                let file = loaded.map_err(failed_check)?.file;
-                print(&match file {
-                    Some(path) => format!("ok: {}\n", path.display()),
-                    None => format!("ok: there is no {FILE_NAME}, the defaults are used\n"),
-                })
-            }
-            Self::Secret { .. } => unreachable!("secrets are printed without the configuration"),
+            Self::Show => show(context),
+            Self::Check => check(context),
+            Self::Secret { of } => of.print(context),
         }
+    }
+}
+
+fn show(context: &Context) -> anyhow::Result<()> {
+    let config = config::load(&context.data, &Flags::default())?.config;
+    if context.json { print_json(&config) } else { print(&toml::to_string(&config)?) }
+}
+
+fn check(context: &Context) -> anyhow::Result<()> {
+    let Examined { file, problems, .. } = config::examine(&context.data);
+    if context.json {
+        print_json(&json!({ "ok": problems.is_empty(), "file": file, "problems": problems }))?;
+    }
+    if !problems.is_empty() {
+        if !context.json {
+            let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+            print(&format!("{}\n", lines.join("\n")))?;
+        }
+        let count = problems.len();
+        let message = if count == 1 { "1 problem".to_owned() } else { format!("{count} problems") };
+        return Err(Failure::mismatch(message).into());
+    }
+    match file {
+        _ if context.json => Ok(()),
+        Some(path) => print(&format!("ok: {}\n", path.display())),
+        None => print(&format!("ok: there is no {FILE_NAME}, the defaults are used\n")),
     }
 }
 
@@ -64,15 +79,5 @@ impl SecretOf {
         };
         let secret = secret.reveal();
         if context.json { print_json(&json!({ "secret": secret })) } else { print(&format!("{secret}\n")) }
-    }
-}
-
-fn failed_check(error: ConfigError) -> anyhow::Error {
-    match error {
-        ConfigError::Unreadable { .. } => error.into(),
-        ConfigError::Malformed { .. }
-        | ConfigError::Watch { .. }
-        | ConfigError::UnknownKey { .. }
-        | ConfigError::Invalid { .. } => Failure::mismatch(error.to_string()).into(),
     }
 }

@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     client::{Client, Request},
-    config::{Config, DEFAULT_LISTEN, Reach},
+    config::{Config, DEFAULT_LISTEN, Reach, TelemetryConfig},
     host::{Host, Retention},
     serve::{self, ServeError, ServeOptions, Server, Signals},
 };
@@ -101,6 +101,7 @@ impl Demo {
             reach: Reach::default(),
             federation: rosehip_adapters::federation::FederationOptions::default(),
             retention: Retention::default(),
+            telemetry: TelemetryConfig::default(),
         };
         let mut signals = Signals::listen()?;
         let server = Server::start(options, listener).await?;

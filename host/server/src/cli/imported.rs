@@ -19,6 +19,7 @@ use rosehip_core::{
     flow::FlowState,
     ids::FlowId,
     log::{ExportedEntry, StoredEntry},
+    time::Timestamp,
 };
 use serde_json::{Value, json};
 
@@ -167,7 +168,7 @@ impl Imported {
             return Err(lacks(&format!("the body of entry {}", record.seq)).into());
         };
         let module = registry.module(started.digest).ok_or_else(|| lacks(&format!("module {}", started.digest)))?;
-        let activity = self.activity(started.activity_seq)?;
+        let (queued_at, activity) = self.activity(started.activity_seq)?;
         let mut state = FlowState::begin(record.seq, record.time, std::sync::Arc::clone(started), module.dag.clone());
         let mut records = Vec::new();
         for entry in self.entries.values().filter(|entry| entry.header.stream == first.header.stream) {
@@ -183,6 +184,7 @@ impl Imported {
         Ok(FlowDetail {
             state,
             activity,
+            queued_at,
             records,
             children: Vec::new(),
             more_children: false,
@@ -192,10 +194,11 @@ impl Imported {
         })
     }
 
-    fn activity(&self, seq: u64) -> anyhow::Result<Activity> {
+    /// An activity, and when it was recorded.
+    fn activity(&self, seq: u64) -> anyhow::Result<(Timestamp, Activity)> {
         let record = self.entries.get(&seq).map(Record::read).transpose()?;
-        match record.and_then(|record| record.event).as_deref() {
-            Some(Event::ActivityAppended(appended)) => Ok(Activity::clone(&appended.activity)),
+        match record.as_ref().and_then(|record| Some((record.time, record.event.as_deref()?))) {
+            Some((time, Event::ActivityAppended(appended))) => Ok((time, Activity::clone(&appended.activity))),
             _ => Err(Failure::mismatch(format!("{}: activity {seq} is missing", self.origin)).into()),
         }
     }

@@ -3,6 +3,7 @@
 //! stderr.
 
 mod actors;
+mod audit;
 mod backup;
 mod behaviors;
 mod build;
@@ -13,6 +14,7 @@ mod completion;
 mod config;
 mod demo;
 mod dev;
+mod doctor;
 mod effects;
 mod erase;
 mod exit;
@@ -109,10 +111,13 @@ enum Command {
     Verify(verify::Verify),
     #[command(subcommand)]
     Erase(erase::Erase),
+    #[command(subcommand)]
+    Audit(audit::Audit),
     Backup(backup::Backup),
     Restore(backup::Restore),
     #[command(subcommand)]
     Config(config::Config),
+    Doctor(doctor::Doctor),
     Completion(completion::Completion),
 }
 
@@ -201,9 +206,11 @@ async fn dispatch(command: Command, context: &Context) -> anyhow::Result<()> {
         Command::Replay(replay) => replay.run(context).await,
         Command::Verify(verify::Verify) => verify::Verify::run(context),
         Command::Erase(erase) => erase.run(context).await,
+        Command::Audit(audit) => audit.run(context).await,
         Command::Backup(backup) => backup.run(context).await,
         Command::Restore(restore) => restore.run(context).await,
         Command::Config(config) => config.run(context),
+        Command::Doctor(doctor::Doctor) => doctor::Doctor::run(context).await,
         Command::Completion(completion) => completion.run::<Args>(),
     }
 }

@@ -3,6 +3,7 @@
 use std::{path::PathBuf, time::Instant};
 
 use clap::Args;
+use sd_notify::NotifyState;
 use tokio::net::TcpListener;
 
 use super::{Context, output::say};
@@ -60,14 +61,23 @@ impl Serve {
             say(&format!("ids and links begin with {base_url}"));
         }
         say_if_nobody_is_there(&server, context)?;
+        tell_supervisor(NotifyState::Ready);
         signals.received().await;
         say("stopping");
+        tell_supervisor(NotifyState::Stopping);
         tokio::select! {
             () = server.stop() => {}
             // Whoever asks twice does not want to wait.
             () = signals.received() => {}
         }
         Ok(())
+    }
+}
+
+/// Tells systemd how the host is, where that has started it.
+fn tell_supervisor(state: NotifyState<'_>) {
+    if let Err(error) = sd_notify::notify(&[state]) {
+        tracing::warn!(%error, "systemd was not told");
     }
 }
 
@@ -96,13 +106,14 @@ pub(super) async fn prepare(context: &Context, loaded: Loaded, how: How) -> anyh
     let base_url = config.base_url(&listen);
     let options = ServeOptions {
         data_dir: context.data.clone(),
-        reach: config.reach().map_err(anyhow::Error::msg)?,
+        reach: config.reach().map_err(|problems| anyhow::Error::msg(problems.join("; ")))?,
         federation: config.federation.options(how.dev_federation, &base_url).map_err(anyhow::Error::msg)?,
         base_url,
         trusted_proxies: config.server.trusted_proxies,
         accept_truncation: how.accept_truncation,
         watch: config.behaviors.watch,
         retention: config.retention.into(),
+        telemetry: config.telemetry,
     };
     Ok(Prepared { options, listener, listen })
 }

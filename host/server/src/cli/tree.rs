@@ -7,11 +7,13 @@ use std::collections::HashSet;
 
 use super::{
     output::{bold, cut, dim, plain, status},
-    wire::{Effect, Flow, Node, words},
+    wire::{Effect, Flow, Node, text, words},
 };
 
 /// Characters of a payload that are shown.
 const PAYLOAD_CHARS: usize = 100;
+/// Lines of an error, and of what a guest logged, that are shown of a node.
+const LINES: usize = 10;
 
 /// Draws a flow, ending in a line break.
 pub(super) fn draw(flow: &Flow) -> String {
@@ -37,8 +39,13 @@ struct Drawing<'a> {
 }
 
 enum Row<'a> {
-    Node { node: &'a Node, when: Option<&'a str> },
+    Node {
+        node: &'a Node,
+        when: Option<&'a str>,
+    },
     Effect(&'a Effect),
+    /// A line about the node above it.
+    Line(String),
 }
 
 impl<'a> Drawing<'a> {
@@ -49,6 +56,7 @@ impl<'a> Drawing<'a> {
             let line = match &row {
                 Row::Node { node, when } => self.node(node, *when),
                 Row::Effect(effect) => effect_line(effect),
+                Row::Line(line) => dim(line),
             };
             self.lines.push(format!("{indent}{turn}{line}"));
             if let Row::Node { node, .. } = row {
@@ -61,7 +69,10 @@ impl<'a> Drawing<'a> {
     /// A node's effects, then the nodes that it leads to and that are not drawn below another.
     fn below(&mut self, node: &'a Node) -> Vec<Row<'a>> {
         let flow = self.flow;
-        let mut rows: Vec<_> = flow.effects.iter().filter(|effect| effect.node == node.id).map(Row::Effect).collect();
+        let more = error_lines(node).skip(1).map(|line| plain(&line)).take(LINES);
+        let logged = log_lines(flow, &node.id).take(LINES).map(|line| format!("log {}", plain(&line)));
+        let mut rows: Vec<_> = more.chain(logged).map(Row::Line).collect();
+        rows.extend(flow.effects.iter().filter(|effect| effect.node == node.id).map(Row::Effect));
         for edge in flow.edges.iter().filter(|edge| edge.from == node.id) {
             let Some(next) = flow.nodes.iter().find(|node| node.id == edge.to) else { continue };
             if self.drawn.insert(&next.id) {
@@ -79,21 +90,41 @@ impl<'a> Drawing<'a> {
         let others = self.flow.edges.iter().filter(|edge| edge.to == node.id).skip(1);
         let others: Vec<_> = others.map(|edge| edge.from.as_str()).collect();
         let also = if others.is_empty() { String::new() } else { dim(&format!(" (also after {})", others.join(", "))) };
-        let error = node.error.as_ref().map(|error| format!(": {}", plain(&words(error)))).unwrap_or_default();
+        let error = error_lines(node).next().map(|error| format!(": {}", plain(&error))).unwrap_or_default();
         format!("{when}{}{kind} · {}{branch}{error}{also}", plain(&node.id), status(&node.status))
     }
+}
+
+/// Why a node failed, by line: its rule and message first, then such as a stack.
+fn error_lines(node: &Node) -> impl Iterator<Item = String> {
+    let text = match node.error.as_ref() {
+        Some(error) if error["message"].is_string() => format!("{}: {}", text(error, "rule"), text(error, "message")),
+        Some(error) => words(error),
+        None => String::new(),
+    };
+    text.lines().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()).collect::<Vec<_>>().into_iter()
+}
+
+/// What the guest wrote while a node was called.
+fn log_lines<'a>(flow: &'a Flow, node: &'a str) -> impl Iterator<Item = String> + 'a {
+    let calls = flow.events.iter().map(|event| &event["body"]).filter(move |body| body["node"] == node);
+    let lines = calls.filter_map(|body| body["log"].as_array()).flatten();
+    lines.map(|line| format!("{} {}", text(line, "level"), text(line, "message")))
 }
 
 fn effect_line(effect: &Effect) -> String {
     let payload =
         if effect.payload.is_null() { String::new() } else { cut(&effect.payload.to_string(), PAYLOAD_CHARS) };
-    let error = effect.last_error.as_ref().map(|error| format!(": {}", plain(&words(error)))).unwrap_or_default();
+    // How an attempt failed before the one that did not is history.
+    let error = effect.last_error.as_ref().filter(|_| effect.status != "dispatched");
+    let error = error.map(|error| format!(": {}", plain(&words(error)))).unwrap_or_default();
+    let attempts = if effect.attempts > 1 { format!(" at attempt {}", effect.attempts) } else { String::new() };
     // Only these are acted on by id.
     let id = match effect.status.as_str() {
         "dead" | "unhandled" => format!(" {}", dim(&effect.id)),
         _ => String::new(),
     };
-    format!("effect {} · {}{error}{id} {}", plain(&effect.kind), status(&effect.status), dim(&payload))
+    format!("effect {} · {}{attempts}{error}{id} {}", plain(&effect.kind), status(&effect.status), dim(&payload))
 }
 
 #[cfg(test)]
@@ -163,6 +194,24 @@ mod tests {
            ├─ b · failed: trap: unreachable
            └─ c · pending (also after b)
         "#);
+    }
+
+    #[test]
+    fn a_stack_and_what_the_guest_logged_stand_below_their_node() {
+        let mut flow = newsletter();
+        flow["nodes"] = json!([{"id": "section", "kind": "step", "status": "failed",
+            "error": {"rule": "fatal", "message": "TypeError: no tags\n    at section (behavior.js:22)"}}]);
+        flow["edges"] = json!([]);
+        flow["effects"] = json!([{"id": "e1", "node": "section", "kind": "notify", "status": "dispatched", "attempts": 2,
+            "last_error": "answered 404"}]);
+        flow["events"] = json!([{"body": {"node": "section", "log": [{"level": "info", "message": "tags: none"}]}}]);
+        insta::assert_snapshot!(drawn(flow), @r"
+        publish 0.1.0 · a-letter · suspended until 2026-01-01T09:00:00.000Z aaaabbbbcccc
+        └─ section · failed: fatal: TypeError: no tags
+           ├─ at section (behavior.js:22)
+           ├─ log info tags: none
+           └─ effect notify · dispatched at attempt 2
+        ");
     }
 
     #[test]

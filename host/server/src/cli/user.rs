@@ -10,7 +10,7 @@ use super::{
 };
 use crate::client::{Client, ClientError, Request};
 
-/// Add, list and remove users and set their passwords.
+/// Add, list and remove users and set their passwords and roles.
 #[derive(Debug, Subcommand)]
 pub(super) enum User {
     /// Add a user. The password is asked for, or read from stdin.
@@ -39,6 +39,13 @@ Examples:
         /// Read the password from the first line of stdin.
         #[arg(long)]
         password_stdin: bool,
+    },
+    /// Give a user another role.
+    Role {
+        /// The user.
+        name: String,
+        /// What the user may do from now on.
+        role: Role,
     },
     /// Remove a user with the user's tokens and sessions.
     Rm {
@@ -80,7 +87,7 @@ impl User {
             Self::Add { password_stdin, .. } | Self::Passwd { password_stdin, .. } => {
                 Some(password::read(*password_stdin)?)
             }
-            Self::Rm { .. } | Self::Ls => None,
+            Self::Role { .. } | Self::Rm { .. } | Self::Ls => None,
         };
         let directory = if matches!(self, Self::Add { .. }) { DataDir::IsMade } else { DataDir::MustExist };
         let client = context.client(directory).await?;
@@ -105,6 +112,11 @@ impl User {
                 let body = json!({"password": password});
                 client.send(Request::post(&["users", &name, "password"]).json(&body)).await?;
                 Ok(Outcome::Said(format!("set the password of {name}")))
+            }
+            Self::Role { name, role } => {
+                let body = json!({"role": role.as_str()});
+                client.send(Request::post(&["users", &name, "role"]).json(&body)).await?;
+                Ok(Outcome::Said(format!("{name} is {} now", role.as_str())))
             }
             Self::Rm { name } => {
                 client.send(Request::delete(&["users", &name])).await?;

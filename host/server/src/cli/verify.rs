@@ -5,6 +5,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use rosehip_adapters::{
     data_dir::log_path,
     head::HeadError,
+    media::MediaFileError,
     verify::{VerifyError, VerifyReport, verify},
 };
 use serde_json::json;
@@ -53,7 +54,10 @@ fn progress() -> ProgressBar {
 /// Whether the log was read and found wrong, rather than not read.
 fn is_mismatch(error: &VerifyError) -> bool {
     match error {
-        VerifyError::Chain(_) | VerifyError::StreamKey { .. } | VerifyError::Erasure { .. } => true,
+        VerifyError::Chain(_)
+        | VerifyError::StreamKey { .. }
+        | VerifyError::Erasure { .. }
+        | VerifyError::Media(MediaFileError::Altered { .. } | MediaFileError::Missing(_)) => true,
         VerifyError::Head(head) => match head {
             HeadError::Truncated { .. }
             | HeadError::Replaced { .. }
@@ -62,7 +66,10 @@ fn is_mismatch(error: &VerifyError) -> bool {
             | HeadError::Malformed { .. } => true,
             HeadError::Io { .. } | HeadError::Store(_) => false,
         },
-        VerifyError::Key(_) | VerifyError::Schema(_) | VerifyError::Store(_) => false,
+        VerifyError::Media(MediaFileError::Io { .. })
+        | VerifyError::Key(_)
+        | VerifyError::Schema(_)
+        | VerifyError::Store(_) => false,
     }
 }
 

@@ -64,6 +64,9 @@ pub(super) struct Flow {
     pub(super) edges: Vec<Edge>,
     #[serde(default)]
     pub(super) effects: Vec<Effect>,
+    /// Its entries as they stand in the log.
+    #[serde(default)]
+    pub(super) events: Vec<Value>,
 }
 
 impl Flow {
@@ -104,6 +107,8 @@ pub(super) struct Effect {
     #[serde(default)]
     pub(super) payload: Value,
     pub(super) status: String,
+    #[serde(default)]
+    pub(super) attempts: u64,
     #[serde(default)]
     pub(super) last_error: Option<Value>,
 }

@@ -35,6 +35,7 @@ use crate::{
     http::{self, Access, HttpOptions},
     serve,
     socket::{ShortPath, SocketPath},
+    traces,
 };
 
 /// How long a connection may take to come about.
@@ -149,6 +150,11 @@ impl Client {
         }
     }
 
+    /// The host that runs on a data directory, if one does.
+    pub async fn of_running(data_dir: &Path) -> Result<Option<Self>, ClientError> {
+        Self::of_socket(&SocketPath::of(data_dir)).await
+    }
+
     /// The host that listens on a socket, if one does.
     async fn of_socket(socket: &SocketPath) -> Result<Option<Self>, ClientError> {
         let at = socket.path().display().to_string();
@@ -189,6 +195,7 @@ impl Client {
             federation: FederationOptions { is_development, ..FederationOptions::default() },
             // Only a host that serves lets anything go by itself.
             retention: Retention::default(),
+            is_traced: traces::is_configured(config.telemetry.otlp_endpoint.as_deref()),
         };
         let host = serve::open(options).await.map_err(|error| not_opened(error, data_dir))?;
         let router = http::router(Arc::clone(&host), &http_options, Access::Operator);
@@ -197,11 +204,20 @@ impl Client {
 
     /// Asks and waits for a success.
     pub async fn send(&self, request: Request) -> Result<Answer, ClientError> {
+        self.send_any(request).await.and_then(Answer::success)
+    }
+
+    /// Asks and takes whatever the answer is.
+    pub async fn send_any(&self, request: Request) -> Result<Answer, ClientError> {
         match &self.0 {
             Way::Network(network) => network.send(request).await,
             Way::InProcess { router, .. } => in_process(router.clone(), request).await,
         }
-        .and_then(Answer::success)
+    }
+
+    /// Whether a host runs, rather than one in this process that leaves flows alone.
+    pub fn is_running(&self) -> bool {
+        matches!(self.0, Way::Network(_))
     }
 
     /// Asks and reads the success as JSON.

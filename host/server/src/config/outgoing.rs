@@ -21,6 +21,9 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use super::Config;
 
+/// What is wrong with a channel that leads to a relay that is not configured.
+pub(super) const NO_EMAIL: &str = "there is no section email to send it with";
+
 /// Attempts to one destination at a time, at most.
 const MOST_AT_A_TIME: usize = 1_000;
 
@@ -194,37 +197,52 @@ enum Destination {
 }
 
 impl Config {
-    /// What effects may reach; else the key that is wrong and why. No message holds a secret.
-    pub fn reach(&self) -> Result<Reach, String> {
-        let allow = self.outgoing.allow.iter().map(|host| host.parse());
-        let allow: Vec<HostName> =
-            allow.collect::<Result<_, _>>().map_err(|error| format!("outgoing.allow: {error}"))?;
-        let timeout = milliseconds("outgoing.timeout_ms", self.outgoing.timeout_ms)?;
+    /// What effects may reach; else each key that is wrong, and why. No message holds a secret.
+    pub fn reach(&self) -> Result<Reach, Vec<String>> {
+        let mut problems = Vec::new();
+        let mut allow: Vec<HostName> = Vec::new();
+        for host in &self.outgoing.allow {
+            match host.parse() {
+                Ok(host) => allow.push(host),
+                Err(error) => problems.push(format!("outgoing.allow: {error}")),
+            }
+        }
+        let timeout = kept(&mut problems, milliseconds("outgoing.timeout_ms", self.outgoing.timeout_ms));
         let OutgoingConfig { concurrency, per_second, .. } = self.outgoing;
         if !(1..=MOST_AT_A_TIME).contains(&concurrency) {
-            return Err(format!("outgoing.concurrency: must be a whole number from 1 to {MOST_AT_A_TIME}"));
+            problems.push(format!("outgoing.concurrency: must be a whole number from 1 to {MOST_AT_A_TIME}"));
         }
-        let secrets = self.webhook.secrets.iter().map(|(host, secret)| {
+        let secrets = self.webhook.secrets.iter().filter_map(|(host, Secret(secret))| {
             let key = |error: &dyn fmt::Display| format!("webhook.secrets.{host:?}: {error}");
-            let name: HostName = host.parse().map_err(|error| key(&error))?;
-            Ok((name, secret.0.parse().map_err(|error| key(&error))?))
+            let name: Result<HostName, String> = host.parse().map_err(|error| key(&error));
+            let secret: Result<WebhookSecret, String> = secret.parse().map_err(|error| key(&error));
+            Some((kept(&mut problems, name)?, kept(&mut problems, secret)?))
         });
-        let email = self.email.as_ref().map(EmailConfig::options).transpose()?;
-        let has_email = email.is_some();
-        let channels = self.channels.iter().map(|(name, channel)| {
+        let secrets: Vec<_> = secrets.collect();
+        let email = self.email.as_ref().and_then(|email| kept(&mut problems, email.options()));
+        let has_email = self.email.is_some();
+        let channels = self.channels.iter().filter_map(|(name, channel)| {
             let destination = channel.destination(name, has_email);
-            destination
-                .map(|destination| (name.clone(), destination))
-                .map_err(|error| format!("channels.{name}{error}"))
+            let destination = destination.map_err(|error| format!("channels.{name}{error}"));
+            Some((name.clone(), kept(&mut problems, destination)?))
         });
-        Ok(Reach {
-            dispatch: DispatchLimits { concurrency, per_second },
-            outgoing: OutgoingOptions { allow, timeout, ..OutgoingOptions::default() },
-            secrets: secrets.collect::<Result<_, String>>()?,
-            channels: channels.collect::<Result<_, String>>()?,
-            email,
-        })
+        let channels = channels.collect();
+        match timeout {
+            Some(timeout) if problems.is_empty() => Ok(Reach {
+                dispatch: DispatchLimits { concurrency, per_second },
+                outgoing: OutgoingOptions { allow, timeout, ..OutgoingOptions::default() },
+                secrets,
+                channels,
+                email,
+            }),
+            Some(_) | None => Err(problems),
+        }
     }
+}
+
+/// What was read; else it is said what is wrong.
+fn kept<T>(problems: &mut Vec<String>, read: Result<T, String>) -> Option<T> {
+    read.map_err(|problem| problems.push(problem)).ok()
 }
 
 impl EmailConfig {
@@ -262,8 +280,8 @@ impl ChannelConfig {
         }
         match self {
             Self::Log {} => Ok(Destination::Log),
-            Self::Email { .. } if !has_email => Err(": there is no section email to send it with".to_owned()),
             Self::Email { to } if to.is_empty() => Err(".to: there is nobody".to_owned()),
+            Self::Email { .. } if !has_email => Err(format!(": {NO_EMAIL}")),
             Self::Email { to } => {
                 let to = to.iter().map(|address| address.parse()).collect::<Result<_, _>>();
                 to.map(Destination::Email).map_err(|error| format!(".to: {error}"))

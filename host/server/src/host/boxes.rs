@@ -19,6 +19,8 @@ pub struct BoxRequest {
     pub r#box: BoxName,
     /// Only what came after the activity of this Cid, oldest first; else all, newest first.
     pub since: Option<String>,
+    /// Only what came before this entry.
+    pub before: Option<u64>,
     /// Which page of that, from 1.
     pub page: u64,
     /// Whether what not everybody may see is left out.
@@ -32,6 +34,8 @@ pub struct BoxPage {
     pub activities: Vec<Activity>,
     /// Whether another page follows.
     pub has_next: bool,
+    /// The entry of the last activity, which a page that follows comes before.
+    pub last: Option<u64>,
 }
 
 impl Host {
@@ -42,7 +46,7 @@ impl Host {
 
     /// A page of a box; none where no activity in it has the Cid.
     pub async fn box_page(&self, request: &BoxRequest) -> Result<Option<BoxPage>, ReadError> {
-        let BoxRequest { owner, r#box, since, page, only_public } = request;
+        let BoxRequest { owner, r#box, since, before, page, only_public } = request;
         let after = match since {
             Some(cid) => match self.read_views(|views| views.place_in_box(owner, *r#box, cid)).await? {
                 Some(seq) => Some(seq),
@@ -52,12 +56,13 @@ impl Host {
         };
         let skip = page.saturating_sub(1).saturating_mul(BOX_PAGE as u64).min(i64::MAX as u64);
         // One more than is shown tells whether there are more.
-        let query = BoxQuery { after, only_public: *only_public, skip, limit: BOX_PAGE + 1 };
+        let query = BoxQuery { after, before: *before, only_public: *only_public, skip, limit: BOX_PAGE + 1 };
         let mut places = self.read_views(|views| views.box_page(owner, *r#box, &query)).await?;
         let has_next = places.len() > BOX_PAGE;
         places.truncate(BOX_PAGE);
+        let last = places.last().copied();
         let activities = places.into_iter().filter_map(|seq| self.activity_at(seq).transpose());
-        Ok(Some(BoxPage { activities: activities.collect::<Result<_, _>>()?, has_next }))
+        Ok(Some(BoxPage { activities: activities.collect::<Result<_, _>>()?, has_next, last }))
     }
 
     /// The activity of this id in a box of an actor's.

@@ -5,6 +5,7 @@ use std::{collections::HashSet, sync::Arc};
 use futures_util::stream::{self, StreamExt as _};
 use rosehip_adapters::views::{FlowFilter, StuckEffect, StuckFilter};
 use rosehip_core::{flow::FlowSummary, ids::FlowId, limits::BULK_AT_ONCE, state::FlowStatus};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{ActionError, FlowQuery, Host, ReadError};
@@ -57,7 +58,7 @@ pub struct Bulk {
 }
 
 /// What became of it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct BulkDone {
     /// How many the filter finds, from the cursor on.
     pub matched: u64,
@@ -74,7 +75,7 @@ pub struct BulkDone {
 }
 
 /// A flow or effect that did not allow it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Refused {
     /// Its id.
     pub id: String,

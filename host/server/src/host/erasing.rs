@@ -14,6 +14,7 @@ use rosehip_adapters::{
     clock::SystemClock,
     engine::HeldFlows,
     erasure::{Search, chunks},
+    media::digest_of,
     writer::AppendError,
 };
 use rosehip_core::{
@@ -221,6 +222,7 @@ impl Host {
                 if let Some(entry) = self.commit_erasure(parts, expected).await? {
                     let told = told(about, found, Vec::new());
                     self.remove_bodies(&found.seqs).await?;
+                    self.remove_images(&objects).await;
                     held.forget();
                     drop((held, turn));
                     let warning = self.rewrite().await;
@@ -322,6 +324,14 @@ impl Host {
         Ok(reached.map_err(|error| ReadError(error.to_string()))?)
     }
 
+    /// Removes the files of images that are gone. A crash before this leaves them to the next start.
+    async fn remove_images(&self, objects: &[ObjectKey]) {
+        let _turn = self.keeping_images.lock().await;
+        for digest in objects.iter().filter_map(digest_of) {
+            self.remove_image(digest).await;
+        }
+    }
+
     /// Writes the log anew, so that no page keeps a copy. What went wrong is told: the bodies are gone all the same.
     pub(super) async fn rewrite(self: &Arc<Self>) -> Option<String> {
         let error = match self.writer.compact(Compaction::Rewrite).await {
@@ -367,14 +377,20 @@ impl Host {
             return Ok(erasure);
         }
         // The log says that an account went, and not whose: whoever has the name can tell.
-        let gone = Erased {
-            reason: request.reason.clone(),
-            about: Some("user".to_owned()),
-            users: vec![UserMark::of(name.as_str())],
-            by: request.by.clone(),
-            ..Erased::default()
-        };
-        erasure.entry = self.commit_erasure(vec![gone], Vec::new()).await?;
+        let trail = self.audit_of_user(name.as_str()).await?;
+        let grounds = Grounds { reason: request.reason.clone(), about: "user".to_owned(), by: request.by.clone() };
+        let mut parts = erasures(&trail, &[], &grounds);
+        let Grounds { reason, about, by } = grounds;
+        let mut last = parts.pop().unwrap_or(Erased { reason, about: Some(about), by, ..Erased::default() });
+        last.users = vec![UserMark::of(name.as_str())];
+        parts.push(last);
+        erasure.entry = self.commit_erasure(parts, Vec::new()).await?;
+        self.remove_bodies(&trail).await?;
+        if !trail.is_empty() {
+            erasure.entries += trail.len();
+            let warning = self.rewrite().await;
+            erasure.warning = erasure.warning.or(warning);
+        }
         let host = Arc::clone(self);
         blocking(move || host.accounts.erase_user(&name)).await?;
         Ok(erasure)

@@ -9,11 +9,13 @@ use rosehip_adapters::{
 use rosehip_core::{
     activity::Activity,
     behavior::{Capability, bind},
+    effect::EffectState,
     event::{ActivityMatched, Event, Record, flow_stream},
     flow::{FlowState, FlowSummary},
     ids::{ActivityId, ActorName, BehaviorName, EffectId, FlowId},
     limits::{FLOW_CHILDREN, FLOWS_COUNTED, PAGE_MAX},
     log::StoredEntry,
+    pipeline::walk::{Allowed, NOTHING_COUNTED},
     ports::LogReader,
     state::{EffectStatus, FlowStatus},
     time::Timestamp,
@@ -67,6 +69,8 @@ pub struct FlowCount {
 pub struct FlowPage {
     /// The flows.
     pub flows: Vec<FlowSummary>,
+    /// `seq` of the entry that began each.
+    pub places: Vec<u64>,
     /// Where the next page begins.
     pub next: Option<u64>,
 }
@@ -78,6 +82,8 @@ pub struct FlowDetail {
     pub state: FlowState,
     /// Its activity.
     pub activity: Activity,
+    /// When its activity was recorded.
+    pub queued_at: Timestamp,
     /// Its entries, oldest first, with the JSON of each body as it stands in the log: a body that says much takes many
     /// times its length once it is read.
     pub records: Vec<(Record, Box<RawValue>)>,
@@ -130,7 +136,8 @@ impl Host {
         let has_more = rows.len() > limit;
         rows.truncate(limit);
         let next = rows.last().filter(|_| has_more).map(|(seq, _)| *seq);
-        Ok(FlowPage { flows: rows.into_iter().map(|(_, flow)| flow).collect(), next })
+        let (places, flows) = rows.into_iter().unzip();
+        Ok(FlowPage { flows, places, next })
     }
 
     /// How many flows a query finds on all pages, counted up to [`FLOWS_COUNTED`].
@@ -185,6 +192,7 @@ impl Host {
         let (entries, activity) =
             self.read_log(|log| Ok((log.stream(&flow_stream(summary.id), 0)?, log.read(seq, 1)?)))?;
         let event = activity.first().map(Record::read).transpose().map_err(|error| ReadError(error.to_string()))?;
+        let queued_at = event.as_ref().map_or(summary.started_at, |record| record.time);
         let event = event.and_then(|record| record.event);
         let Some(Event::ActivityAppended(appended)) = event.as_deref() else {
             return Err(ReadError(format!("entry {seq} is no activity that can be read")));
@@ -199,7 +207,7 @@ impl Host {
         children.truncate(FLOW_CHILDREN);
         let needs = needs.into_iter().collect();
         let spreads = self.spreads_of(&state, &activity).await?;
-        Ok(Some(FlowDetail { state, activity, records, needs, runner, children, more_children, spreads }))
+        Ok(Some(FlowDetail { state, activity, queued_at, records, needs, runner, children, more_children, spreads }))
     }
 
     /// Calls a failed flow's failed nodes again. Returns its list item.
@@ -267,6 +275,31 @@ impl Host {
         Ok(self.actions().signal(flow, name, payload, by).await?)
     }
 
+    /// The flow that asked for an effect.
+    pub async fn flow_of_effect(&self, effect: EffectId) -> Result<Option<FlowId>, ReadError> {
+        let id = effect.to_string();
+        self.read_views(|views| views.flow_of_effect(&id)).await
+    }
+
+    /// The rule that would deny an effect if it were attempted now; none where it would be sent.
+    pub fn denies(&self, flow: &FlowState, effect: &EffectState) -> Option<String> {
+        let started = &flow.started;
+        let module = self.with_engine(|engine| engine.registry().module(started.digest).cloned());
+        let Some(module) = module else {
+            return Some("ungranted: what its module declares is not known any more".to_owned());
+        };
+        let standing = self.behaviors();
+        let allowed = Allowed {
+            declared: &module.effects,
+            pinned: &started.grant,
+            now: standing.get(&started.behavior).map(|installed| &installed.grant),
+            owner: &started.owner,
+            base_url: self.base_url(),
+            recorded: &NOTHING_COUNTED,
+        };
+        allowed.permits(&effect.effect.kind, &effect.effect.payload).err().map(|denial| denial.to_string())
+    }
+
     /// Has a dead or unhandled effect tried again. Returns its flow.
     pub async fn redrive(
         &self,
@@ -274,9 +307,7 @@ impl Host {
         by: Option<String>,
         reason: Option<String>,
     ) -> Result<FlowId, ActionError> {
-        let id = effect.to_string();
-        let flow = self.read_views(|views| views.flow_of_effect(&id)).await?;
-        let flow = flow.ok_or(ActionError::NotFound("effect"))?;
+        let flow = self.flow_of_effect(effect).await?.ok_or(ActionError::NotFound("effect"))?;
         self.actions().redrive(flow, effect, by, reason).await?;
         Ok(flow)
     }

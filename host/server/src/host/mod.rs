@@ -2,6 +2,7 @@
 
 mod actors;
 mod admit;
+mod audit;
 mod behaviors;
 mod boxes;
 mod bulk;
@@ -11,19 +12,23 @@ mod export;
 mod federation;
 mod flows;
 mod following;
+mod foreseeing;
 mod gone;
 mod installs;
+mod media;
 mod objects;
 mod peers;
 mod posts;
 mod refusals;
 mod replaying;
 mod retention;
+mod vitals;
 mod why;
 
 use std::{
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError, RwLock},
+    time::Duration,
 };
 
 use anyhow::Context as _;
@@ -33,6 +38,7 @@ use rosehip_adapters::{
     engine::{Engine, EngineParts, Sinks, stand_back},
     federation::FederationOptions,
     lock::DirLock,
+    media::MediaFiles,
     modules::ModuleFiles,
     pool::Pool,
     replays::ReplayParts,
@@ -47,34 +53,41 @@ use rosehip_core::{
     guest::GuestEngine,
     ids::ActorName,
     limits,
-    log::Entry,
+    log::{Entry, Stream},
     ports::{LogReader, Signatures},
+    trace::TraceContext,
 };
 use rosehip_wasm::{CacheOptions, CacheSecret, Compiler, EngineOptions, WasmEngine};
 
-use crate::config::Reach;
+use crate::{config::Reach, traces::accepted};
 
 pub use actors::{ActorError, NewActor};
 pub use admit::{Admitted, call_loaded, check};
+pub use audit::{AuditEntry, AuditPage};
 pub use behaviors::BehaviorError;
 pub use boxes::{BoxPage, BoxRequest};
-pub use bulk::{Bulk, FlowAction};
+pub use bulk::{Bulk, BulkDone, FlowAction};
 pub use erasing::{Erasable, Erasure, ErasureError, ErasureRequest};
 pub use flows::{ActionError, FlowCount, FlowDetail, FlowPage, FlowQuery, FoundActivity, runner_name, with_body};
 pub use following::{Decision, FollowCounts};
+pub use foreseeing::{DryRun, ForeseenActivity, ForeseenFlow};
 pub use installs::{Bound, InstallError, InstallRequest, Outcome};
+pub use media::{Image, MediaError};
 pub use objects::{Base, ObjectWrite, ReadError, Resolved, WriteError, Written};
 pub use peers::{DeliveryDetail, PeerError, Spread};
 pub use posts::{PostError, Posted};
 pub use refusals::Refusal;
 pub use replaying::{Question, ReplayRequest, WhatIf, WhatIfError};
 pub use retention::Retention;
-pub use why::{Consideration, Considered, DeniedEffect};
+pub use vitals::{Gauge, Health, Part, free_bytes};
+pub use why::{Consideration, Considered, DeniedEffect, LastChange};
 
 /// Objects that are written to at the same time and do not get into one another's way, about.
 const TURNS: usize = 64;
-/// How long a stop waits for deliveries that are under way.
-const DRAIN: std::time::Duration = std::time::Duration::from_secs(20);
+/// How long a stop waits for what is under way to other hosts: longer than an attempt may take by default.
+const DRAIN: Duration = Duration::from_secs(20);
+/// How long flows that somebody waits for may go on once the host is about to stop.
+const LAST_PATIENCE: Duration = Duration::from_secs(5);
 /// Guest threads at least.
 const GUEST_THREADS: usize = 8;
 
@@ -95,6 +108,8 @@ pub struct HostOptions {
     pub federation: FederationOptions,
     /// What of the log is kept.
     pub retention: Retention,
+    /// Whether what begins here begins a trace, because traces are exported.
+    pub is_traced: bool,
 }
 
 /// An open data directory with its writer, engine and views. Its parts are dropped in the order in which they
@@ -114,9 +129,19 @@ pub struct Host {
     /// Erasures are made one after the other, so that only the last can be cut short.
     erasing: tokio::sync::Mutex<()>,
     refusals: refusals::Refusals,
+    failed_logins: audit::FailedLogins,
+    /// Whether the host is about to stop.
+    draining: tokio::sync::watch::Sender<bool>,
     replay_parts: ReplayParts,
     /// Replays are made one after the other: each takes all the processors that nobody else wants.
     replaying: Arc<tokio::sync::Semaphore>,
+    media: Arc<MediaFiles>,
+    /// Images are kept and removed one after the other.
+    keeping_images: tokio::sync::Mutex<()>,
+    /// Images take a processor and much memory while they are decoded.
+    decoding: Arc<tokio::sync::Semaphore>,
+    /// Dry runs call guests that flows call as well.
+    foreseeing: tokio::sync::Semaphore,
     /// Writes that lost a race wait here for their turn; see [`Host::write`].
     turns: [tokio::sync::Mutex<()>; TURNS],
     options: HostOptions,
@@ -210,8 +235,14 @@ impl Host {
             collector: Arc::default(),
             erasing: tokio::sync::Mutex::default(),
             refusals: refusals::Refusals::default(),
+            failed_logins: audit::FailedLogins::default(),
+            draining: tokio::sync::watch::Sender::default(),
             replay_parts,
             replaying: Arc::new(tokio::sync::Semaphore::new(1)),
+            media: Arc::new(dir.media),
+            keeping_images: tokio::sync::Mutex::default(),
+            decoding: Arc::new(tokio::sync::Semaphore::new(limits::MEDIA_AT_ONCE)),
+            foreseeing: tokio::sync::Semaphore::new(limits::DRY_RUNS_AT_ONCE),
             turns: [const { tokio::sync::Mutex::const_new(()) }; TURNS],
             options,
             federation,
@@ -219,10 +250,21 @@ impl Host {
         });
         host.begin()?;
         if host.options.runs_flows {
-            tokio::spawn(Arc::clone(&host.collector).run(Arc::downgrade(&host)));
-            tokio::spawn(retention::run(Arc::downgrade(&host)));
+            host.tidy();
         }
         Ok(host)
+    }
+
+    /// Has modules, flows and images that nothing needs any more taken away.
+    fn tidy(self: &Arc<Self>) {
+        tokio::spawn(Arc::clone(&self.collector).run(Arc::downgrade(self)));
+        tokio::spawn(retention::run(Arc::downgrade(self)));
+        let sweeper = Arc::clone(self);
+        tokio::spawn(async move {
+            if let Err(error) = sweeper.sweep_images().await {
+                tracing::warn!(%error, "images that no object stands for were not looked for");
+            }
+        });
     }
 
     /// Gives a new data directory its actor and its behavior.
@@ -271,18 +313,6 @@ impl Host {
         &self.accounts
     }
 
-    /// Whether views have caught up and the engine runs; else why not.
-    pub fn readiness(&self) -> Result<(), String> {
-        if !self.projector.is_running() {
-            return Err("the views have stopped following the log".to_owned());
-        }
-        let behind = self.writer.committed().saturating_sub(self.projector.position());
-        if behind > 100_000 {
-            return Err(format!("the views are {behind} entries behind the log"));
-        }
-        Ok(())
-    }
-
     /// How many articles are published.
     pub async fn count_published(&self) -> Result<u64, ReadError> {
         self.read_views(ViewReader::count_published).await
@@ -305,29 +335,55 @@ impl Host {
         entries.iter().map(Record::read).collect::<Result<_, _>>().map_err(|error| ReadError(error.to_string()))
     }
 
-    /// Numbers for `/metrics`: (name, help, value).
-    #[expect(clippy::cast_precision_loss, reason = "a gauge is a double")]
-    pub fn gauges(&self) -> Vec<(&'static str, &'static str, f64)> {
-        let (jobs, timers) = self.with_engine(|engine| (engine.jobs(), engine.timers()));
-        let deliveries = self.federation.deliveries.lengths();
-        vec![
-            ("rosehip_log_entries", "Entries of the log.", self.writer.committed() as f64),
-            ("rosehip_views_position", "Entry up to which the views hold the log.", self.projector.position() as f64),
-            ("rosehip_engine_jobs", "Jobs of the engine that are queued or at work.", jobs as f64),
-            ("rosehip_engine_timers", "Timers that are set.", timers as f64),
-            ("rosehip_deliveries_queued", "Deliveries that wait or are under way.", deliveries.queued as f64),
-            ("rosehip_deliveries_retrying", "Those of them that failed at least once.", deliveries.retrying as f64),
-            ("rosehip_peers_unreachable", "Other hosts that give no answer.", deliveries.unreachable as f64),
-        ]
+    /// The host is about to stop: who waits for flows to come to rest is answered soon, however they stand.
+    pub fn drain(&self) {
+        self.draining.send_replace(true);
+    }
+
+    /// Resolves once nobody should wait for flows any more.
+    async fn patience_ends(&self, patience: Duration) {
+        let hurry = async {
+            // The sender is this host's.
+            let _ = self.draining.subscribe().wait_for(|is_draining| *is_draining).await;
+            tokio::time::sleep(LAST_PATIENCE).await;
+        };
+        tokio::select! {
+            () = tokio::time::sleep(patience) => {}
+            () = hurry => {}
+        }
+    }
+
+    /// All records of a stream, in order.
+    pub fn records_of(&self, stream: &Stream) -> Result<Vec<Record>, ReadError> {
+        let entries = self.read_log(|log| Ok(log.stream(stream, 0)?))?;
+        entries.iter().map(Record::read).collect::<Result<_, _>>().map_err(|error| ReadError(error.to_string()))
+    }
+
+    /// `seq` of a stream's last entry.
+    pub fn last_of_stream(&self, stream: &Stream) -> Result<Option<u64>, ReadError> {
+        self.read_log(|log| Ok(log.stream_head(stream)?))
+    }
+
+    /// The trace that what is written now is part of: that of the request, or, where traces are exported, a new one.
+    pub fn trace(&self) -> Option<TraceContext> {
+        let begun = || {
+            let mut random = [0; 16];
+            // Without randomness there is no id, and what happens is not traced.
+            getrandom::fill(&mut random).ok().map(|()| TraceContext::begin(random))
+        };
+        accepted::current().or_else(|| self.options.is_traced.then(begun).flatten())
     }
 
     /// Writes out what is queued, signs the head and stops.
     pub async fn stop(self: &Arc<Self>) {
         self.collector.end();
+        self.flush_failed_logins().await;
         // Whoever has the turn finishes what was begun.
         drop(self.installing.lock().await);
-        if tokio::time::timeout(DRAIN, self.federation.deliveries.stop()).await.is_err() {
-            tracing::warn!("deliveries under way were cut short; they are made again");
+        let effects = self.with_engine(Engine::let_none_leave);
+        let leaving = async { tokio::join!(self.federation.deliveries.stop(), effects) };
+        if tokio::time::timeout(DRAIN, leaving).await.is_err() {
+            tracing::warn!("attempts under way were cut short; they are made again");
         }
         let host = Arc::clone(self);
         let stopped = tokio::task::spawn_blocking(move || {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use rosehip_adapters::{
     clock::SystemClock,
     engine::{Engine, Waiting},
+    media::digest_of,
     views::{FlowFilter, ViewError},
     writer::AppendError,
 };
@@ -121,7 +122,18 @@ const TRIES: usize = 32;
 
 impl Host {
     /// Makes a write durable. Articles' slugs are kept unique: content's `slug` member must be set by the caller.
-    pub async fn write(&self, write: ObjectWrite) -> Result<Written, WriteError> {
+    pub async fn write(&self, mut write: ObjectWrite) -> Result<Written, WriteError> {
+        self.illustrate(&mut write).await?;
+        let Some(image) = digest_of(&write.key).filter(|_| write.content.is_none()) else {
+            return self.write_as_it_is(write).await;
+        };
+        let _turn = self.keeping_images.lock().await;
+        let written = self.write_as_it_is(write).await?;
+        self.remove_image(image).await;
+        Ok(written)
+    }
+
+    async fn write_as_it_is(&self, write: ObjectWrite) -> Result<Written, WriteError> {
         if self.with_engine(Engine::jobs) >= UNMATCHED_ACTIVITIES {
             return Err(WriteError::Busy { retry_after: 1 });
         }
@@ -202,6 +214,7 @@ impl Host {
             origin: None,
             signatures: &*self.federation.keyring,
             now: SystemClock::now(),
+            trace: self.trace(),
             claims: claim,
         });
         let Ingested::Changed { mut append, mut object, activity } = ingested else {
@@ -275,8 +288,9 @@ impl Host {
         waiting: Waiting,
         patience: Duration,
     ) -> Result<Vec<FlowSummary>, ReadError> {
-        if let Ok(Ok(flows)) = tokio::time::timeout(patience, waiting).await {
-            return Ok(flows);
+        tokio::select! {
+            flows = waiting => if let Ok(flows) = flows { return Ok(flows) },
+            () = self.patience_ends(patience) => {}
         }
         self.with_engine(|engine| engine.forget(activity));
         let filter = FlowFilter { activity: Some(activity.to_string()), ..FlowFilter::default() };
@@ -286,7 +300,7 @@ impl Host {
 
     /// Holds an article's slug against those of others. A new article rests on nobody having claimed its id as a
     /// slug; a slug that is not the article's id is claimed.
-    async fn check_slug<'a>(
+    pub(super) async fn check_slug<'a>(
         &self,
         write: &ObjectWrite,
         before: Option<&Object>,
@@ -342,7 +356,7 @@ impl Host {
         })
     }
 
-    fn objects_at(&self, places: Vec<(u64, u64)>) -> Result<Vec<(u64, Object)>, ReadError> {
+    pub(super) fn objects_at(&self, places: Vec<(u64, u64)>) -> Result<Vec<(u64, Object)>, ReadError> {
         let objects =
             places.into_iter().map(|(place, seq)| Ok(self.object_at(Some(seq))?.map(|object| (place, object))));
         objects.filter_map(Result::transpose).collect()
@@ -383,7 +397,7 @@ impl Host {
     }
 }
 
-fn check_base(write: &ObjectWrite, before: Option<&Object>) -> Result<(), WriteError> {
+pub(super) fn check_base(write: &ObjectWrite, before: Option<&Object>) -> Result<(), WriteError> {
     let current = before.filter(|object| object.exists()).map(|object| object.revision);
     if write.content.is_none() && current.is_none() {
         return Err(WriteError::NotFound);

@@ -118,7 +118,7 @@ impl Host {
             Some(answered) => asked.answering(answered, &*self.federation.keyring)?,
             None => asked.of_post(&*self.federation.keyring)?,
         };
-        let activity = Arc::new(activity);
+        let activity = Arc::new(Activity { trace: self.trace(), ..activity });
         let waiting = wait.map(|_| self.with_engine(|engine| engine.wait_for(activity.id.clone())));
         events.push(ActivityAppended { activity: Arc::clone(&activity) }.into());
         let appended = self.writer.append(append_of(now, events)).await;

@@ -6,12 +6,13 @@ use std::{
 };
 
 use rosehip_core::{limits::WATCH_REFUSALS, time::Timestamp};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Host;
 
 /// Why a file of the watched directory was not installed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Refusal {
     /// The file's name.
     pub file: String,

@@ -28,6 +28,8 @@ pub enum Question {
     Wasm(Vec<u8>),
     /// One that the behavior has as a candidate or in its history, by its digest or the beginning of it.
     Known(String),
+    /// The one that is active, with the config and the grant of now: what running a flow again would do.
+    Active,
     /// The one that each flow ran on.
     Recorded,
 }
@@ -128,15 +130,22 @@ impl Host {
         question: Question,
         behavior: Option<BehaviorName>,
     ) -> Result<(Subject, Option<BehaviorName>), WhatIfError> {
-        let wasm = match question {
+        let (wasm, under) = match question {
             Question::Recorded => return Ok((Subject::Recorded, behavior)),
-            Question::Wasm(wasm) => wasm,
-            Question::Known(digest) => self.kept_module(behavior.as_ref(), &digest).await?,
+            Question::Wasm(wasm) => (wasm, None),
+            Question::Known(digest) => (self.kept_module(behavior.as_ref(), &digest).await?, None),
+            Question::Active => {
+                let standing = self.behaviors();
+                let unknown = || InstallError::NoSuchModule(NoSuchModule::Unknown);
+                let active = behavior.as_ref().and_then(|name| standing.get(name)).ok_or_else(unknown)?;
+                let wasm = self.kept_module(behavior.as_ref(), &active.digest.to_string()).await?;
+                (wasm, Some((active.effective_config.clone(), active.grant.clone())))
+            }
         };
         let admitted = self.admit(wasm).await?;
         let name = behavior.unwrap_or_else(|| admitted.behavior.name.clone());
         let (digest, behavior, wasm) = (admitted.digest, Arc::new(admitted.behavior), admitted.wasm);
-        Ok((Subject::Candidate { digest, behavior, wasm }, Some(name)))
+        Ok((Subject::Candidate { digest, behavior, wasm, under }, Some(name)))
     }
 
     async fn kept_module(&self, behavior: Option<&BehaviorName>, digest: &str) -> Result<Vec<u8>, InstallError> {

@@ -13,6 +13,7 @@ use rosehip_core::{
     state::EffectStatus,
     time::Timestamp,
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Host, ReadError};
@@ -25,7 +26,7 @@ const DENIED_SHOWN: usize = 100;
 const REVISIONS_BACK: u64 = 50;
 
 /// A behavior that stood when the activity came, and what each of its triggers said.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Considered {
     /// The behavior.
     pub behavior: BehaviorName,
@@ -42,7 +43,7 @@ pub struct Considered {
 }
 
 /// What a trigger said to an activity.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct TriggerVerdict {
     /// Its place in the manifest, from 0.
     pub index: usize,
@@ -58,7 +59,7 @@ pub struct TriggerVerdict {
 }
 
 /// An effect of a flow that policy denied.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct DeniedEffect {
     /// The flow.
     pub flow: FlowId,
@@ -82,7 +83,7 @@ pub struct Consideration {
 }
 
 /// The last change of an object, and what it meant.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct LastChange {
     /// The object's type.
     pub r#type: TypeName,

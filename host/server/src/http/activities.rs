@@ -141,7 +141,7 @@ async fn page(
         frame: Frame::new(format!("{} {}", activity.kind, activity.object_type), visitor),
         activity: if is_insider { ActivityView::of(activity) } else { ActivityView::of(activity).for_everybody() },
         is_matched: matched.is_some(),
-        flows: why.flows.iter().map(FlowRow::of).collect(),
+        flows: why.flows.iter().map(|flow| FlowRow::of(flow, visitor)).collect(),
         cause,
         considered: why.consideration.considered,
         more_considered: why.consideration.more,

@@ -130,6 +130,59 @@ impl ActivityRow {
     }
 }
 
+/// Something that an actor said, as its stream shows it.
+struct StreamItem {
+    /// What it did, in a word.
+    deed: &'static str,
+    /// Its type, where it has no word.
+    kind: String,
+    title: String,
+    /// The page of what it is about, where that is here and stands; else the activity.
+    path: String,
+    excerpt: String,
+    activity: String,
+    at: Option<Moment>,
+    is_private: bool,
+}
+
+impl StreamItem {
+    fn of(base_url: &str, activity: &Activity) -> Self {
+        let ActivityRow { path: of_activity, at, is_private, about, .. } = ActivityRow::of(activity);
+        let object = activity.object_document();
+        let text = |name: &str| object.get(name).and_then(|value| value.as_str());
+        let deed = match (activity.kind.as_str(), activity.object_type.as_str()) {
+            ("Create", "Article") => "Published",
+            ("Create", _) => "Posted",
+            ("Update", _) => "Changed",
+            ("Delete", _) => "Took back",
+            ("Follow", _) => "Followed",
+            ("Announce", _) => "Passed on",
+            ("Like", _) => "Liked",
+            _ => "",
+        };
+        let page = text("url").and_then(|url| url.strip_prefix(base_url)).filter(|path| path.starts_with('/'));
+        let has_name = text("name").is_some();
+        let excerpt = text("content").filter(|_| has_name).map(super::article_pages::plain_text).unwrap_or_default();
+        Self {
+            deed,
+            kind: activity.kind.to_string(),
+            path: page.map_or_else(|| of_activity.clone(), str::to_owned),
+            excerpt: shortened(excerpt, EXCERPT_CHARS),
+            title: about,
+            activity: of_activity,
+            at,
+            is_private,
+        }
+    }
+}
+
+fn shortened(text: String, chars: usize) -> String {
+    match text.char_indices().nth(chars) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}
+
 /// What an activity is about, in a few words.
 fn about(activity: &Activity) -> String {
     let object = activity.object_document();
@@ -139,11 +192,11 @@ fn about(activity: &Activity) -> String {
     let asker = object.get("actor").and_then(id_of).filter(|_| activity.object_type.as_str() == "Follow");
     let named = || asker.or_else(|| id_of(object)).unwrap_or_default().to_owned();
     let about = name.or(text).unwrap_or_else(named);
-    match about.char_indices().nth(ABOUT_CHARS) {
-        Some((end, _)) => format!("{}…", &about[..end]),
-        None => about,
-    }
+    shortened(about, ABOUT_CHARS)
 }
+
+/// Characters of a text that a stream shows.
+const EXCERPT_CHARS: usize = 280;
 
 /// The addresses of the pages before and after one.
 struct Pager {
@@ -167,7 +220,7 @@ impl Pager {
 pub(super) struct ActorPage {
     frame: Frame,
     actor: Head,
-    activities: Vec<ActivityRow>,
+    stream: Vec<StreamItem>,
     pager: Pager,
     /// What only those see who may act as the actor.
     desk: Option<Desk>,
@@ -213,6 +266,7 @@ impl ActorPage {
             owner: actor.name.clone(),
             r#box: BoxName::Outbox,
             since: None,
+            before: asked.before(),
             page: asked.page(),
             only_public: !is_owner,
         };
@@ -224,8 +278,14 @@ impl ActorPage {
         let head = Head::of(host, actor).await?;
         Ok(Self {
             frame: Frame::new(head.title.clone(), visitor),
-            pager: Pager::of(&format!("/actors/{}", actor.name), asked, found.has_next),
-            activities: found.activities.iter().map(ActivityRow::of).collect(),
+            pager: Pager {
+                newer: (asked.before().is_some() || asked.page() > 1).then(|| format!("/actors/{}", actor.name)),
+                older: found
+                    .last
+                    .filter(|_| found.has_next)
+                    .map(|last| format!("/actors/{}?before={last}", actor.name)),
+            },
+            stream: found.activities.iter().map(|activity| StreamItem::of(host.base_url(), activity)).collect(),
             display_name: actor.profile.display_name.clone().unwrap_or_default(),
             actor: head,
             desk,

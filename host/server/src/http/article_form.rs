@@ -47,6 +47,19 @@ pub(super) struct Typed {
 }
 
 impl Typed {
+    /// The fields of a form.
+    pub(super) fn of_fields(fields: &Fields) -> Self {
+        let field = |name: &str| fields.get(name).cloned().unwrap_or_default();
+        Self {
+            title: field("title"),
+            body: field("body"),
+            category: field("category"),
+            tags: field("tags"),
+            slug: field("slug"),
+            revision: field("revision"),
+        }
+    }
+
     /// The fields of an article that stands.
     pub(super) fn of(object: &Object) -> Self {
         let empty = Map::new();
@@ -114,14 +127,7 @@ impl Article {
     }
 
     fn from_form(mut fields: Fields) -> Result<(Self, Typed), Box<Invalid>> {
-        let typed = Typed {
-            title: fields.get("title").cloned().unwrap_or_default(),
-            body: fields.get("body").cloned().unwrap_or_default(),
-            category: fields.get("category").cloned().unwrap_or_default(),
-            tags: fields.get("tags").cloned().unwrap_or_default(),
-            slug: fields.get("slug").cloned().unwrap_or_default(),
-            revision: fields.get("revision").cloned().unwrap_or_default(),
-        };
+        let typed = Typed::of_fields(&fields);
         let mut reader = Reader::default();
         let mut take = |name: &str| fields.remove(name);
         let article = Self {

@@ -5,18 +5,21 @@ use axum::{
     extract::{Path, State},
     response::Response,
 };
-use rosehip_core::object::Object;
+use rosehip_core::{limits::AUTOSAVE_MS, object::Object};
 use serde_json::{Map, Value};
 
 use super::{
     App,
     article_form::Typed,
-    article_writes,
+    article_saves,
+    dry_run_view::DryRunView,
     fault::{Fault, FieldError},
+    findings::{self, Finding, Findings},
     page::{self, Frame},
     visitor::Visitor,
     written,
 };
+use crate::host::Image;
 
 /// A field that differs from what stands now.
 struct Difference {
@@ -46,6 +49,18 @@ pub(super) struct FormPage {
     typed: Typed,
     errors: Map<String, Value>,
     beside: Option<Beside>,
+    /// What readers would see.
+    preview: Option<String>,
+    /// What saving would set off.
+    dry_run: Option<DryRunView>,
+    /// What behaviors found.
+    findings: Option<Findings>,
+    /// The image that was put into the body, in words.
+    uploaded: Option<String>,
+    /// What an image that was not taken was to show.
+    alt: String,
+    /// Milliseconds between two times that a draft is saved by itself.
+    autosave_ms: u64,
 }
 
 impl FormPage {
@@ -60,6 +75,12 @@ impl FormPage {
             typed,
             errors: by_field(errors),
             beside: None,
+            preview: None,
+            dry_run: None,
+            findings: None,
+            uploaded: None,
+            alt: String::new(),
+            autosave_ms: AUTOSAVE_MS,
         }
     }
 
@@ -76,6 +97,12 @@ impl FormPage {
             typed,
             errors: by_field(errors),
             beside: None,
+            preview: None,
+            dry_run: None,
+            findings: None,
+            uploaded: None,
+            alt: String::new(),
+            autosave_ms: AUTOSAVE_MS,
         }
     }
 
@@ -96,6 +123,54 @@ impl FormPage {
         self.beside = Some(Beside { given, current: object.revision, differences });
         self.typed.revision = object.revision.to_string();
         self
+    }
+
+    /// The same form with what readers would see.
+    pub(super) fn with_preview(self, html: String) -> Self {
+        Self { preview: Some(html), ..self }
+    }
+
+    /// The same form with an image in its body.
+    pub(super) fn with_image(mut self, image: &Image) -> Self {
+        let body = self.typed.body.trim_end();
+        let gap = if body.is_empty() { "" } else { "\n\n" };
+        self.typed.body = format!("{body}{gap}{}\n", image.markdown());
+        self.uploaded = Some(image.alt.clone());
+        self
+    }
+
+    /// The same form with what an image was to show that was not taken.
+    pub(super) fn with_alt(self, alt: String) -> Self {
+        Self { alt, ..self }
+    }
+
+    /// The same form with what saving it would set off.
+    pub(super) fn with_dry_run(self, view: DryRunView) -> Self {
+        let found = view.validator().map(|behavior| Findings {
+            all: view.findings(),
+            behavior: behavior.to_owned(),
+            flow: None,
+            revision: None,
+        });
+        Self { dry_run: Some(view), ..self.with_findings(found) }
+    }
+
+    /// The same form with what behaviors found.
+    pub(super) fn with_findings(self, findings: Option<Findings>) -> Self {
+        Self { findings, ..self }
+    }
+
+    /// What behaviors found at a field; at none of them where it is empty.
+    fn findings_at(&self, field: &str) -> Vec<&Finding> {
+        self.findings.iter().flat_map(|found| &found.all).filter(|finding| finding.field == field).collect()
+    }
+
+    /// The ids of what says more about a field, where there is any.
+    fn described_by(&self, field: &str) -> Option<String> {
+        let problem = self.error(field).map(|_| format!("{field}-problem"));
+        let findings = (!self.findings_at(field).is_empty()).then(|| format!("{field}-findings"));
+        let ids: Vec<_> = problem.into_iter().chain(findings).collect();
+        (!ids.is_empty()).then(|| ids.join(" "))
     }
 
     /// What is wrong with a field.
@@ -124,7 +199,8 @@ pub(super) async fn edit_form(
     Path(slug): Path<String>,
     visitor: Visitor,
 ) -> Result<Response, Fault> {
-    let object = article_writes::article(&app.host, &slug).await?;
+    let object = article_saves::article(&app.host, &slug).await?;
     let typed = Typed::of(&object);
-    Ok(page::html(&FormPage::of(&visitor, &object, typed, &[])))
+    let found = findings::last(&app.host, &object).await?;
+    Ok(page::html(&FormPage::of(&visitor, &object, typed, &[]).with_findings(found)))
 }

@@ -13,7 +13,6 @@ use rosehip_core::{
     activity::object_document,
     limits::{PAGE_DEFAULT, PAGE_MAX},
     object::Object,
-    state::FlowStatus,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -21,6 +20,7 @@ use serde_json::{Value, json};
 use super::{
     App,
     access::Need,
+    article_following::Following,
     article_form::{self, Typed},
     fault::Fault,
     flow_row::FlowRow,
@@ -245,7 +245,8 @@ struct ArticlePage {
     updated: Option<Moment>,
     revision: u64,
     flows: Vec<FlowRow>,
-    is_running: bool,
+    /// What its last change set off, for editors.
+    following: Option<Following>,
 }
 
 /// `GET /{slug}/`
@@ -285,7 +286,10 @@ async fn article_page(host: &Host, visitor: &Visitor, object: &Object) -> Result
     let typed = Typed::of(object);
     let content = object.content.as_ref();
     let html = content.and_then(|content| content.get("content")?.as_str()).unwrap_or_default();
-    let flows = if visitor.has(Need::Write) { flows_of(host, object).await? } else { Vec::new() };
+    let (flows, following) = match visitor.has(Need::Write) {
+        true => (flows_of(host, object, visitor).await?, Following::of(host, object).await?),
+        false => (Vec::new(), None),
+    };
     let at = object.published_at.unwrap_or(object.updated_at);
     Ok(page::html(&ArticlePage {
         frame: Frame::new(typed.title.clone(), visitor),
@@ -299,17 +303,18 @@ async fn article_page(host: &Host, visitor: &Visitor, object: &Object) -> Result
         at: Moment(at),
         updated: (object.updated_at > at).then_some(Moment(object.updated_at)),
         revision: object.revision,
-        is_running: flows.iter().any(|flow| flow.badge == Badge::from(FlowStatus::Running)),
         flows,
+        following,
     }))
 }
 
 /// The flows that an article's last publication started.
-async fn flows_of(host: &Host, object: &Object) -> Result<Vec<FlowRow>, Fault> {
+async fn flows_of(host: &Host, object: &Object, visitor: &Visitor) -> Result<Vec<FlowRow>, Fault> {
     let query = FlowQuery { limit: FLOWS_SHOWN, object: Some(object.key.to_string()), ..FlowQuery::default() };
     let since = object.published_at;
     let flows = host.flows(query).await?.flows;
-    Ok(flows.iter().filter(|flow| since.is_none_or(|since| flow.started_at >= since)).map(FlowRow::of).collect())
+    let since = flows.iter().filter(|flow| since.is_none_or(|since| flow.started_at >= since));
+    Ok(since.map(|flow| FlowRow::of(flow, visitor)).collect())
 }
 
 /// `GET /{slug}`: addresses of articles end in a slash.

@@ -1,61 +1,83 @@
-//! Writing articles: what was sent becomes an object's members, a slug is found, and the host makes it durable.
+//! Writing articles: what was sent is read, tried or saved, and answered as it was asked for.
 
 use axum::{
     extract::{Path, State},
     http::{HeaderMap, StatusCode, request::Parts},
     response::{IntoResponse, Redirect, Response},
 };
-use rosehip_core::{
-    ids::{ActorName, ObjectId, ObjectKey},
-    object::Object,
-};
-use serde_json::Map;
+use rosehip_core::object::Object;
 
 use super::{
     App,
-    article_form::{Article, Invalid, Typed},
+    article_action::Action,
+    article_form::{Article, Invalid, Status, Typed},
     article_form_page::FormPage,
-    article_pages::not_found,
+    article_saves::{Author, add, addition_now, alteration, article, change, existing, removal},
+    article_trials as trials,
     fault::{Fault, FieldError},
     input::{self, Input},
     negotiate::wants_redirect,
     page,
     prefer::Wait,
-    slug,
+    submission::Submission,
     visitor::Visitor,
     written,
 };
-use crate::host::{Base, Host, ObjectWrite, Resolved, WriteError, Written};
-
-/// Writes that lose a race for a slug or a revision before the host is called busy.
-const RACES: u32 = 64;
+use crate::host::{Base, DryRun, WriteError, Written};
 
 /// `POST /new`
 pub(super) async fn create(
     State(app): State<App>,
     visitor: Visitor,
     parts: Parts,
-    input: Input,
+    submission: Submission,
 ) -> Result<Response, Fault> {
     let is_person = wants_redirect(&parts);
     let wait = Wait::asked(&parts.headers);
-    let back = |typed: Typed, errors: Vec<FieldError>, status: StatusCode| {
-        let form = FormPage::new_article(&visitor, typed, &errors);
-        (status, page::html(&form)).into_response()
-    };
-    let (article, typed) = match complete(Article::read(input)) {
+    let Submission { mut input, file } = submission;
+    let action = Action::take(&mut input)?;
+    let form = |typed: Typed, errors: &[FieldError]| FormPage::new_article(&visitor, typed, errors);
+    match action {
+        Action::Preview => return Ok(trials::preview(&input, is_person, form)),
+        Action::Upload => return trials::upload(&app, &visitor, &input, file, form).await,
+        Action::Save | Action::Autosave | Action::DryRun => {}
+    }
+    let (mut article, typed) = match complete(Article::read(input)) {
         Ok(read) => read,
         Err(invalid) if is_person => {
-            return Ok(back(invalid.typed, invalid.errors, StatusCode::UNPROCESSABLE_ENTITY));
+            let page = page::html(&form(invalid.typed, &invalid.errors));
+            return Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
         }
         Err(invalid) => return Err(Fault::invalid_fields(invalid.errors)),
     };
     let author = Author { owner: &visitor.user()?.actor, by: visitor.by() };
-    match add(&app.host, &author, &article, Map::new(), wait).await {
-        Ok(written) if is_person => Ok(to_page(&written)),
-        Ok(written) => Ok(written::answer(app.host.base_url(), &written, wait)),
-        Err(fault) if is_person && fault.status == StatusCode::CONFLICT => Ok(back(typed, fault.errors, fault.status)),
-        Err(fault) => Err(fault),
+    let done = match action {
+        Action::DryRun => {
+            article.status.get_or_insert(Status::Published);
+            let write = addition_now(&app.host, &author, &article).await?;
+            let foreseen = app.host.dry_run(write).await.map_err(Fault::from);
+            foreseen
+                .map(|foreseen| trials::foreseen(&foreseen, is_person, "Publishing it", || form(typed.clone(), &[])))
+        }
+        Action::Autosave => {
+            article.status = Some(Status::Draft);
+            let written = add(&app.host, &author, &article, serde_json::Map::new(), wait).await?;
+            app.autosaves.note(&written.object.key);
+            Ok(written::answer(app.host.base_url(), &written, wait))
+        }
+        Action::Save | Action::Preview | Action::Upload => {
+            let written = add(&app.host, &author, &article, serde_json::Map::new(), wait).await;
+            written.map(|written| match is_person {
+                true => to_page(&written),
+                false => written::answer(app.host.base_url(), &written, wait),
+            })
+        }
+    };
+    match done {
+        Err(fault) if is_person && fault.status == StatusCode::CONFLICT => {
+            Ok((fault.status, page::html(&form(typed, &fault.errors))).into_response())
+        }
+        done => done,
     }
 }
 
@@ -68,71 +90,10 @@ fn complete(read: Result<(Article, Typed), Box<Invalid>>) -> Result<(Article, Ty
     }
 }
 
-/// Whose a new article is, and who writes it.
-pub(super) struct Author<'a> {
-    /// The actor.
-    pub(super) owner: &'a ActorName,
-    /// The user.
-    pub(super) by: Option<String>,
-}
-
-/// Adds an article under the slug it names, or under the first free one that its title makes.
-pub(super) async fn add(
-    host: &Host,
-    author: &Author<'_>,
-    article: &Article,
-    mut content: Map<String, serde_json::Value>,
-    wait: Option<Wait>,
-) -> Result<Written, Fault> {
-    let title = article.title.as_deref().unwrap_or_default();
-    let base = article.slug.clone().unwrap_or_else(|| slug::of_title(title));
-    article.put_into(&mut content, &base);
-    let mut number = 1 + u64::from(slug::is_reserved(&base));
-    for _ in 0..RACES {
-        let slug = slug::numbered(&base, number);
-        content.insert("slug".into(), slug.as_str().into());
-        let write = ObjectWrite {
-            key: article_key(&slug),
-            base: Base::Absent,
-            content: Some(content.clone()),
-            owner: author.owner.clone(),
-            by: author.by.clone(),
-            wait: wait.map(Wait::length),
-        };
-        match host.write(write).await {
-            Err(WriteError::Stale { .. } | WriteError::SlugTaken(_)) if article.slug.is_none() => {}
-            Err(WriteError::Stale { .. }) => return Err(WriteError::SlugTaken(slug).into()),
-            done => return Ok(done?),
-        }
-        number = next_free(host, &base, number + 1).await?;
-    }
-    Err(Fault::later("slug", "too many articles of this title are being written", 1))
-}
-
-/// A number from `from` on whose slug is free. Steps grow while slugs are taken and are halved between the last
-/// taken and the first free one, so that the thousandth article of a title costs ten looks.
-async fn next_free(host: &Host, base: &str, from: u64) -> Result<u64, Fault> {
-    let (mut taken, mut step) = (from.saturating_sub(1), 1);
-    let mut free = loop {
-        let number = taken + step;
-        if host.slug_is_free(&slug::numbered(base, number)).await? {
-            break number;
-        }
-        (taken, step) = (number, step * 2);
-    };
-    while taken + 1 < free {
-        let middle = taken + (free - taken) / 2;
-        match host.slug_is_free(&slug::numbered(base, middle)).await? {
-            true => free = middle,
-            false => taken = middle,
-        }
-    }
-    Ok(free)
-}
-
-fn article_key(slug: &str) -> ObjectKey {
-    let id: ObjectId = slug.parse().expect("a slug is an object id");
-    ObjectKey { kind: Host::article_type(), id }
+/// What became of an edit.
+enum Edited {
+    Written(Written),
+    Foreseen(DryRun),
 }
 
 /// `POST /{slug}/edit`
@@ -141,73 +102,85 @@ pub(super) async fn edit(
     Path(slug): Path<String>,
     visitor: Visitor,
     parts: Parts,
-    input: Input,
+    submission: Submission,
 ) -> Result<Response, Fault> {
     let is_person = wants_redirect(&parts);
     let wait = Wait::asked(&parts.headers);
+    let Submission { mut input, file } = submission;
+    let action = Action::take(&mut input)?;
     let object = article(&app.host, &slug).await?;
-    let back = |object: &Object, typed: Typed, errors: Vec<FieldError>, status: StatusCode| {
-        (status, page::html(&FormPage::of(&visitor, object, typed, &errors))).into_response()
-    };
-    let (article, typed) = match Article::read(input) {
+    let form = |object: &Object, typed: Typed, errors: &[FieldError]| FormPage::of(&visitor, object, typed, errors);
+    let here = |typed: Typed, errors: &[FieldError]| form(&object, typed, errors);
+    match action {
+        Action::Preview => return Ok(trials::preview(&input, is_person, here)),
+        Action::Upload => return trials::upload(&app, &visitor, &input, file, here).await,
+        Action::Save | Action::Autosave | Action::DryRun => {}
+    }
+    let (mut article, typed) = match Article::read(input) {
         Ok(read) => read,
         Err(invalid) if is_person => {
-            return Ok(back(&object, invalid.typed, invalid.errors, StatusCode::UNPROCESSABLE_ENTITY));
+            let page = page::html(&form(&object, invalid.typed, &invalid.errors));
+            return Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
         }
         Err(invalid) => return Err(Fault::invalid_fields(invalid.errors)),
     };
     let key = object.key.clone();
-    let mut article = article;
     if let Base::Revision(revision) = base_of(&parts.headers)? {
         article.revision.get_or_insert(revision);
     }
-    match change(&app.host, &visitor, &article, object, wait).await {
-        Ok(written) if is_person => Ok(to_page(&written)),
-        Ok(written) => Ok(written::answer(app.host.base_url(), &written, wait)),
+    let by = visitor.by();
+    let done = match action {
+        Action::DryRun => {
+            article.status.get_or_insert(Status::Published);
+            app.host.dry_run(alteration(by, &article, &object, None)).await.map(Edited::Foreseen)
+        }
+        Action::Autosave => {
+            // What everybody reads changes when somebody says so, and at no other time.
+            if object.status() == Some(Status::Published.as_str()) {
+                return Err(Fault::conflict("published", "it is published: only its own button changes it"));
+            }
+            app.autosaves.admit(&key)?;
+            article.status = None;
+            change(&app.host, by, &article, object, wait).await.map(Edited::Written)
+        }
+        Action::Save | Action::Preview | Action::Upload => {
+            change(&app.host, by, &article, object, wait).await.map(Edited::Written)
+        }
+    };
+    match done {
+        Ok(Edited::Foreseen(foreseen)) => {
+            let object = existing(&app.host, &key).await?;
+            Ok(trials::foreseen(&foreseen, is_person, verb(&article, &object), || form(&object, typed, &[])))
+        }
+        Ok(Edited::Written(written)) if is_person => Ok(to_page(&written)),
+        Ok(Edited::Written(written)) => Ok(written::answer(app.host.base_url(), &written, wait)),
         Err(WriteError::SlugTaken(taken)) if is_person => {
             let object = existing(&app.host, &key).await?;
             let errors = Fault::from(WriteError::SlugTaken(taken)).errors;
-            Ok(back(&object, typed, errors, StatusCode::CONFLICT))
+            Ok((StatusCode::CONFLICT, page::html(&form(&object, typed, &errors))).into_response())
+        }
+        Err(WriteError::Stale { current: Some(current), .. }) if action == Action::Autosave => {
+            let detail = format!("somebody else saved revision {current} meanwhile; saving shows both");
+            Err(Fault::conflict("stale", detail))
         }
         Err(WriteError::Stale { given: Some(given), current: Some(_) }) if is_person => {
             let object = existing(&app.host, &key).await?;
-            let page = FormPage::of(&visitor, &object, typed, &[]).beside(&object, given);
+            let page = form(&object, typed, &[]).beside(&object, given);
             Ok((StatusCode::CONFLICT, page::html(&page)).into_response())
         }
         Err(error) => Err(error.into()),
     }
 }
 
-/// Writes an edit that rests on the revision it names. One that names none rests on the revision that was read, so
-/// that what another edit changed meanwhile stays.
-async fn change(
-    host: &Host,
-    visitor: &Visitor,
-    article: &Article,
-    mut object: Object,
-    wait: Option<Wait>,
-) -> Result<Written, WriteError> {
-    for _ in 0..RACES {
-        let mut content = object.content.clone().unwrap_or_default();
-        let slug = article.slug.clone().or_else(|| object.slug().map(str::to_owned)).unwrap_or_default();
-        article.put_into(&mut content, &slug);
-        let base = Base::Revision(article.revision.unwrap_or(object.revision));
-        let write = ObjectWrite {
-            key: object.key.clone(),
-            base,
-            content: Some(content),
-            owner: object.owner.clone(),
-            by: visitor.by(),
-            wait: wait.map(Wait::length),
-        };
-        match host.write(write).await {
-            Err(WriteError::Stale { .. }) if article.revision.is_none() => {
-                object = host.object(&object.key).await?.filter(Object::exists).ok_or(WriteError::NotFound)?;
-            }
-            done => return done,
-        }
+/// What people call an edit.
+fn verb(article: &Article, object: &Object) -> &'static str {
+    let is_published = object.status() == Some(Status::Published.as_str());
+    match article.status {
+        Some(Status::Draft) if is_published => "Unpublishing it",
+        Some(Status::Published) if is_published => "Saving it",
+        Some(Status::Published) => "Publishing it",
+        Some(Status::Draft) | None => "Saving it",
     }
-    Err(WriteError::Busy { retry_after: 1 })
 }
 
 /// `POST /{slug}/delete` and `DELETE /{slug}`
@@ -220,15 +193,8 @@ pub(super) async fn delete(
 ) -> Result<Response, Fault> {
     let object = article(&app.host, &slug).await?;
     let wait = Wait::asked(&parts.headers);
-    let write = ObjectWrite {
-        base: base_of_delete(&parts, &input)?,
-        content: None,
-        owner: object.owner.clone(),
-        key: object.key,
-        by: visitor.by(),
-        wait: wait.map(Wait::length),
-    };
-    let written = app.host.write(write).await?;
+    let base = base_of_delete(&parts, &input)?;
+    let written = app.host.write(removal(visitor.by(), object, base, wait)).await?;
     Ok(match wants_redirect(&parts) {
         true => Redirect::to("/drafts?note=deleted").into_response(),
         false => written::answer(app.host.base_url(), &written, wait),
@@ -251,24 +217,6 @@ fn base_of_delete(parts: &Parts, input: &Input) -> Result<Base, Fault> {
         }
         (base, _) => Ok(base),
     }
-}
-
-/// The article at a slug, or at one it had.
-pub(super) async fn article(host: &Host, slug: &str) -> Result<Object, Fault> {
-    let mut slug = slug.to_owned();
-    // An address that moved leads to the present one at once; the bound only guards against a loop in the views.
-    for _ in 0..3 {
-        match host.by_slug(&slug).await? {
-            Some(Resolved::Article(object)) if object.exists() => return Ok(*object),
-            Some(Resolved::Moved(to)) => slug = to,
-            Some(Resolved::Article(_)) | None => break,
-        }
-    }
-    Err(not_found())
-}
-
-async fn existing(host: &Host, key: &ObjectKey) -> Result<Object, Fault> {
-    host.object(key).await?.filter(Object::exists).ok_or_else(not_found)
 }
 
 /// The page of what was written.

@@ -1,11 +1,17 @@
 //! Behaviors as people read them.
 
+use std::fmt::Display;
+
 use askama::Template;
-use rosehip_core::behavior::{Binding, Bindings, Candidate, Installed, NodeWork, Wait};
+use rosehip_core::{
+    behavior::{Binding, Bindings, Candidate, Installed, NodeWork, Wait},
+    ids::Digest,
+};
 use serde_json::json;
 
 use super::{
     access::Need,
+    dag_picture::DagPicture,
     flow_json,
     objects::pretty,
     page::{Badge, Frame, Moment, length},
@@ -107,8 +113,6 @@ struct VersionRow {
     is_bound: bool,
     is_active: bool,
     activation: Activation,
-    /// What the form does, for those who do not see the row.
-    label: String,
 }
 
 /// What a form sends to bind a module.
@@ -117,6 +121,15 @@ pub(super) struct Activation {
     pub(super) digest: String,
     /// Whether its version is lower than the active one.
     pub(super) is_lower: bool,
+    /// Its version and digest in short, for those who do not see the row.
+    pub(super) name: String,
+}
+
+impl Activation {
+    pub(super) fn new(version: impl Display, digest: &Digest, is_lower: bool) -> Self {
+        let name = format!("{version} ({})", digest.short());
+        Self { digest: digest.to_string(), is_lower, name }
+    }
 }
 
 struct CandidateRow {
@@ -125,7 +138,6 @@ struct CandidateRow {
     at: Moment,
     by: String,
     activation: Activation,
-    label: String,
 }
 
 /// One behavior.
@@ -137,6 +149,7 @@ pub(super) struct BehaviorPage {
     digest: String,
     is_enabled: bool,
     needs: String,
+    picture: Option<DagPicture>,
     nodes: Vec<NodeRow>,
     /// Kinds with whether they are granted.
     effects: Vec<(String, bool)>,
@@ -177,6 +190,7 @@ impl BehaviorPage {
             digest: installed.digest.to_string(),
             is_enabled: installed.enabled,
             needs: needs.join(", "),
+            picture: DagPicture::of_dag(installed.digest, &behavior.dag),
             nodes: nodes(installed),
             effects: behavior.effects.iter().map(|kind| (kind.clone(), granted.contains(&kind.as_str()))).collect(),
             to_grant: installed.grant.missing(&behavior.effects).join(", "),
@@ -244,8 +258,7 @@ fn history(installed: &Installed, bindings: &Bindings) -> Vec<VersionRow> {
         rolled_back: past.rolled_back.as_ref().map(|back| (Moment(back.at), who(back.by.as_deref()))),
         is_bound: past.digest == installed.digest,
         is_active: place == bindings.active_place(),
-        label: format!("Activate {} ({})", past.version, past.digest.short()),
-        activation: Activation { digest: past.digest.to_string(), is_lower: past.version < installed.behavior.version },
+        activation: Activation::new(&past.version, &past.digest, past.version < installed.behavior.version),
     };
     let mut rows: Vec<_> = bindings.history().iter().enumerate().map(row).collect();
     rows.reverse();
@@ -259,11 +272,7 @@ fn candidates(installed: &Installed, bindings: &Bindings) -> Vec<CandidateRow> {
         version: offered.version.to_string(),
         at: Moment(offered.offered_at),
         by: who(offered.by.as_deref()),
-        label: format!("Activate {} ({})", offered.version, offered.digest.short()),
-        activation: Activation {
-            digest: offered.digest.to_string(),
-            is_lower: offered.version < installed.behavior.version,
-        },
+        activation: Activation::new(&offered.version, &offered.digest, offered.version < installed.behavior.version),
     };
     bindings.candidates().iter().rev().map(row).collect()
 }

@@ -55,10 +55,11 @@ pub(super) async fn inbox(
 pub(super) struct Asked {
     page: Option<u64>,
     since: Option<String>,
+    before: Option<u64>,
 }
 
 impl Asked {
-    /// Reads `page` and `since`, in whatever order they stand.
+    /// Reads `page`, `since` and `before`, in whatever order they stand.
     pub(super) fn of(uri: &Uri) -> Result<Self, Fault> {
         let mut fields = input::fields(uri.query().unwrap_or_default().as_bytes());
         let page = match fields.remove("page") {
@@ -68,12 +69,19 @@ impl Asked {
             },
             None => None,
         };
-        Ok(Self { page, since: fields.remove("since").filter(|since| !since.is_empty()) })
+        let before = fields.remove("before").map(|text| text.parse());
+        let before = before.transpose().map_err(|_| Fault::invalid("before", "type", "must be a whole number"))?;
+        Ok(Self { page, before, since: fields.remove("since").filter(|since| !since.is_empty()) })
     }
 
     /// The page, which is the first where none is named.
     pub(super) fn page(&self) -> u64 {
         self.page.unwrap_or(1)
+    }
+
+    /// The entry that a stream is asked for what came before.
+    pub(super) fn before(&self) -> Option<u64> {
+        self.before
     }
 
     /// Whether the collection as a whole is asked for.
@@ -117,6 +125,7 @@ async fn answer(
         owner: actor.name.clone(),
         r#box: name,
         since: asked.since.clone(),
+        before: None,
         page: asked.page(),
         only_public,
     };
@@ -234,11 +243,12 @@ mod tests {
 
     #[test]
     fn page_and_since_come_in_either_order() {
-        let both = Asked { page: Some(2), since: Some("bagu".to_owned()) };
+        let both = Asked { page: Some(2), since: Some("bagu".to_owned()), before: None };
         assert_eq!(asked("page=2&since=bagu"), Ok(both.clone()));
         assert_eq!(asked("since=bagu&page=2"), Ok(both.clone()));
         assert_eq!(both.address("http://h/outbox", 3), "http://h/outbox?since=bagu&page=3");
         assert_eq!(asked(""), Ok(Asked::default()));
+        assert_eq!(asked("before=x"), Err("before".to_owned()));
         for bad in ["page=0", "page=x", "page=", "page=-1", "page=1.5"] {
             assert_eq!(asked(bad), Err("page".to_owned()), "{bad}");
         }

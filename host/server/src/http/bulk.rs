@@ -1,6 +1,11 @@
-//! `POST /flows/bulk` and `POST /effects/redrive`: acting on everything that a filter finds.
+//! `POST /flows/bulk` and `POST /effects/redrive`: acting on everything that a filter finds. A form of flows has the filter's
+//! members beside `action` and `reason`.
 
-use axum::{extract::State, response::Response};
+use axum::{
+    extract::State,
+    http::request::Parts,
+    response::{IntoResponse, Redirect, Response},
+};
 use rosehip_adapters::views::StuckFilter;
 use serde_json::{Map, Value, json};
 
@@ -8,9 +13,9 @@ use super::{
     App,
     article_pages::document,
     fault::{Fault, FieldError},
-    flow_query::{Filters, NAMES},
-    input::{Document, Fields, Input},
-    negotiate::Form,
+    flow_query::{FILTERS, Filters},
+    input::{Fields, Input},
+    negotiate::{Form, wants_redirect},
     visitor::Visitor,
 };
 use crate::host::{Bulk, FlowAction};
@@ -22,29 +27,68 @@ const REASON_CHARS: usize = 500;
 pub(super) async fn flows(
     State(app): State<App>,
     visitor: Visitor,
-    Document(mut members): Document,
+    parts: Parts,
+    input: Input,
 ) -> Result<Response, Fault> {
+    let mut members = match input {
+        Input::Json(members) => members,
+        Input::Form(fields) => members_of(fields, &FILTERS),
+    };
     let action = text(members.remove("action"), "action")?.unwrap_or_default();
     let action = FlowAction::from_word(&action)
         .ok_or_else(|| Fault::invalid("action", "form", "must be retry, rerun or cancel"))?;
-    let filters: Vec<_> = NAMES.into_iter().filter(|name| !matches!(*name, "limit" | "cursor")).collect();
-    let asked = Asked::read(members, &filters)?;
+    let asked = Asked::read(members, &FILTERS)?;
     let mut fields = asked.filter;
     fields.extend(asked.cursor.map(|cursor| ("cursor".to_owned(), cursor)));
-    let query = Filters::of(fields).map_err(within_filter)?.query;
+    let filters = Filters::of(fields).map_err(within_filter)?;
     let bulk = Bulk { by: visitor.by(), ..asked.bulk };
-    Ok(document(Form::Json, &json!(app.host.act_on_flows(action, query, bulk).await?)))
+    let done = app.host.act_on_flows(action, filters.query.clone(), bulk).await?;
+    if wants_redirect(&parts) {
+        return Ok(Redirect::to(&filters.address_of_done(done.done, done.refused.len())).into_response());
+    }
+    Ok(document(Form::Json, &json!(done)))
+}
+
+/// The members of a document that says what a form says. A form that comes from the list of all has no filter.
+fn members_of(fields: Fields, filters: &[&str]) -> Map<String, Value> {
+    let (filter, mut members): (Map<_, _>, Map<_, _>) = fields
+        .into_iter()
+        .filter(|(name, value)| name != "csrf" && !value.is_empty())
+        .map(|(name, value)| (name, Value::from(value)))
+        .partition(|(name, _)| filters.contains(&name.as_str()));
+    let filter = if filter.is_empty() { json!({"all": true}) } else { filter.into() };
+    members.insert("filter".to_owned(), filter);
+    members
 }
 
 /// `POST /effects/redrive`: `{filter, reason?, dry_run?, cursor?}`
 pub(super) async fn effects(
     State(app): State<App>,
     visitor: Visitor,
-    Document(members): Document,
+    parts: Parts,
+    input: Input,
 ) -> Result<Response, Fault> {
-    let asked = Asked::read(members, &["kind", "status", "behavior", "destination", "error"])?;
-    let mut fields = asked.filter;
-    let (after, until) = asked.cursor.as_deref().map(cursor).transpose()?.unzip();
+    let members = match input {
+        Input::Json(members) => members,
+        Input::Form(fields) => members_of(fields, &STUCK_FILTERS),
+    };
+    let asked = Asked::read(members, &STUCK_FILTERS)?;
+    let filter = stuck_filter(asked.filter, asked.cursor.as_deref()).map_err(within_filter)?;
+    let bulk = Bulk { by: visitor.by(), ..asked.bulk };
+    let done = app.host.redrive_all(filter, bulk).await?;
+    if wants_redirect(&parts) {
+        let address = format!("/flows?view=dead&done={}&refused={}", done.done, done.refused.len());
+        return Ok(Redirect::to(&address).into_response());
+    }
+    Ok(document(Form::Json, &json!(done)))
+}
+
+/// What a filter of stuck effects may have.
+pub(super) const STUCK_FILTERS: [&str; 5] = ["kind", "status", "behavior", "destination", "error"];
+
+/// What the views are asked of stuck effects.
+pub(super) fn stuck_filter(mut fields: Fields, place: Option<&str>) -> Result<StuckFilter, Fault> {
+    let (after, until) = place.map(cursor).transpose()?.unzip();
     let filter = StuckFilter {
         after,
         until,
@@ -55,10 +99,9 @@ pub(super) async fn effects(
         error: fields.remove("error"),
     };
     if filter.status.as_deref().is_some_and(|status| !matches!(status, "dead" | "unhandled")) {
-        return Err(Fault::invalid("filter/status", "form", "must be dead or unhandled"));
+        return Err(Fault::invalid("status", "form", "must be dead or unhandled"));
     }
-    let bulk = Bulk { by: visitor.by(), ..asked.bulk };
-    Ok(document(Form::Json, &json!(app.host.redrive_all(filter, bulk).await?)))
+    Ok(filter)
 }
 
 /// The last effect of the answer before, and the last that was stuck when the first answer was asked for.

@@ -1,10 +1,12 @@
 //! What made an activity: an effect of a flow of this host, or a flow of another one, as that one says.
 
 use rosehip_core::{activity::Cause, federation::ActorUrl};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// The cause as JSON: `{flow, effect}` by their ids, of another host `{flow}` by its URL.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "FlowCause")]
 #[serde(untagged)]
 pub(super) enum CauseJson<'a> {
     Here(&'a Cause),

@@ -6,7 +6,7 @@ use axum::{body::Body, extract::Request};
 use rosehip_core::limits::HTTP_BODY_BYTES;
 use tower_sessions::Session;
 
-use super::{fault::Fault, input, visitor::Visitor};
+use super::{fault::Fault, input, submission, visitor::Visitor};
 
 /// The field of a form, and the key in the session.
 pub(super) const FIELD: &str = "csrf";
@@ -41,12 +41,18 @@ pub(super) async fn check(request: Request, visitor: &Visitor) -> Result<Request
     if let Some(header) = request.headers().get(HEADER) {
         return if header.as_bytes() == wanted.as_bytes() { Ok(request) } else { Err(mismatch()) };
     }
-    if !input::is_form(request.headers()) {
+    let brings_file = submission::is_multipart(request.headers());
+    if !brings_file && !input::is_form(request.headers()) {
         return Err(refused("send the session's csrf token in X-CSRF-Token, or use a bearer token"));
     }
     let (parts, body) = request.into_parts();
-    let bytes = input::read(&parts.headers, body, HTTP_BODY_BYTES).await?;
-    let found = input::fields(&bytes).remove(FIELD);
+    let limit = if brings_file { submission::BODY_BYTES } else { HTTP_BODY_BYTES };
+    let bytes = input::read(&parts.headers, body, limit).await?;
+    let mut fields = match brings_file {
+        true => submission::read(&parts.headers, bytes.clone()).await?.0,
+        false => input::fields(&bytes),
+    };
+    let found = fields.remove(FIELD);
     if found.as_deref() != Some(&**wanted) {
         return Err(mismatch());
     }
@@ -74,7 +80,7 @@ mod tests {
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
             .body(Body::from(body.to_owned()))
             .expect("a request");
-        let visitor = Visitor { identity: None, csrf: csrf.map(Arc::from) };
+        let visitor = Visitor { csrf: csrf.map(Arc::from), ..Visitor::default() };
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
         runtime.block_on(check(request, &visitor))
     }

@@ -5,6 +5,7 @@ use rosehip_core::{
     state::DeliveryStatus,
     time::Timestamp,
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -15,7 +16,8 @@ use crate::host::{DeliveryDetail, Spread};
 pub(super) const SHOWN: usize = 200;
 
 /// A delivery as JSON.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Delivery")]
 pub(super) struct DeliveryJson<'a> {
     id: DeliveryId,
     peer: &'a str,

@@ -8,7 +8,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use axum::{
@@ -26,8 +26,12 @@ use axum::{
 };
 use axum_login::AuthSession;
 use rosehip_adapters::accounts::{Identity, Role};
-use rosehip_core::limits::{
-    COMPILE_CPU_SECONDS, COMPILE_CPU_SECONDS_PER_MIB, COMPILE_WALL_FACTOR, COMPONENT_BYTES, ERASURE_MS, REQUEST_MS,
+use rosehip_core::{
+    event::Via,
+    limits::{
+        COMPILE_CPU_SECONDS, COMPILE_CPU_SECONDS_PER_MIB, COMPILE_WALL_FACTOR, COMPONENT_BYTES, ERASURE_MS, REQUEST_MS,
+        UPLOAD_MS,
+    },
 };
 use tower::ServiceExt as _;
 use tower_sessions::Session;
@@ -35,27 +39,29 @@ use tower_sessions::Session;
 use super::{
     App, HttpOptions, csrf,
     fault::Fault,
-    inbox, leftover, limits,
+    inbox, leftover, limits, measure,
     negotiate::wants_page,
     page,
     prefer::Wait,
     routes,
     session::{self, Backend},
+    submission,
     visitor::Visitor,
 };
-use crate::host::Host;
+use crate::{host::Host, traces::accepted};
 
-/// What pages may load: the stylesheet, pictures, and nothing that runs.
+/// What pages may load: the stylesheet, the script, what the script reads from here, and pictures.
 const POLICY: HeaderValue = HeaderValue::from_static(
-    "default-src 'none'; style-src 'self'; img-src 'self' https: data:; form-action 'self'; base-uri 'none'; \
-     frame-ancestors 'none'",
+    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; \
+     img-src 'self' https: data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
 );
 
 /// The door of the socket.
 pub(super) fn operator(app: &App) -> Router {
     let identity =
         Identity { user: "operator".parse().expect("a user name"), role: Role::Operator, actor: Host::site() };
-    let door = Socket { routes: routes::router(app), visitor: Visitor::without_session(Arc::new(identity)) };
+    let door =
+        Socket { routes: routes::router(app), visitor: Visitor::without_session(Arc::new(identity), Via::Directory) };
     Router::new().fallback(by_socket).with_state(door).layer(from_fn(leftover::read_on))
 }
 
@@ -101,11 +107,13 @@ async fn by_socket(State(door): State<Socket>, request: Request) -> Response {
     asked.answer(door.routes, request, door.visitor).await
 }
 
-async fn by_token(State(door): State<Public>, request: Request) -> Response {
+async fn by_token(State(door): State<Public>, mut request: Request) -> Response {
     if inbox::is_for_inbox(&request) {
         return by_signature(&door, request).await;
     }
     let Some(authorization) = request.headers().get(AUTHORIZATION) else {
+        let client = inbox::ClientAddress(door.address.of_request(&request));
+        request.extensions_mut().insert(client);
         return infallible(door.people.oneshot(request).await);
     };
     let identity = bearer(authorization).and_then(|token| door.app.host.accounts().identity_of_token(token));
@@ -114,7 +122,7 @@ async fn by_token(State(door): State<Public>, request: Request) -> Response {
         let fault = Fault::new(StatusCode::UNAUTHORIZED, "token", "the bearer token is not one of this host's");
         return asked.dress(fault.into_response(), &Visitor::default());
     };
-    let visitor = Visitor::without_session(identity);
+    let visitor = Visitor::without_session(identity, Via::Token);
     let asked = Asked::of(&request, &visitor);
     asked.answer(door.routes, request, visitor).await
 }
@@ -141,7 +149,7 @@ async fn by_cookie(
         Ok(csrf) => csrf,
         Err(fault) => return fault.to_problem(),
     };
-    let visitor = Visitor { identity: auth.user.map(|user| user.identity), csrf };
+    let visitor = Visitor { identity: auth.user.map(|user| user.identity), csrf, via: Some(Via::Session) };
     let asked = Asked::of(&request, &visitor);
     let request = match csrf::check(request, &visitor).await {
         Ok(request) => request,
@@ -180,6 +188,12 @@ fn compiling(request: &Request) -> Duration {
     }
 }
 
+/// What a form that brings a file may take longer: it comes over a line that may be slow, and is decoded.
+fn uploading(request: &Request) -> Duration {
+    let brings_file = submission::is_multipart(request.headers());
+    if brings_file { Duration::from_millis(UPLOAD_MS) } else { Duration::ZERO }
+}
+
 /// What an erasure may take longer than other requests: the whole log is read, and written anew.
 fn erasing(request: &Request) -> Duration {
     let is_erasure = request.uri().path() == "/erasures";
@@ -198,6 +212,7 @@ struct Asked {
     is_person: bool,
     is_logged_in: bool,
     limit: Duration,
+    begun: Instant,
 }
 
 impl Asked {
@@ -208,14 +223,21 @@ impl Asked {
             uri: request.uri().clone(),
             is_person: wants_page(request.method(), request.uri().path(), request.headers()),
             is_logged_in: visitor.identity.is_some(),
-            limit: Duration::from_millis(REQUEST_MS) + wait + compiling(request) + erasing(request),
+            begun: Instant::now(),
+            limit: Duration::from_millis(REQUEST_MS)
+                + wait
+                + compiling(request)
+                + erasing(request)
+                + uploading(request),
         }
     }
 
     /// Has the routes answer, in time.
     async fn answer(&self, routes: Router, mut request: Request, visitor: Visitor) -> Response {
         request.extensions_mut().insert(visitor.clone());
-        let answered = tokio::time::timeout(self.limit, routes.oneshot(request)).await;
+        let trace = accepted::of_headers(request.headers());
+        let answer = accepted::within(trace, routes.oneshot(request));
+        let answered = tokio::time::timeout(self.limit, answer).await;
         let response = answered.map_or_else(|_| self.too_late(), infallible);
         self.dress(response, &visitor)
     }
@@ -226,7 +248,14 @@ impl Asked {
     }
 
     /// Writes a fault in the form that was asked for and sets the headers that every answer has.
-    fn dress(&self, mut response: Response, visitor: &Visitor) -> Response {
+    fn dress(&self, response: Response, visitor: &Visitor) -> Response {
+        let route = measure::route_of(&response);
+        let response = self.dressed(response, visitor);
+        measure::answered(&self.method, route.as_ref(), response.status(), self.begun.elapsed());
+        response
+    }
+
+    fn dressed(&self, mut response: Response, visitor: &Visitor) -> Response {
         if response.status().is_client_error() || response.status().is_server_error() {
             response = self.fault(response, visitor);
         }
@@ -317,7 +346,8 @@ mod tests {
     fn the_way_to_log_in_leads_back() {
         let login = |method: Method, uri: &'static str| {
             let uri = Uri::from_static(uri);
-            Asked { method, uri, is_person: true, is_logged_in: false, limit: Duration::ZERO }.login()
+            let (limit, begun) = (Duration::ZERO, Instant::now());
+            Asked { method, uri, is_person: true, is_logged_in: false, limit, begun }.login()
         };
         assert_eq!(login(Method::GET, "/flows?status=failed"), "/login?next=%2Fflows%3Fstatus%3Dfailed");
         assert_eq!(login(Method::POST, "/a-post/edit"), "/login?next=%2Fa-post%2Fedit");

@@ -2,7 +2,8 @@
 
 use rosehip_adapters::views::ChildFlow;
 use rosehip_core::{
-    effect::EffectState,
+    effect::{self, Effect, EffectState, LOCAL},
+    pipeline::dispatch::BACKOFF_MS,
     state::{EffectEvent, EffectStatus},
 };
 use serde_json::Value;
@@ -12,13 +13,22 @@ use super::{
     page::{Badge, Moment},
 };
 
+/// Bytes of a payload or a receipt that a page shows.
+const TEXT_BYTES: usize = 2_000;
+/// Findings of a validation that a page shows.
+const FINDINGS: usize = 30;
+
 /// An effect with what became of it.
 pub(super) struct EffectView {
     pub(super) id: String,
     pub(super) kind: String,
+    /// Where it goes, in words.
+    pub(super) destination: String,
     pub(super) badge: Badge,
     pub(super) payload: Payload,
     pub(super) attempts: u32,
+    /// How many attempts it has at most, before it is given up.
+    pub(super) most_attempts: u32,
     pub(super) next_retry: Option<Moment>,
     pub(super) last_error: Option<String>,
     pub(super) receipt: Option<String>,
@@ -51,15 +61,44 @@ impl EffectView {
         Self {
             id: state.effect.id.to_string(),
             kind: state.effect.kind.clone(),
+            destination: destination(&state.effect),
             badge: state.status.into(),
             payload: Payload::of(&state.effect.kind, &state.effect.payload),
             attempts: state.attempts,
+            most_attempts: u32::try_from(BACKOFF_MS.len() + 1).unwrap_or(u32::MAX),
             next_retry: state.next_retry_at.filter(|_| state.status == EffectStatus::Retrying).map(Moment),
-            last_error: state.last_error.clone().or_else(|| denied(state)),
-            receipt: receipt.map(pretty),
+            last_error: why_not(state),
+            receipt: receipt.map(|receipt| shortened(pretty(receipt))),
             may_redrive: operates && state.status.on(EffectEvent::Redrive).is_ok(),
             caused: caused.map(|child| (child.summary.id.to_string(), child.summary.id.short())).collect(),
         }
+    }
+}
+
+/// How the last attempt failed, or the rule that denied the effect; of one that was carried out in the end, nothing.
+pub(super) fn why_not(state: &EffectState) -> Option<String> {
+    let last = state.last_error.clone().filter(|_| state.status != EffectStatus::Dispatched);
+    last.or_else(|| denied(state))
+}
+
+/// Where an effect goes, in words.
+pub(super) fn destination(asked: &Effect) -> String {
+    let place = effect::destination(&asked.kind, &asked.payload);
+    match place.split_once(':') {
+        Some((_, place)) => place.to_owned(),
+        None if place == LOCAL => "this host".to_owned(),
+        None => match asked.payload.get("to") {
+            Some(Value::String(to)) => to.clone(),
+            _ => String::new(),
+        },
+    }
+}
+
+/// What a page shows of a long text.
+fn shortened(text: String) -> String {
+    match text.len() {
+        0..=TEXT_BYTES => text,
+        _ => format!("{}… (cut)", &text[..text.floor_char_boundary(TEXT_BYTES)]),
     }
 }
 
@@ -77,21 +116,21 @@ impl Payload {
                 let findings = payload.get("findings").and_then(Value::as_array);
                 Self::Verdict {
                     valid: payload.get("valid").and_then(Value::as_bool).unwrap_or_default(),
-                    findings: findings.into_iter().flatten().map(Finding::of).collect(),
+                    findings: findings.into_iter().flatten().take(FINDINGS).map(Finding::of).collect(),
                 }
             }
             "notify" => Self::Message {
                 channel: text("channel").unwrap_or_else(|| "log".to_owned()),
                 subject: text("subject").unwrap_or_default(),
-                text: text("text").unwrap_or_default(),
+                text: shortened(text("text").unwrap_or_default()),
                 url: text("url"),
                 batch: text("batch"),
             },
             "log" => Self::Line {
                 level: text("level").unwrap_or_else(|| "info".to_owned()),
-                text: text("message").unwrap_or_default(),
+                text: shortened(text("message").unwrap_or_default()),
             },
-            _ => Self::Json(pretty(payload)),
+            _ => Self::Json(shortened(pretty(payload))),
         }
     }
 }

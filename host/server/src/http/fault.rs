@@ -13,6 +13,7 @@ use axum::{
 };
 use rosehip_adapters::{accounts::AccountError, federation::FetchError};
 use rosehip_core::{behavior::NoSuchModule, json::InvalidJson};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, json};
 
@@ -28,7 +29,7 @@ const REPLAY_RETRY_SECONDS: u64 = 10;
 const FETCH_RETRY_SECONDS: u64 = 60;
 
 /// A field that breaks a rule.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub(super) struct FieldError {
     /// The field's name, or a JSON Pointer without its first slash.
     pub(super) field: String,

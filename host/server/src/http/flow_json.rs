@@ -12,14 +12,20 @@ use rosehip_core::{
     state::{EffectStatus, FlowStatus, NodeStatus},
     time::Timestamp,
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value, json, value::RawValue};
 
-use super::{cause::CauseJson, delivery_view::spread_json};
+use super::{
+    cause::CauseJson,
+    delivery_view::spread_json,
+    openapi::told::{ActivityTold, FlowSpread},
+};
 use crate::host::{FlowDetail, Spread};
 
 /// A flow with all that happened.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Flow")]
 pub(super) struct FlowJson<'a> {
     id: FlowId,
     status: FlowStatus,
@@ -35,7 +41,10 @@ pub(super) struct FlowJson<'a> {
     next_due: Option<Timestamp>,
     pinned: bool,
     cause: Option<CauseJson<'a>>,
+    /// The trace that it is part of (W3C Trace Context).
+    trace: Option<String>,
     depth: u32,
+    #[schemars(with = "ActivityTold")]
     activity: Map<String, Value>,
     needs: &'a [Capability],
     runner: &'static str,
@@ -44,11 +53,13 @@ pub(super) struct FlowJson<'a> {
     effects: Vec<EffectJson<'a>>,
     children: Vec<ChildJson<'a>>,
     more_children: bool,
+    #[schemars(with = "Vec<FlowSpread>")]
     deliveries: Vec<Value>,
     events: Vec<EntryJson<'a>>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "FlowNode")]
 struct NodeJson<'a> {
     id: &'a NodeId,
     label: &'a str,
@@ -67,20 +78,22 @@ struct NodeJson<'a> {
     output: &'a Value,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Items {
     total: usize,
     done: usize,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "FlowEdge")]
 struct EdgeJson<'a> {
     from: &'a NodeId,
     to: &'a NodeId,
     when: &'a Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "FlowEffect")]
 struct EffectJson<'a> {
     id: EffectId,
     node: &'a NodeId,
@@ -105,18 +118,22 @@ fn spread_of(activity: &ActivityId, spread: &Spread) -> Value {
 }
 
 /// A flow that this one caused: its list item, and the effect that did.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "FlowChild")]
 struct ChildJson<'a> {
     #[serde(flatten)]
     flow: &'a FlowSummary,
     effect: Option<EffectId>,
 }
 
-#[derive(Serialize)]
-struct EntryJson<'a> {
+/// An entry as it stands in the log.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "FlowEntry")]
+pub(super) struct EntryJson<'a> {
     seq: u64,
     time: Timestamp,
     kind: Option<&'static str>,
+    #[schemars(with = "Value")]
     body: &'a RawValue,
 }
 
@@ -141,6 +158,7 @@ impl<'a> FlowJson<'a> {
             next_due: state.summary.next_due,
             pinned: state.summary.pinned,
             cause: CauseJson::of(state.started.cause.as_ref(), state.started.caused_by.as_deref()),
+            trace: state.started.trace.map(|context| context.trace.to_string()),
             depth: state.started.depth,
             activity: activity(&flow.activity),
             needs: &flow.needs,
@@ -235,7 +253,7 @@ impl<'a> EffectJson<'a> {
 }
 
 impl<'a> EntryJson<'a> {
-    fn of(record: &Record, body: &'a RawValue) -> Self {
+    pub(super) fn of(record: &Record, body: &'a RawValue) -> Self {
         let kind = record.event.as_deref().map(Event::kind);
         Self { seq: record.seq, time: record.time, kind, body }
     }

@@ -104,7 +104,7 @@ impl Filters {
 
     /// Reads fields; those that are no filters are passed over.
     pub(super) fn of(mut typed: Fields) -> Result<Self, Fault> {
-        typed.retain(|name, value| !value.trim().is_empty() && NAMES.contains(&name.as_str()));
+        typed.retain(|name, value| !value.trim().is_empty() && is_read(name));
         let mut errors = Vec::new();
         let view = read(&typed, "view", View::read, &mut errors).unwrap_or_default();
         let midnight = (view == View::Today).then(|| SystemClock::now().midnight());
@@ -160,6 +160,23 @@ impl Filters {
         self.address(&["cursor", "view", "status"], (!is_all).then_some(("view", view.as_str())))
     }
 
+    /// The address of the list from its beginning.
+    pub(super) fn address_of_list(&self) -> String {
+        self.address(&["cursor"], None)
+    }
+
+    /// The address of the list, with how many of an action were done and refused.
+    pub(super) fn address_of_done(&self, done: usize, refused: usize) -> String {
+        let address = self.address(&["cursor"], Some(("done", &done.to_string())));
+        format!("{address}&refused={refused}")
+    }
+
+    /// The address at which an action on all that is found is told before it is done.
+    pub(super) fn address_of_bulk(&self, action: &str) -> String {
+        let list = self.address(&["cursor", "limit"], Some(("action", action)));
+        list.replacen("/flows", "/flows/bulk", 1)
+    }
+
     /// The address of the view without filters.
     pub(super) fn without(&self) -> String {
         let is_all = self.view == View::All;
@@ -178,9 +195,8 @@ impl Filters {
     }
 }
 
-pub(super) const NAMES: [&str; 14] = [
-    "limit",
-    "cursor",
+/// The names of the filters.
+pub(super) const FILTERS: [&str; 12] = [
     "view",
     "status",
     "behavior",
@@ -194,6 +210,12 @@ pub(super) const NAMES: [&str; 14] = [
     "waiting",
     "text",
 ];
+
+/// Whether a field says something: a filter, or which part of what it finds.
+fn is_read(name: &str) -> bool {
+    FILTERS.contains(&name) || matches!(name, "limit" | "cursor")
+}
+
 const NAME: &str = "must be a name, [a-z][a-z0-9-]{0,62}";
 
 fn read<T>(

@@ -4,7 +4,9 @@ use rosehip_adapters::clock::SystemClock;
 use rosehip_core::flow::FlowSummary;
 
 use super::{
+    access::Need,
     page::{Badge, Moment, duration},
+    visitor::Visitor,
     written,
 };
 
@@ -12,6 +14,8 @@ use super::{
 pub(super) struct FlowRow {
     pub(super) id: String,
     pub(super) short: String,
+    /// Its place among all flows, where a list knows it.
+    pub(super) seq: u64,
     pub(super) badge: Badge,
     pub(super) behavior: String,
     pub(super) version: String,
@@ -32,27 +36,31 @@ pub(super) struct FlowRow {
     pub(super) is_pinned: bool,
 }
 
-/// Label and path of the object that a flow is about.
-pub(super) fn object_link(flow: &FlowSummary) -> Option<(String, String)> {
+/// Label and path of the object that a flow is about. What a visitor may not read has an empty path: of what is no article,
+/// authors of behaviors see the flows and not the page.
+pub(super) fn object_link(flow: &FlowSummary, visitor: &Visitor) -> Option<(String, String)> {
     let object = flow.object.as_ref()?;
+    let may_read = object.slug.is_some() || visitor.has(Need::Write);
     let key = rosehip_core::ids::ObjectKey { kind: object.r#type.clone(), id: object.id.clone() };
-    Some((object.slug.clone().unwrap_or_else(|| key.to_string()), written::path(&key, object.slug.as_deref())))
+    let path = if may_read { written::path(&key, object.slug.as_deref()) } else { String::new() };
+    Some((object.slug.clone().unwrap_or_else(|| key.to_string()), path))
 }
 
 impl FlowRow {
-    /// The row of a flow.
-    pub(super) fn of(flow: &FlowSummary) -> Self {
+    /// The row of a flow, as a visitor sees it.
+    pub(super) fn of(flow: &FlowSummary, visitor: &Visitor) -> Self {
         let effects = &flow.effects;
         Self {
             id: flow.id.to_string(),
             short: flow.id.short(),
+            seq: 0,
             badge: flow.status.into(),
             behavior: flow.behavior.to_string(),
             version: flow.version.clone(),
             digest: flow.digest.short(),
             run: flow.run,
             owner: flow.owner.to_string(),
-            object: object_link(flow),
+            object: object_link(flow, visitor),
             started: Moment(flow.started_at),
             duration: duration(flow.started_at, flow.finished_at.unwrap_or_else(SystemClock::now)),
             due: flow.next_due.map(Moment),

@@ -4,7 +4,7 @@ use axum::{
     extract::{Path, State},
     http::{
         HeaderMap, Uri,
-        header::{CONTENT_TYPE, LINK},
+        header::{CONTENT_DISPOSITION, CONTENT_TYPE, LINK},
         request::Parts,
     },
     response::{IntoResponse, Redirect, Response},
@@ -21,10 +21,13 @@ use super::{
     article_pages::document,
     bulk::reason_of,
     fault::Fault,
-    flow_json::FlowJson,
-    flow_pages::{FlowDetailPage, FlowsPage},
+    flow_json::{EntryJson, FlowJson},
+    flow_list_page::FlowsPage,
+    flow_page::FlowDetailPage,
+    flow_part::FlowPart,
     flow_query::Filters,
-    input::Input,
+    input::{self, Input},
+    live,
     negotiate::{self, Form, choose, wants_redirect},
     page,
     visitor::Visitor,
@@ -41,7 +44,11 @@ pub(super) async fn list(
     headers: HeaderMap,
     visitor: Visitor,
 ) -> Result<Response, Fault> {
+    if negotiate::wants_events(&headers) {
+        return live::follow(&app, &headers, uri.query(), None);
+    }
     let filters = Filters::read(uri.query())?;
+    let since = app.host.committed();
     let flows = app.host.flows(filters.query.clone()).await?;
     let link = flows.next.map(|cursor| format!("<{}>; rel=\"next\"", filters.page_from(cursor)));
     let form = choose(&headers, negotiate::PAGE);
@@ -51,7 +58,10 @@ pub(super) async fn list(
         false => None,
     };
     let mut response = if let (Form::Html, Some(count)) = (form, count) {
-        page::html(&FlowsPage::new(&visitor, filters, &flows, count))
+        let mut fields = input::fields(uri.query().unwrap_or_default().as_bytes());
+        let number = |text: String| text.parse::<u64>().ok().map(|number| number.to_string());
+        let done = fields.remove("done").and_then(number).zip(fields.remove("refused").and_then(number));
+        page::html(&FlowsPage::new(&visitor, filters, &flows, count, done, since))
     } else {
         let next = flows.next.map(|cursor| cursor.to_string());
         let list = json!({"flows": flows.flows, "next": next, "count": count.map(|count| count.flows),
@@ -68,18 +78,41 @@ pub(super) async fn list(
 pub(super) async fn show(
     State(app): State<App>,
     Path(id): Path<String>,
+    uri: Uri,
     headers: HeaderMap,
     visitor: Visitor,
 ) -> Result<Response, Fault> {
+    let part = FlowPart::read(uri.query())?;
+    let since = app.host.committed();
     let flow = detail(&app.host, &id).await?;
+    if negotiate::wants_events(&headers) {
+        return live::follow(&app, &headers, uri.query(), Some(flow.state.id()));
+    }
     let form = choose(&headers, negotiate::PAGE);
     if form == Form::Html {
-        return Ok(page::html(&FlowDetailPage::new(&visitor, &flow)));
+        return Ok(page::html(&FlowDetailPage::new(&visitor, &flow, &part, app.host.base_url(), since)));
     }
     Ok(document(form, &FlowJson::of(&flow)))
 }
 
-async fn detail(host: &Host, id: &str) -> Result<FlowDetail, Fault> {
+/// `GET /flows/{id}/entries?format=ndjson|json`: its entries as they stand in the log, as a file.
+pub(super) async fn entries(State(app): State<App>, Path(id): Path<String>, uri: Uri) -> Result<Response, Fault> {
+    let format = input::fields(uri.query().unwrap_or_default().as_bytes()).remove("format");
+    let flow = detail(&app.host, &id).await?;
+    let entries = flow.records.iter().map(|(record, body)| EntryJson::of(record, body));
+    let (text, kind, ending) = match format.as_deref() {
+        Some("json") => (json!(entries.collect::<Vec<_>>()).to_string(), "application/json", "json"),
+        None | Some("" | "ndjson") => {
+            let lines = entries.map(|entry| format!("{}\n", json!(entry)));
+            (lines.collect(), "application/x-ndjson", "ndjson")
+        }
+        Some(_) => return Err(Fault::invalid("format", "form", "must be ndjson or json")),
+    };
+    let name = format!("attachment; filename=\"flow-{}.{ending}\"", flow.state.id().short());
+    Ok(([(CONTENT_TYPE, kind.to_owned()), (CONTENT_DISPOSITION, name)], text).into_response())
+}
+
+pub(super) async fn detail(host: &Host, id: &str) -> Result<FlowDetail, Fault> {
     let is_prefix =
         id.len() >= PREFIX_CHARS && id.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
     let found = if is_prefix { host.flow(id).await? } else { None };

@@ -64,6 +64,7 @@ async fn take_in(app: &App, owner: Option<ActorName>, request: Request) -> Resul
         headers: headers.collect(),
         body: body.into(),
         client: client.map_or(IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), |client| client.0),
+        trace: app.host.trace(),
     };
     app.host.take_in(request).await?;
     Ok(StatusCode::ACCEPTED.into_response())

@@ -1,5 +1,7 @@
 //! Logging in and out.
 
+use std::net::IpAddr;
+
 use askama::Template;
 use axum::{
     Extension,
@@ -8,13 +10,15 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 use axum_login::AuthSession;
-use rosehip_adapters::clock::SystemClock;
+use rosehip_adapters::{accounts::UserName, clock::SystemClock};
+use rosehip_core::event::{Audited, Deed};
 use serde::Deserialize;
 use tower_sessions::{Expiry, Session};
 
 use super::{
-    App, csrf,
+    App, account, csrf,
     fault::Fault,
+    inbox::ClientAddress,
     input::Input,
     page::{self, Frame},
     session::{self, Backend, Credentials},
@@ -57,6 +61,7 @@ pub(super) async fn form(
 pub(super) async fn login(
     State(app): State<App>,
     auth: Option<Extension<AuthSession<Backend>>>,
+    client: Option<Extension<ClientAddress>>,
     visitor: Visitor,
     input: Input,
 ) -> Result<Response, Fault> {
@@ -68,24 +73,49 @@ pub(super) async fn login(
     let (name, password, next) = (take("name"), take("password"), take("next"));
     let next = local(Some(&next)).to_owned();
     let credentials = Credentials { name: name.trim().to_lowercase(), password };
+    let tried = credentials.name.clone();
     let Some(user) = auth.authenticate(credentials).await.map_err(|error| Fault::ours(&error))? else {
+        app.host.audit_failed_login(known(&app, &tried).await?).await;
         let (frame, problem) = (Frame::new("Log in", &visitor), Some("That name and password do not belong together."));
         return Ok((StatusCode::UNAUTHORIZED, page::html(&LoginPage { frame, name, next, problem })).into_response());
     };
     auth.login(&user).await.map_err(|error| Fault::ours(&error))?;
+    mark(&auth.session, client.map(|Extension(ClientAddress(address))| address)).await?;
     auth.session.set_expiry(Some(Expiry::OnInactivity(session::SESSION_TIME)));
     csrf::renew(&auth.session).await?;
     let swept = session::blocking(&app, |app| app.host.accounts().delete_expired_sessions(SystemClock::now())).await;
     swept.map_err(|error| Fault::ours(&error))?;
+    app.host.audit(Audited { by: Some(user.identity.user.to_string()), ..visitor.audited(Deed::LoggedIn) }).await;
     Ok(Redirect::to(&next).into_response())
 }
 
 /// `POST /logout`
-pub(super) async fn logout(auth: Option<Extension<AuthSession<Backend>>>) -> Result<Redirect, Fault> {
+pub(super) async fn logout(
+    State(app): State<App>,
+    auth: Option<Extension<AuthSession<Backend>>>,
+    visitor: Visitor,
+) -> Result<Redirect, Fault> {
     if let Some(Extension(mut auth)) = auth {
         auth.logout().await.map_err(|error| Fault::ours(&error))?;
+        if visitor.identity.is_some() {
+            app.host.audit(visitor.audited(Deed::LoggedOut)).await;
+        }
     }
     Ok(Redirect::to("/"))
+}
+
+/// The user of that name, if there is one. What strangers type is in no log.
+async fn known(app: &App, tried: &str) -> Result<Option<String>, Fault> {
+    let Ok(name) = tried.parse::<UserName>() else { return Ok(None) };
+    let user = session::blocking(app, move |app| app.host.accounts().user(&name)).await?;
+    Ok(user.map(|user| user.name.to_string()))
+}
+
+/// Notes in a session when and from where it began, for its user to know it by.
+async fn mark(session: &Session, address: Option<IpAddr>) -> Result<(), Fault> {
+    let ours = |error: tower_sessions::session::Error| Fault::ours(&error);
+    session.insert(account::BEGUN, SystemClock::now()).await.map_err(ours)?;
+    session.insert(account::FROM, address.map(account::network)).await.map_err(ours)
 }
 
 /// A path of this host, or the first page: `next` must not lead anywhere else.

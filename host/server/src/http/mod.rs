@@ -4,16 +4,25 @@
 //! A request comes in by [`doors`], which says who it is from, and meets the table in [`routes`], which says who may.
 
 mod access;
+mod account;
 mod account_admin;
 mod activities;
 mod activity_view;
 mod actor_pages;
 mod actors;
+mod article_action;
+mod article_confirm;
+mod article_following;
 mod article_form;
 mod article_form_page;
 mod article_pages;
+mod article_saves;
+mod article_trials;
 mod article_writes;
 mod assets;
+mod audit;
+mod autosaves;
+mod before_acting;
 mod behavior_json;
 mod behavior_pages;
 mod behaviors;
@@ -21,16 +30,23 @@ mod boxes;
 mod bulk;
 mod cause;
 mod csrf;
+mod dag_layout;
+mod dag_picture;
 mod delivery_view;
 mod discovery;
 mod doors;
+mod dry_run_view;
 mod effect_view;
 mod erasures;
 mod fault;
+mod findings;
 mod flow_json;
-mod flow_pages;
+mod flow_list_page;
+mod flow_page;
+mod flow_part;
 mod flow_query;
 mod flow_row;
+mod flow_trouble;
 mod flows;
 mod follows;
 mod health;
@@ -39,10 +55,14 @@ mod input;
 mod leftover;
 mod limits;
 mod live;
+mod live_frames;
 mod login;
 mod markdown;
+mod measure;
+mod media;
 mod negotiate;
 mod objects;
+mod openapi;
 mod outbox;
 mod page;
 mod peers;
@@ -53,7 +73,10 @@ mod sent;
 mod session;
 mod slug;
 mod step_view;
+mod submission;
+mod time_axis;
 mod visitor;
+mod waterfall;
 mod what_if;
 mod written;
 
@@ -98,11 +121,15 @@ pub struct GoesOn;
 struct App {
     host: Arc<Host>,
     passwords: Arc<Semaphore>,
+    /// What the live tail has said lately.
+    frames: Arc<live_frames::Frames>,
+    autosaves: Arc<autosaves::Autosaves>,
 }
 
 /// All routes of the host. Serve it with the peer's address as `ConnectInfo<SocketAddr>`: rate limits are by address.
 pub fn router(host: Arc<Host>, options: &HttpOptions, access: Access) -> axum::Router {
-    let app = App { host, passwords: Arc::new(Semaphore::new(CONCURRENT_PASSWORDS)) };
+    let passwords = Arc::new(Semaphore::new(CONCURRENT_PASSWORDS));
+    let app = App { host, passwords, frames: Arc::default(), autosaves: Arc::default() };
     match access {
         Access::Public => doors::public(&app, options),
         Access::Operator => doors::operator(&app),

@@ -78,6 +78,13 @@ fn choose_or(headers: &HeaderMap, offers: &[Form], favourite: Form) -> Form {
     best.0
 }
 
+/// Whether what happens is to be told as it does (`text/event-stream`), and not how things stand.
+pub(super) fn wants_events(headers: &HeaderMap) -> bool {
+    let accept = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let mut ranges = accept.flat_map(|value| value.split(',')).filter_map(Range::parse);
+    ranges.any(|range| range.kind.eq_ignore_ascii_case("text") && range.subtype.eq_ignore_ascii_case("event-stream"))
+}
+
 /// Whether an answer is for a person to read: the client names HTML, or does not care and asks for a page or sends a
 /// form.
 pub(super) fn wants_page(method: &Method, path: &str, headers: &HeaderMap) -> bool {

@@ -10,6 +10,7 @@ use axum::{
     },
     response::Response,
 };
+use rosehip_adapters::media::digest_of;
 use rosehip_core::{activity::sanitize_members, ids::ObjectKey, object::Object};
 use serde_json::{Map, Value};
 
@@ -61,6 +62,9 @@ pub(super) async fn put(
 ) -> Result<Response, Fault> {
     let user = visitor.user()?;
     let wait = Wait::asked(&headers);
+    if digest_of(&key).is_some() {
+        return Err(Fault::conflict("image", "it stands for an image; POST /media adds one and says what it shows"));
+    }
     let base = match (base_of(&headers)?, members.get("revision")) {
         (Base::Any, Some(revision)) => Base::Revision(
             revision.as_u64().ok_or_else(|| Fault::invalid("revision", "type", "must be a whole number"))?,

@@ -21,7 +21,7 @@ use super::{
     App,
     actors::Named,
     article_form::Article,
-    article_writes::{Author, add},
+    article_saves::{Author, add},
     fault::Fault,
     follows::{locate, posted_json},
     input::Document,

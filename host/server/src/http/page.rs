@@ -46,7 +46,13 @@ impl Frame {
     /// The address of the stylesheet.
     #[expect(clippy::unused_self, reason = "templates call methods of what they are given")]
     pub(super) fn stylesheet(&self) -> &'static str {
-        assets::stylesheet_url()
+        &assets::STYLESHEET.url
+    }
+
+    /// The address of the script.
+    #[expect(clippy::unused_self, reason = "templates call methods of what they are given")]
+    pub(super) fn script(&self) -> &'static str {
+        &assets::SCRIPT.url
     }
 }
 

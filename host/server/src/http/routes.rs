@@ -6,7 +6,7 @@ use axum::{
     Router,
     extract::{Request, State},
     handler::Handler,
-    middleware::{Next, from_fn_with_state},
+    middleware::{Next, from_fn, from_fn_with_state},
     response::{IntoResponse, Response},
     routing::{MethodFilter, MethodRouter, on},
 };
@@ -15,17 +15,17 @@ use tower_http::catch_panic::CatchPanicLayer;
 use super::{
     App,
     access::Need::{self, Login, Nothing, Operate, Signal, Upload, Write},
-    account_admin as accounts, activities, actors, article_form_page as forms, article_pages as pages,
-    article_writes as writes, assets, behaviors, boxes, bulk, discovery, erasures,
+    account, account_admin as accounts, activities, actors, article_confirm as confirm, article_form_page as forms,
+    article_pages as pages, article_trials as trials, article_writes as writes, assets, audit, before_acting,
+    behaviors, boxes, bulk, discovery, erasures,
     fault::Fault,
-    flows, follows, health, inbox, live, login, objects, outbox, peers, replays,
+    flows, follows, health, inbox, live, login, measure, media, objects, openapi, outbox, peers, replays,
     visitor::Visitor,
     what_if,
 };
 
 /// A row of the table.
 struct Row {
-    #[cfg(test)]
     method: &'static str,
     path: &'static str,
     need: Need,
@@ -39,16 +39,11 @@ fn row<T: 'static>(method: &'static str, path: &'static str, need: Need, handler
         "DELETE" => MethodFilter::DELETE,
         _ => MethodFilter::POST,
     };
-    Row {
-        #[cfg(test)]
-        method,
-        path,
-        need,
-        handler: on(filter, handler),
-    }
+    Row { method, path, need, handler: on(filter, handler) }
 }
 
 /// Every route.
+#[expect(clippy::too_many_lines, reason = "a row is a line")]
 fn table() -> Vec<Row> {
     vec![
         // Articles.
@@ -62,7 +57,14 @@ fn table() -> Vec<Row> {
         row("DELETE", "/{slug}/", Write, writes::delete),
         row("GET", "/{slug}/edit", Write, forms::edit_form),
         row("POST", "/{slug}/edit", Write, writes::edit),
+        row("GET", "/{slug}/unpublish", Write, confirm::unpublish),
+        row("GET", "/{slug}/delete", Write, confirm::delete),
         row("POST", "/{slug}/delete", Write, writes::delete),
+        row("POST", "/dry-run", Write, trials::dry_run),
+        // Images. Whoever knows the digest of one may see it.
+        row("GET", "/media", Write, media::list),
+        row("POST", "/media", Write, media::add),
+        row("GET", "/media/{name}", Nothing, media::show),
         // Every other object, and articles too. What is not public, the handler keeps to editors.
         row("GET", "/objects/{type}/{id}", Nothing, objects::get),
         row("PUT", "/objects/{type}/{id}", Write, objects::put),
@@ -72,16 +74,22 @@ fn table() -> Vec<Row> {
         row("GET", "/activities/{name}", Nothing, activities::show),
         row("GET", "/flows", Login, flows::list),
         row("GET", "/flows/events", Login, live::events),
+        row("GET", "/flows/bulk", Operate, before_acting::bulk),
         row("POST", "/flows/bulk", Operate, bulk::flows),
         row("GET", "/flows/{id}", Login, flows::show),
-        row("GET", "/flows/{id}/export", Operate, flows::export),
+        row("GET", "/flows/{id}/entries", Login, flows::entries),
+        row("GET", "/flows/{id}/export", Operate, audit::export),
+        row("GET", "/flows/{id}/retry", Operate, before_acting::retry),
         row("POST", "/flows/{id}/retry", Operate, flows::retry),
+        row("GET", "/flows/{id}/rerun", Operate, before_acting::rerun),
         row("POST", "/flows/{id}/rerun", Operate, flows::rerun),
         row("POST", "/flows/{id}/cancel", Operate, flows::cancel),
         row("POST", "/flows/{id}/signal", Signal, flows::signal),
         row("POST", "/flows/{id}/pin", Operate, flows::pin),
         row("POST", "/flows/{id}/unpin", Operate, flows::unpin),
+        row("GET", "/effects/redrive", Operate, before_acting::redrive_all),
         row("POST", "/effects/redrive", Operate, bulk::effects),
+        row("GET", "/effects/{id}/redrive", Operate, before_acting::redrive),
         row("POST", "/effects/{id}/redrive", Operate, flows::redrive),
         row("POST", "/erasures", Operate, erasures::erase),
         row("POST", "/replays", Upload, replays::replay),
@@ -137,19 +145,35 @@ fn table() -> Vec<Row> {
         row("GET", "/login", Nothing, login::form),
         row("POST", "/login", Nothing, login::login),
         row("POST", "/logout", Nothing, login::logout),
+        row("GET", "/account", Login, account::page),
+        row("POST", "/account/tokens", Login, account::add_token),
+        row("POST", "/account/tokens/{name}/revoke", Login, account::revoke_token),
+        row("POST", "/account/sessions/end-others", Login, account::end_other_sessions),
         row("GET", "/users", Operate, accounts::users),
         row("POST", "/users", Operate, accounts::add_user),
         row("DELETE", "/users/{name}", Operate, accounts::remove_user),
+        row("POST", "/users/{name}/delete", Operate, accounts::remove_user),
         row("POST", "/users/{name}/password", Operate, accounts::set_password),
+        row("POST", "/users/{name}/role", Operate, accounts::set_role),
         row("GET", "/tokens", Operate, accounts::tokens),
         row("POST", "/tokens", Operate, accounts::add_token),
         row("DELETE", "/tokens/{name}", Operate, accounts::revoke_token),
+        row("POST", "/tokens/{name}/revoke", Operate, accounts::revoke_token),
+        row("GET", "/audit", Operate, audit::trail),
+        row("POST", "/backups", Operate, audit::backup_taken),
         // Operations.
         row("GET", "/livez", Nothing, health::alive),
         row("GET", "/readyz", Nothing, health::ready),
         row("GET", "/metrics", Nothing, health::metrics),
+        row("GET", "/openapi.json", Nothing, openapi::show),
         row("GET", "/assets/rosehip.css", Nothing, assets::stylesheet),
+        row("GET", "/assets/rosehip.js", Nothing, assets::script),
     ]
+}
+
+/// Every route with what it needs, as the document of the routes has them.
+pub(super) fn needs() -> Vec<(&'static str, &'static str, Need)> {
+    table().into_iter().map(|row| (row.method, row.path, row.need)).collect()
 }
 
 /// The table as a router. A door sets the visitor before it.
@@ -162,7 +186,11 @@ pub(super) fn router(app: &App) -> Router {
         };
         router = router.route(path, handler);
     }
-    router.fallback(async || Fault::not_found("page")).layer(CatchPanicLayer::custom(panicked)).with_state(app.clone())
+    router
+        .route_layer(from_fn(measure::mark))
+        .fallback(async || Fault::not_found("page"))
+        .layer(CatchPanicLayer::custom(panicked))
+        .with_state(app.clone())
 }
 
 /// Lets through who has what the route needs.
@@ -188,6 +216,7 @@ mod tests {
 
     /// Who may: a line a route, a letter a role (stranger, Author, Editor, aPprover, Operator).
     #[test]
+    #[expect(clippy::too_many_lines, reason = "a line a route")]
     fn the_table_of_routes_and_roles() {
         let who = |need: Need| {
             let letters = ['A', 'E', 'P', 'O'];
@@ -208,7 +237,13 @@ mod tests {
         --EPO DELETE /{slug}/
         --EPO GET /{slug}/edit
         --EPO POST /{slug}/edit
+        --EPO GET /{slug}/unpublish
+        --EPO GET /{slug}/delete
         --EPO POST /{slug}/delete
+        --EPO POST /dry-run
+        --EPO GET /media
+        --EPO POST /media
+        sAEPO GET /media/{name}
         sAEPO GET /objects/{type}/{id}
         --EPO PUT /objects/{type}/{id}
         --EPO DELETE /objects/{type}/{id}
@@ -216,16 +251,22 @@ mod tests {
         sAEPO GET /activities/{name}
         -AEPO GET /flows
         -AEPO GET /flows/events
+        ----O GET /flows/bulk
         ----O POST /flows/bulk
         -AEPO GET /flows/{id}
+        -AEPO GET /flows/{id}/entries
         ----O GET /flows/{id}/export
+        ----O GET /flows/{id}/retry
         ----O POST /flows/{id}/retry
+        ----O GET /flows/{id}/rerun
         ----O POST /flows/{id}/rerun
         ----O POST /flows/{id}/cancel
         ---PO POST /flows/{id}/signal
         ----O POST /flows/{id}/pin
         ----O POST /flows/{id}/unpin
+        ----O GET /effects/redrive
         ----O POST /effects/redrive
+        ----O GET /effects/{id}/redrive
         ----O POST /effects/{id}/redrive
         ----O POST /erasures
         -A--O POST /replays
@@ -276,17 +317,28 @@ mod tests {
         sAEPO GET /login
         sAEPO POST /login
         sAEPO POST /logout
+        -AEPO GET /account
+        -AEPO POST /account/tokens
+        -AEPO POST /account/tokens/{name}/revoke
+        -AEPO POST /account/sessions/end-others
         ----O GET /users
         ----O POST /users
         ----O DELETE /users/{name}
+        ----O POST /users/{name}/delete
         ----O POST /users/{name}/password
+        ----O POST /users/{name}/role
         ----O GET /tokens
         ----O POST /tokens
         ----O DELETE /tokens/{name}
+        ----O POST /tokens/{name}/revoke
+        ----O GET /audit
+        ----O POST /backups
         sAEPO GET /livez
         sAEPO GET /readyz
         sAEPO GET /metrics
+        sAEPO GET /openapi.json
         sAEPO GET /assets/rosehip.css
+        sAEPO GET /assets/rosehip.js
         ");
     }
 

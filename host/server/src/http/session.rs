@@ -23,7 +23,7 @@ use tower_sessions::{
 use super::{App, HttpOptions};
 
 /// The cookie.
-const COOKIE: &str = "rosehip";
+pub(super) const COOKIE: &str = "rosehip";
 /// Where axum-login keeps who logged in.
 const USER_KEY: &str = "user";
 /// How long a visitor may take to log in.

@@ -9,14 +9,18 @@ const MAX_DERIVED: usize = 79;
 
 /// First segments of paths that are routes, or will be.
 const RESERVED: &[&str] = &[
+    "account",
     "activities",
     "actors",
     "admin",
     "api",
     "assets",
+    "audit",
+    "backups",
     "behaviors",
     "deliveries",
     "drafts",
+    "dry-run",
     "effects",
     "erasures",
     "feed",
@@ -25,6 +29,7 @@ const RESERVED: &[&str] = &[
     "livez",
     "login",
     "logout",
+    "media",
     "metrics",
     "new",
     "nodeinfo",

@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::{
     effect_view::EffectView,
     flow_json,
+    flow_part::{EFFECTS, EFFECTS_ALONE, FlowPart},
     page::{Badge, Moment, duration},
 };
 use crate::{host::FlowDetail, words::grouped};
@@ -36,8 +37,16 @@ pub(super) struct StepView {
     pub(super) retry_at: Option<Moment>,
     pub(super) error: Option<(String, String)>,
     pub(super) effects: Vec<EffectView>,
+    /// How many effects it has on other pages, with the one where they begin.
+    pub(super) more_effects: Option<(usize, String)>,
     pub(super) log: Vec<(&'static str, String)>,
+    /// Lines of its log that are left out.
+    pub(super) more_log: usize,
 }
+
+/// Lines of a guest's log that a page shows, and characters of each.
+const LOG_LINES: usize = 20;
+const LOG_CHARS: usize = 500;
 
 /// What a node waits for.
 pub(super) struct WaitView {
@@ -49,9 +58,17 @@ pub(super) struct WaitView {
 
 impl StepView {
     /// The view of a node, for a visitor who may operate the host or not.
-    pub(super) fn of(detail: &FlowDetail, index: NodeIndex, operates: bool) -> Self {
+    pub(super) fn of(detail: &FlowDetail, index: NodeIndex, part: &FlowPart, operates: bool) -> Self {
         let state = &detail.state;
         let (node, now) = (state.dag.node(index), state.node(index));
+        let is_alone = part.step.as_ref() == Some(&node.id);
+        let (first, most) = if is_alone { (part.effects, EFFECTS_ALONE) } else { (0, EFFECTS) };
+        let rest = now.effects.len().saturating_sub(first.saturating_add(most));
+        let address = |effects| {
+            let own = |part: &mut FlowPart| (part.step, part.effects) = (Some(node.id.clone()), effects);
+            format!("{}#step-{}", part.address(&state.id().to_string(), own), node.id)
+        };
+        let (log, more_log) = log_of(detail, node.id.as_str());
         let ended = now.finished_at.or_else(|| now.started_at.map(|_| SystemClock::now()));
         Self {
             id: node.id.to_string(),
@@ -68,26 +85,33 @@ impl StepView {
             waiting: WaitView::of(state, &node.work, now),
             retry_at: now.retry_at().map(Moment),
             error: now.error.as_ref().map(|error| (error.rule.clone(), error.message.clone())),
+            more_effects: (rest > 0).then(|| (rest, address(if is_alone { first + most } else { 0 }))),
             effects: now
                 .effects
                 .iter()
+                .skip(first)
+                .take(most)
                 .map(|place| EffectView::of(&state.effects[*place], operates, &detail.children))
                 .collect(),
-            log: log_of(detail, node.id.as_str()),
+            log,
+            more_log,
         }
     }
 }
 
-/// What the guest wrote while a node was called.
+/// What the guest wrote while a node was called, as far as a page shows it, and how many lines there are beyond.
 #[expect(clippy::wildcard_enum_match_arm, reason = "three of some thirty events carry lines")]
-fn log_of(detail: &FlowDetail, id: &str) -> Vec<(&'static str, String)> {
+fn log_of(detail: &FlowDetail, id: &str) -> (Vec<(&'static str, String)>, usize) {
     let lines = detail.records.iter().filter_map(|(record, _)| match record.event.as_deref()? {
         Event::NodeDone(done) if done.node.as_str() == id => Some(&done.log),
         Event::NodeRetrying(retrying) if retrying.node.as_str() == id => Some(&retrying.log),
         Event::NodeFailed(failed) if failed.node.as_str() == id => Some(&failed.log),
         _ => None,
     });
-    lines.flatten().map(|line: &GuestLogLine| (line.level.as_str(), line.message.clone())).collect()
+    let mut lines = lines.flatten();
+    let shown = |line: &GuestLogLine| (line.level.as_str(), line.message.chars().take(LOG_CHARS).collect());
+    let first = lines.by_ref().take(LOG_LINES).map(shown).collect();
+    (first, lines.count())
 }
 
 impl WaitView {

@@ -4,6 +4,7 @@ use std::{convert::Infallible, sync::Arc};
 
 use axum::{extract::FromRequestParts, http::request::Parts};
 use rosehip_adapters::accounts::{Identity, Role};
+use rosehip_core::event::{Audited, Deed, Via};
 
 use super::{access::Need, fault::Fault};
 
@@ -14,12 +15,14 @@ pub(super) struct Visitor {
     pub(super) identity: Option<Arc<Identity>>,
     /// What forms of this session must hold; none where there is no session.
     pub(super) csrf: Option<Arc<str>>,
+    /// How the user came in.
+    pub(super) via: Option<Via>,
 }
 
 impl Visitor {
     /// A program or the socket: no session, so no forms to protect.
-    pub(super) fn without_session(identity: Arc<Identity>) -> Self {
-        Self { identity: Some(identity), csrf: None }
+    pub(super) fn without_session(identity: Arc<Identity>, via: Via) -> Self {
+        Self { identity: Some(identity), csrf: None, via: Some(via) }
     }
 
     /// The user's role.
@@ -44,6 +47,12 @@ impl Visitor {
     /// The user, where the route let nobody else through.
     pub(super) fn user(&self) -> Result<&Identity, Fault> {
         self.identity.as_deref().ok_or_else(Fault::unauthenticated)
+    }
+
+    /// The entry that says what the user did.
+    pub(super) fn audited(&self, what: Deed) -> Audited {
+        let via = self.via.unwrap_or(Via::Session);
+        Audited { what, by: self.by(), about: None, detail: None, via, times: 1 }
     }
 
     /// The name that the log keeps of who did it.

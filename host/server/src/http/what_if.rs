@@ -11,7 +11,7 @@ use rosehip_adapters::replays::ReplayedFlow;
 use rosehip_core::{
     difference::Difference,
     limits::{REPLAY_FLOWS, REPLAY_FLOWS_PAGE},
-    replay::{Change, EffectChange, PathChange, Tally, Verdict},
+    replay::{Change, EffectChange, PathChange, Replay, Tally, Verdict},
 };
 use serde_json::{Value, json};
 
@@ -63,9 +63,8 @@ pub(super) async fn page(
         return Ok(document(form, &json!({"digest": digest, "summary": tally, "flows": flows})));
     }
     let is_active = digest == active.digest;
-    let (version, is_lower) = (behavior.version.to_string(), behavior.version < active.behavior.version);
-    let activation = Activation { digest: digest.to_string(), is_lower };
-    let label = format!("Activate {version} ({})", digest.short());
+    let version = behavior.version.to_string();
+    let activation = Activation::new(&version, &digest, behavior.version < active.behavior.version);
     let listed = flows.len() as u64;
     let (badge, words) = verdict_of(&tally);
     Ok(page::html(&WhatIfPage {
@@ -75,12 +74,12 @@ pub(super) async fn page(
         digest: digest.to_string(),
         badge,
         words,
-        activation: (visitor.has(Need::Operate) && !is_active).then_some((activation, label)),
+        activation: (visitor.has(Need::Operate) && !is_active).then_some(activation),
         last,
         most: REPLAY_FLOWS_PAGE,
         more: (tally.flows - tally.same).saturating_sub(listed),
         tally,
-        flows: flows.iter().map(FlowRow::of).collect(),
+        flows: flows.iter().map(|replayed| FlowRow::of(replayed, &visitor)).collect(),
     }))
 }
 
@@ -93,7 +92,7 @@ struct WhatIfPage {
     digest: String,
     badge: Badge,
     words: &'static str,
-    activation: Option<(Activation, String)>,
+    activation: Option<Activation>,
     last: usize,
     most: usize,
     more: u64,
@@ -111,9 +110,10 @@ struct FlowRow {
     changes: Vec<ChangeRow>,
 }
 
-struct ChangeRow {
-    what: String,
-    lines: Vec<String>,
+/// What would be different, with the lines that say so.
+pub(super) struct ChangeRow {
+    pub(super) what: String,
+    pub(super) lines: Vec<String>,
 }
 
 fn verdict_of(tally: &Tally) -> (Badge, &'static str) {
@@ -139,7 +139,7 @@ fn verdict_of(tally: &Tally) -> (Badge, &'static str) {
 }
 
 impl FlowRow {
-    fn of(replayed: &ReplayedFlow) -> Self {
+    fn of(replayed: &ReplayedFlow, visitor: &Visitor) -> Self {
         let (flow, replay) = (&replayed.flow, &replayed.replay);
         let (sign, tone) = match &replay.verdict {
             Verdict::Same => ("✓", "good"),
@@ -148,20 +148,24 @@ impl FlowRow {
             Verdict::OutOfSupport { .. } => ("?", "quiet"),
             Verdict::Erased { .. } => ("⌫", "quiet"),
         };
-        let effects = replay.effects.iter().map(ChangeRow::of_effect);
         Self {
             short: flow.id.short(),
             id: flow.id.to_string(),
-            object: object_link(flow),
+            object: object_link(flow, visitor),
             started: Moment(flow.started_at),
             badge: Badge { sign, word: replay.verdict.as_str(), tone },
             why: replay.why(),
-            changes: replay.paths.iter().map(ChangeRow::of_path).chain(effects).collect(),
+            changes: ChangeRow::all(replay),
         }
     }
 }
 
 impl ChangeRow {
+    /// Everything that is different in a replayed flow.
+    pub(super) fn all(replay: &Replay) -> Vec<Self> {
+        replay.paths.iter().map(Self::of_path).chain(replay.effects.iter().map(Self::of_effect)).collect()
+    }
+
     fn of_effect(effect: &EffectChange) -> Self {
         let place = place(effect.node.as_str(), effect.item);
         let (kind, ordinal) = (&effect.kind, effect.ordinal);

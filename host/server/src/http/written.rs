@@ -9,13 +9,16 @@ use rosehip_core::{
     flow::FlowSummary,
     ids::{ActivityId, ObjectKey},
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::prefer::Wait;
 use crate::host::Written;
 
-#[derive(Serialize)]
-struct Document<'a> {
+/// What was written.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Written")]
+pub(super) struct WrittenJson<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     slug: Option<&'a str>,
     url: String,
@@ -31,7 +34,7 @@ pub(super) fn answer(base_url: &str, written: &Written, wait: Option<Wait>) -> R
     let object = &written.object;
     // What is deleted has no members any more.
     let slug = object.slug().or(written.former_slug.as_deref());
-    let document = Document {
+    let document = WrittenJson {
         slug: slug.filter(|_| object.key.kind.as_str() == "Article"),
         url: format!("{base_url}{}", path(&object.key, slug)),
         status: object.status(),
