@@ -19,6 +19,7 @@ macro_rules! walkthroughs {
 }
 
 walkthroughs! {
+    a_bad_day = "a-bad-day.md",
     first_flow = "first-flow.md",
     two_hosts = "two-hosts.md",
     write_a_behavior_in_python = "write-a-behavior-python.md",

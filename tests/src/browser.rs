@@ -2,7 +2,7 @@
 
 use reqwest::{Method, header};
 
-use crate::{Answer, Client, Host};
+use crate::{Answer, Client, FileForm, Host};
 
 /// Someone at a browser.
 #[derive(Debug)]
@@ -20,6 +20,11 @@ impl Browser {
     /// A new user who has logged in and may write, with the token that forms must carry.
     pub async fn of(host: &Host, name: &str, role: &str) -> (Self, String) {
         host.add_user(name, role);
+        Self::again(host, name).await
+    }
+
+    /// A user that there is, who logs in once more.
+    pub async fn again(host: &Host, name: &str) -> (Self, String) {
         let client = host.client().stranger();
         let form = client.page("/login").await;
         let mut browser = Self { client, cookie: cookie(&form) };
@@ -27,7 +32,7 @@ impl Browser {
         let answer = browser.submit("/login", &[("csrf", &csrf), ("name", name), ("password", "correct horse")]).await;
         assert_eq!(answer.status.as_u16(), 303, "{}", answer.text);
         browser.cookie = cookie(&answer);
-        let csrf = field(&browser.open("/new").await.text, "csrf");
+        let csrf = field(&browser.open("/account").await.text, "csrf");
         (browser, csrf)
     }
 
@@ -35,6 +40,12 @@ impl Browser {
     pub async fn open(&self, path: &str) -> Answer {
         let request = self.client.request(Method::GET, path).header(header::ACCEPT, "text/html");
         self.client.send(request.header(header::COOKIE, &self.cookie)).await
+    }
+
+    /// Sends a form that brings a file.
+    pub async fn submit_file(&self, path: &str, form: FileForm) -> Answer {
+        let request = self.client.request(Method::POST, path).header(header::ACCEPT, "text/html");
+        self.client.send(form.into_request(request.header(header::COOKIE, &self.cookie))).await
     }
 
     /// Sends a form.

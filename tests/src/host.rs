@@ -45,8 +45,13 @@ impl Host {
 
     /// Starts a host that federates with others on this machine, whose deliveries are tried again within seconds.
     pub async fn start_federating() -> Self {
-        let config = "[federation]\nbackoff_seconds = [1, 1, 1, 1, 1]\n";
-        Self::start_with(config, &[], &["--dev-federation"]).await
+        Self::start_federating_configured("").await
+    }
+
+    /// The same with more of a configuration file.
+    pub async fn start_federating_configured(config: &str) -> Self {
+        let config = format!("[federation]\nbackoff_seconds = [1, 1, 1, 1, 1]\n{config}");
+        Self::start_with(&config, &[], &["--dev-federation"]).await
     }
 
     async fn start_with(config: &str, environment: &[(&str, &str)], arguments: &[&'static str]) -> Self {
@@ -122,6 +127,11 @@ impl Host {
     /// Its operator.
     pub fn client(&self) -> Client {
         Client::new(&self.url(), self.token.as_deref())
+    }
+
+    /// That operator's token.
+    pub fn token(&self) -> &str {
+        self.token.as_deref().expect("it was made when the host started")
     }
 
     /// Another of its users.

@@ -1,8 +1,11 @@
 //! A host to test: the real binary on a directory of its own, driven over HTTP and by its command line.
 
+mod answering;
 mod binary;
 mod browser;
+mod checker;
 mod client;
+mod form;
 mod host;
 mod hostile;
 mod mail;
@@ -12,9 +15,12 @@ mod project;
 mod receiver;
 mod secure;
 
+pub use answering::answering;
 pub use binary::{Output, rosehip};
 pub use browser::Browser;
+pub use checker::check_api;
 pub use client::{Answer, Client};
+pub use form::FileForm;
 pub use host::{Host, free_port};
 pub use mail::{MailServer, Message};
 pub use peer::{Peer, Signing, body_of, headers_of, now, send};

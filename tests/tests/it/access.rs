@@ -61,6 +61,14 @@ const TABLE: &[(&str, &str, [bool; 5])] = &[
     ("GET", "/users", [false, false, false, false, true]),
     ("POST", "/users", [false, false, false, false, true]),
     ("GET", "/tokens", [false, false, false, false, true]),
+    ("POST", "/users/unknown/role", [false, false, false, false, true]),
+    ("POST", "/users/unknown/delete", [false, false, false, false, true]),
+    ("POST", "/tokens/unknown/revoke", [false, false, false, false, true]),
+    ("GET", "/audit", [false, false, false, false, true]),
+    ("POST", "/backups", [false, false, false, false, true]),
+    ("GET", "/account", [false, true, true, true, true]),
+    ("POST", "/account/tokens/unknown/revoke", [false, true, true, true, true]),
+    ("POST", "/account/sessions/end-others", [false, true, true, true, true]),
 ];
 
 #[tokio::test(flavor = "multi_thread")]

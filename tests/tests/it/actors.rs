@@ -408,3 +408,27 @@ async fn actors_are_added_and_shown_by_command_with_and_without_a_host() {
     ben.post("/actors/ben/outbox", &note("mine")).await.expect(201);
     assert_eq!(ben.post("/actors/ada/outbox", &note("hers")).await.status.as_u16(), 403);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_actors_page_is_the_stream_of_what_it_says_for_everybody_page_by_page() {
+    let host = Host::start().await;
+    let client = host.client();
+    for number in 1..=51 {
+        client.post("/new", &Client::article(&format!("Post {number:02}"), "published", "")).await.expect(201);
+    }
+    client.post("/new", &Client::article("Kept back", "draft", "")).await.expect(201);
+    let stranger = client.stranger();
+    let first = stranger.page("/actors/site").await.text;
+    assert!(first.contains("href=\"/post-51/\"") && first.contains("href=\"/post-02/\""), "{first}");
+    assert!(
+        first.find("Post 51") < first.find("Post 50") && !first.contains("Post 01") && !first.contains("Kept back")
+    );
+    let older =
+        first.split("rel=\"next\" href=\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a next page");
+    // What is said meanwhile moves nothing from one page to the next.
+    client.post("/new", &Client::article("Post 52", "published", "")).await.expect(201);
+    let second = stranger.page(older).await.text;
+    assert!(second.contains("Post 01") && !second.contains("Post 02") && !second.contains("rel=\"next\""), "{second}");
+    assert!(second.contains("rel=\"prev\" href=\"/actors/site\""), "{second}");
+    assert_eq!(stranger.page("/actors/site?before=x").await.status.as_u16(), 422);
+}

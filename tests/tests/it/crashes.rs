@@ -87,7 +87,8 @@ async fn two_hundred_kills_lose_nothing_and_fire_nothing_twice() {
         if is_complete && flows.values().flatten().all(is_settled) {
             break flows;
         }
-        assert!(begun.elapsed() < Duration::from_mins(1), "not all flows have settled");
+        // An effect whose attempt was cut off by two of the kills is due five minutes after the second at the latest.
+        assert!(begun.elapsed() < Duration::from_mins(6), "not all flows have settled");
         tokio::time::sleep(Duration::from_millis(100)).await;
     };
     for slug in &acknowledged {

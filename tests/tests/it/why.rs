@@ -1,9 +1,7 @@
 //! Why something started, why nothing else did, and why a change meant nothing.
 
-use rosehip_tests::{Client, Host};
+use rosehip_tests::{Client, Host, answering};
 use serde_json::{Value, json};
-
-use crate::policy::answering;
 
 /// A module with these triggers whose one step asks for a webhook.
 fn triggered(triggers: &Value) -> Vec<u8> {

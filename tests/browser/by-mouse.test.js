@@ -1,0 +1,4 @@
+import { byMouse } from "./hands.js";
+import { story } from "./story.js";
+
+story(byMouse);
