@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::policy::emitter;
 
 /// Entries of the log.
-async fn entries(client: &Client) -> String {
+pub(crate) async fn entries(client: &Client) -> String {
     let metrics = client.send(client.request(reqwest::Method::GET, "/metrics")).await.text;
     metrics.lines().find(|line| line.starts_with("rosehip_log_entries ")).expect("a gauge").to_owned()
 }

@@ -19,6 +19,7 @@ mod dry_run;
 mod editing;
 mod email;
 mod erasure;
+mod event_trials;
 mod export;
 mod fan_out;
 mod flow_list;

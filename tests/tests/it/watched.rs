@@ -101,6 +101,8 @@ async fn what_breaks_a_rule_is_shown_until_it_does_not() {
     fs::write(dir.join("tale.wasm"), tale("1.0.0")).expect("written");
     let list = until(&client, "/behaviors", |list| refused(list, "tale.wasm").is_some()).await;
     assert_eq!(refused(&list, "tale.wasm").expect("it")["rule"], "lower-version");
+    let page = client.page("/behaviors/tale").await.text;
+    assert!(page.contains("Not loaded") && page.contains("lower-version"), "its own page says so too: {page}");
     assert_eq!(client.get("/behaviors/tale").await.expect(200)["version"], "2.0.0");
 
     let long = fs::File::create(dir.join("long.wasm")).expect("made");

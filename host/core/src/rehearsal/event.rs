@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::{
-    WaitEnd,
+    Home, WaitEnd,
     members::{InvalidFile, Members},
+    staging::stage,
     wait_end::read_standing,
 };
 use crate::{
+    activity::Activity,
     event::Current,
     ids::{BoxName, NodeId, TypeName},
     json,
@@ -49,9 +51,19 @@ pub struct AuthorEvent {
 }
 
 impl AuthorEvent {
+    /// The activity that ingest or an inbox would make of it.
+    pub fn stage(&self, home: &Home<'_>) -> Result<Activity, InvalidFile> {
+        stage(self, home)
+    }
+
     /// Reads an event file.
     pub fn read(text: &[u8]) -> Result<Self, InvalidFile> {
         let document = json::parse_object(text).map_err(|error| InvalidFile::new("the file", error.message))?;
+        Self::of_document(document)
+    }
+
+    /// Reads what an event file holds.
+    pub fn of_document(document: Map<String, Value>) -> Result<Self, InvalidFile> {
         let mut members = Members::of_file(document);
         let object = members.require::<Value>("object")?;
         if !(object.is_object() || object.is_string()) {

@@ -6,13 +6,14 @@ use std::{collections::BTreeMap, sync::Arc};
 use serde::Serialize;
 
 use super::{
-    GoldenEffect, GoldenFailure, MakeCall, NodeRun, RehearsalError, WaitMet,
-    walk::{Reached, Setting, Stage, Unsaid},
+    GoldenEffect, GoldenFailure, MakeCall, NodeRun, RehearsalError, WaitEnd, WaitMet,
+    walk::{Reached, Setting, Stage, Unsaid, wait_ends},
 };
 use crate::{
     activity::Activity,
     behavior::{Behavior, Grant},
     event::FlowStarted,
+    ids::NodeId,
     limits::DRY_RUN_CALLS,
     time::Timestamp,
 };
@@ -33,6 +34,8 @@ pub struct Prospect<'a> {
     pub base_url: &'a str,
     /// When it would start.
     pub now: Timestamp,
+    /// How waits end, by their nodes, where somebody says so.
+    pub waits: &'a BTreeMap<NodeId, WaitEnd>,
     /// Whether there is time for another call.
     pub has_time: &'a dyn Fn() -> bool,
 }
@@ -87,6 +90,7 @@ impl Foresight {
 /// Walks a flow that has not started. `call` calls its module. Nothing is recorded.
 pub fn foresee(prospect: Prospect<'_>, call: &MakeCall<'_>) -> Result<Foresight, RehearsalError> {
     let may_call = |made: usize| made < DRY_RUN_CALLS && (prospect.has_time)();
+    let ends = wait_ends(prospect.behavior, prospect.waits)?;
     let setting = Setting {
         behavior: prospect.behavior,
         activity: prospect.activity,
@@ -94,7 +98,7 @@ pub fn foresee(prospect: Prospect<'_>, call: &MakeCall<'_>) -> Result<Foresight,
         base_url: prospect.base_url,
         granted_now: Some(prospect.grant),
         recorded: prospect.recorded,
-        ends: BTreeMap::new(),
+        ends,
         unsaid_signals: Unsaid::Open,
         may_call: &may_call,
         now: prospect.now,

@@ -5,12 +5,14 @@
 //! functions by which a host does it. What comes of it ([`Rehearsal`]) is held against a [`Golden`] document. No time
 //! passes: waits end as the event says, and what a flow would append to the log is only taken in.
 //!
-//! The same walk says what a flow would do that a host has yet to start ([`foresee`]).
+//! The same walk says what a flow would do that a host has yet to start ([`foresee`]), and an event file is made of what a
+//! host has recorded ([`event_of`]).
 
 mod event;
 mod foresight;
 mod golden;
 mod members;
+mod recorded;
 mod staging;
 #[cfg(test)]
 mod tests;
@@ -21,6 +23,8 @@ pub use event::AuthorEvent;
 pub use foresight::{Ends, ForeseenEffect, Foresight, Prospect, foresee};
 pub use golden::{Golden, GoldenEffect, GoldenFailure, Mismatch, Place};
 pub use members::InvalidFile;
+pub use recorded::event_of;
+pub use staging::Home;
 pub use wait_end::WaitEnd;
 pub use walk::{MakeCall, NodeRun, Rehearsal, RehearsalError, WaitMet, Walked, rehearse};
 

@@ -22,12 +22,28 @@ const SOMETHING: &str = "https://elsewhere.example/activities/1";
 /// Members of an object that the host derives where the file does not have them.
 const DERIVED: [&str; 6] = ["id", "url", "attributedTo", "published", "updated", "revision"];
 
+/// Where an event happens.
+#[derive(Debug, Clone)]
+pub struct Home<'a> {
+    /// The origin of ids, without a slash at its end.
+    pub base_url: &'a str,
+    /// The actor in whose box it is.
+    pub owner: ActorName,
+}
+
+impl Home<'static> {
+    /// A new host.
+    pub(super) fn new_host() -> Self {
+        Self { base_url: BASE_URL, owner: OWNER.parse().expect("the constant is an actor's name") }
+    }
+}
+
 /// The activity of an event.
-pub(super) fn stage(event: &AuthorEvent) -> Result<Activity, InvalidFile> {
+pub(super) fn stage(event: &AuthorEvent, home: &Home<'_>) -> Result<Activity, InvalidFile> {
     let mut activity = match (event.r#box, event.kind.as_str()) {
-        (BoxName::Inbox, _) => arrived(event)?,
-        (BoxName::Outbox, "Create" | "Update" | "Delete") => announced(event)?,
-        (BoxName::Outbox, _) => posted(event)?,
+        (BoxName::Inbox, _) => arrived(event, home)?,
+        (BoxName::Outbox, "Create" | "Update" | "Delete") => announced(event, home)?,
+        (BoxName::Outbox, _) => posted(event, home)?,
     };
     if let Some(transitions) = &event.transitions {
         activity.transitions.clone_from(transitions);
@@ -46,7 +62,7 @@ pub(super) fn stage(event: &AuthorEvent) -> Result<Activity, InvalidFile> {
 }
 
 /// What a write to an object of this host means to others.
-fn announced(event: &AuthorEvent) -> Result<Activity, InvalidFile> {
+fn announced(event: &AuthorEvent, home: &Home<'_>) -> Result<Activity, InvalidFile> {
     let given = event.object.as_object();
     let given = given.ok_or_else(|| InvalidFile::new("object", "is not an object, as what this host has always is"))?;
     let kind = match given.get("type").and_then(Value::as_str) {
@@ -61,7 +77,7 @@ fn announced(event: &AuthorEvent) -> Result<Activity, InvalidFile> {
         key: ObjectKey { id: object_id(given), kind },
         revision: given.get("revision").and_then(Value::as_u64).unwrap_or(1),
         seq: 1,
-        owner: owner(),
+        owner: home.owner.clone(),
         content: (!is_gone).then(|| content.clone()),
         publications: 1,
         created_at: event.now,
@@ -70,7 +86,7 @@ fn announced(event: &AuthorEvent) -> Result<Activity, InvalidFile> {
     };
     let changes = changes(event, &object, &content);
     let mut activity = Announcement {
-        base_url: BASE_URL,
+        base_url: home.base_url,
         kind: event.kind.clone(),
         object: &object,
         deleted: is_gone.then_some(&content),
@@ -101,17 +117,16 @@ fn changes(event: &AuthorEvent, object: &Object, content: &Map<String, Value>) -
 }
 
 /// What the owner posts to the outbox.
-fn posted(event: &AuthorEvent) -> Result<Activity, InvalidFile> {
+fn posted(event: &AuthorEvent, home: &Home<'_>) -> Result<Activity, InvalidFile> {
     let mut document = event.activity.clone();
     document.insert("type".to_owned(), event.kind.as_str().into());
     document.insert("object".to_owned(), event.object.clone());
-    let owner = owner();
-    let asked = Asked { base_url: BASE_URL, owner: &owner, document: &document, now: event.now };
+    let asked = Asked { base_url: home.base_url, owner: &home.owner, document: &document, now: event.now };
     asked.of_post(&Unsigned).map_err(|InvalidActivity { member, message }| InvalidFile::new(place(member), message))
 }
 
 /// What somebody else says.
-fn arrived(event: &AuthorEvent) -> Result<Activity, InvalidFile> {
+fn arrived(event: &AuthorEvent, home: &Home<'_>) -> Result<Activity, InvalidFile> {
     let mut document = event.activity.clone();
     document.insert("type".to_owned(), event.kind.as_str().into());
     document.insert("object".to_owned(), event.object.clone());
@@ -128,10 +143,9 @@ fn arrived(event: &AuthorEvent) -> Result<Activity, InvalidFile> {
     let arrival = Arrival::check(&sender, document).map_err(refused)?;
     let asked = id_of(&event.object).map(str::to_owned);
     let is_answer = matches!(event.kind.as_str(), "Accept" | "Reject");
-    let owner = owner();
     let known = Known {
-        base_url: BASE_URL,
-        owner: &owner,
+        base_url: home.base_url,
+        owner: &home.owner,
         owner_kind: "Service",
         approves_followers: false,
         is_blocked: false,
@@ -141,7 +155,7 @@ fn arrived(event: &AuthorEvent) -> Result<Activity, InvalidFile> {
             follow,
             state: FollowState::Pending,
         }),
-        object: own_object(&event.object),
+        object: own_object(&event.object, home),
         their_object: TheirObject::Unknown,
         follower: None,
         depth: None,
@@ -162,8 +176,8 @@ fn place(member: &str) -> String {
 }
 
 /// The object of this host that a URL names.
-fn own_object(object: &Value) -> Option<ObjectKey> {
-    let path = object.as_str()?.strip_prefix(BASE_URL)?.strip_prefix("/objects/")?;
+fn own_object(object: &Value, home: &Home<'_>) -> Option<ObjectKey> {
+    let path = object.as_str()?.strip_prefix(home.base_url)?.strip_prefix("/objects/")?;
     path.split('?').next()?.parse().ok()
 }
 
@@ -174,10 +188,6 @@ fn object_id(object: &Map<String, Value>) -> ObjectId {
     let last = path.and_then(|path| path.rsplit('/').next()?.parse().ok());
     let id = last.or_else(|| text("slug")?.parse().ok());
     id.unwrap_or_else(|| "rehearsed".parse().expect("the constant is an object id"))
-}
-
-fn owner() -> ActorName {
-    OWNER.parse().expect("the constant is an actor's name")
 }
 
 fn parsed<T: std::str::FromStr<Err: ToString>>(value: &Value, field: &str) -> Result<T, InvalidFile> {

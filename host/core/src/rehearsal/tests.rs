@@ -4,11 +4,14 @@ use std::{cell::RefCell, collections::BTreeMap, sync::Arc};
 
 use serde_json::{Value, json};
 
-use super::{AuthorEvent, Ends, Foresight, Golden, Prospect, Rehearsal, RehearsalError, Walked, foresee, rehearse};
+use super::{
+    AuthorEvent, Ends, Foresight, Golden, Home, Prospect, Rehearsal, RehearsalError, WaitEnd, Walked, event_of,
+    foresee, rehearse,
+};
 use crate::{
     behavior::{Behavior, Grant, Installed},
     guest::{GuestFailure, GuestLogLevel, GuestLogLine, GuestReport},
-    ids::Digest,
+    ids::{Digest, NodeId},
 };
 
 type Answer = Result<Value, GuestFailure>;
@@ -319,7 +322,7 @@ fn what_matches_no_trigger_says_why() {
 
 #[test]
 fn an_activity_is_what_a_host_would_have_made_of_it() {
-    let staged = |document: Value| super::staging::stage(&event(document)).expect("an activity");
+    let staged = |document: Value| event(document).stage(&Home::new_host()).expect("an activity");
     let deleted = staged(json!({"activity": {"type": "Delete"}}));
     assert_eq!(deleted.document["object"]["type"], "Tombstone");
     assert_eq!(
@@ -340,6 +343,45 @@ fn an_activity_is_what_a_host_would_have_made_of_it() {
     );
     assert_eq!((share.object_type.as_str(), share.id.token()), ("Link", "x"));
     assert_eq!(share.root, share.id);
+}
+
+#[test]
+fn what_was_recorded_becomes_an_event_that_is_recorded_as_the_same() {
+    let home = Home { base_url: "https://roses.example", owner: "ada".parse().expect("a name") };
+    let note = json!({"type": "Note", "id": "https://elsewhere.example/notes/1", "content": "hi"});
+    let order = json!({"type": "Order", "id": "https://roses.example/objects/Order/7", "revision": 4, "total": 3});
+    let paid = json!([{"field": "status", "from": "pending", "to": "paid"}]);
+    for document in [
+        json!({}),
+        json!({"activity": {"type": "Update", "to": ["https://elsewhere.example/x"]}, "now": "2026-03-04T05:06:07.890Z"}),
+        json!({"activity": {"type": "Delete"}}),
+        json!({"activity": {"type": "Update"}, "object": order, "transitions": paid}),
+        json!({"activity": {"type": "Like"}, "object": "https://elsewhere.example/notes/1"}),
+        json!({"activity": {"type": "Announce", "id": "https://roses.example/activities/x"}, "object": note}),
+        json!({"box": "inbox", "object": note}),
+        json!({"box": "inbox", "activity": {"type": "Follow"}, "object": "https://roses.example/actors/ada"}),
+    ] {
+        let recorded = event(document).stage(&home).expect("an activity");
+        let config = json!({"limit": 3}).as_object().cloned().unwrap_or_default();
+        let current = crate::event::Current { revision: 2, status: Some("published".to_owned()) };
+        let file = event_of(&recorded, &config, Some(&current));
+        let again = AuthorEvent::of_document(file.clone()).unwrap_or_else(|error| panic!("{error}: {file:?}"));
+        assert_eq!((&again.config, &again.current), (&config, &Some(current)));
+        assert_eq!(again.stage(&home).expect("an activity"), recorded, "{file:?}");
+    }
+}
+
+#[test]
+fn how_a_signal_ends_a_wait_is_foreseen_where_somebody_says_so() {
+    let nodes = json!([{"id": "ask", "kind": "wait", "wait": {"signal": "approve"}}, {"id": "c", "kind": "step"}]);
+    let asks = behavior(nodes, json!([{"from": "ask", "to": "c"}]));
+    let said = event(json!({"waits": {"ask": {}}})).waits;
+    let grant = json!({"effects": [{"kind": "log"}]});
+    let foreseen = foresee_with(&asks, &grant, BTreeMap::new(), &said, &|| true).expect("foreseen");
+    assert_eq!((foreseen.ends, foreseen.effects.len()), (Ends::Completed, 1));
+    let wrong = event(json!({"waits": {"c": {}}})).waits;
+    let error = foresee_with(&asks, &grant, BTreeMap::new(), &wrong, &|| true).expect_err("refused");
+    assert_eq!(error.to_string(), "waits/c: is no wait");
 }
 
 #[test]
@@ -515,7 +557,17 @@ fn foresee_by(
     recorded: BTreeMap<String, u64>,
     has_time: &dyn Fn() -> bool,
 ) -> Foresight {
-    let activity = super::staging::stage(&event(json!({}))).expect("an activity");
+    foresee_with(behavior, grant, recorded, &BTreeMap::new(), has_time).expect("foreseen")
+}
+
+fn foresee_with(
+    behavior: &Arc<Behavior>,
+    grant: &Value,
+    recorded: BTreeMap<String, u64>,
+    waits: &BTreeMap<NodeId, WaitEnd>,
+    has_time: &dyn Fn() -> bool,
+) -> Result<Foresight, RehearsalError> {
+    let activity = event(json!({})).stage(&Home::new_host()).expect("an activity");
     let grant: Grant = serde_json::from_value(grant.clone()).expect("a grant");
     let installed = Installed {
         name: behavior.name.clone(),
@@ -542,7 +594,8 @@ fn foresee_by(
         recorded,
         base_url: "https://h",
         now: "2026-01-01T12:00:00Z".parse().expect("a time"),
+        waits,
         has_time,
     };
-    foresee(prospect, &call).expect("it is foreseen")
+    foresee(prospect, &call)
 }

@@ -8,7 +8,10 @@ use std::{collections::BTreeMap, sync::Arc};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{AuthorEvent, BASE_URL, Golden, GoldenEffect, GoldenFailure, InvalidFile, WaitEnd, staging::stage};
+use super::{
+    AuthorEvent, BASE_URL, Golden, GoldenEffect, GoldenFailure, InvalidFile, WaitEnd,
+    staging::{Home, stage},
+};
 use crate::{
     activity::Activity,
     behavior::{Behavior, Grant, Installed, NodeIndex, Policy, WhyNot},
@@ -116,8 +119,8 @@ pub fn rehearse(
     event: &AuthorEvent,
     call: &MakeCall<'_>,
 ) -> Result<Rehearsal, RehearsalError> {
-    let activity = stage(event)?;
-    let ends = wait_ends(behavior, event)?;
+    let activity = stage(event, &Home::new_host())?;
+    let ends = wait_ends(behavior, &event.waits)?;
     let installed = Arc::new(installed(behavior, digest, event)?);
     let standing = Arc::new(BTreeMap::from([(installed.name.clone(), Arc::clone(&installed))]));
     let mut matched = matching(1, &activity, &standing, event.current.as_ref());
@@ -166,12 +169,12 @@ fn installed(behavior: &Arc<Behavior>, digest: Digest, event: &AuthorEvent) -> R
     })
 }
 
-/// How the waits end of which the event says something, and by what.
-fn wait_ends<'a>(
+/// How the waits end of which something is said, and by what.
+pub(super) fn wait_ends<'a>(
     behavior: &Behavior,
-    event: &'a AuthorEvent,
+    waits: &'a BTreeMap<NodeId, WaitEnd>,
 ) -> Result<BTreeMap<NodeIndex, (FiredBy, &'a WaitEnd)>, InvalidFile> {
-    let ends = event.waits.iter().map(|(id, end)| {
+    let ends = waits.iter().map(|(id, end)| {
         let unknown = || InvalidFile::new(format!("waits/{id}"), format!("{} has no node {id}", behavior.name));
         let node = behavior.dag.find(id).ok_or_else(unknown)?;
         Ok((node, (end.fired_by(behavior.dag.node(node))?, end)))

@@ -49,6 +49,15 @@ pub(super) enum Flows {
         #[arg(long)]
         imported: bool,
     },
+    /// Write the event that started a flow to stdout, as a file for `rosehip test`.
+    #[command(after_help = "\
+Examples:
+  rosehip flows event k3v7wqzj > events/it-failed.json
+  rosehip flows event k3v7wqzj | curl --json @- -H \"Authorization: Bearer $ROSEHIP_TOKEN\" $ROSEHIP_URL/behaviors/publish/test")]
+    Event {
+        /// The flow's id, or the beginning of it.
+        flow: String,
+    },
     Export(Export),
     /// Keep flows that another host exported, to look at: `flows ls --imported`, `flows show FLOW --imported`. They are
     /// checked by their hashes and never run.
@@ -149,6 +158,7 @@ impl Flows {
             }
             Self::Ls(_)
             | Self::Show { .. }
+            | Self::Event { .. }
             | Self::Export(_)
             | Self::Tail { .. }
             | Self::Retry { .. }
@@ -178,6 +188,10 @@ impl Flows {
             Self::Show { flow, .. } => {
                 let answer: Value = client.json(Request::get(&["flows", &flow])).await?;
                 if as_json { print_json(&answer) } else { show(&answer) }
+            }
+            Self::Event { flow } => {
+                let event: Value = client.json(Request::get(&["flows", &flow, "event"])).await?;
+                print_json(&event)
             }
             Self::Tail { flow } => tail(client, flow.as_deref(), as_json).await,
             Self::Retry(which) => act_on(client, &which, "retry", as_json).await,

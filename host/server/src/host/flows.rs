@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use rosehip_adapters::{
     engine::{Engine, EngineActions, EngineError, runners},
+    store::SqliteReader,
     views::{ChildFlow, FlowFilter},
 };
 use rosehip_core::{
@@ -69,10 +70,19 @@ pub struct FlowCount {
 pub struct FlowPage {
     /// The flows.
     pub flows: Vec<FlowSummary>,
-    /// `seq` of the entry that began each.
-    pub places: Vec<u64>,
+    /// Where each stands in the log.
+    pub places: Vec<FlowPlace>,
     /// Where the next page begins.
     pub next: Option<u64>,
+}
+
+/// Where a flow of a page stands in the log.
+#[derive(Debug, Clone, Copy)]
+pub struct FlowPlace {
+    /// `seq` of the entry that began it.
+    pub seq: u64,
+    /// When its activity was recorded; none where that entry was erased.
+    pub queued_at: Option<Timestamp>,
 }
 
 /// A flow with all that happened.
@@ -136,7 +146,8 @@ impl Host {
         let has_more = rows.len() > limit;
         rows.truncate(limit);
         let next = rows.last().filter(|_| has_more).map(|(seq, _)| *seq);
-        let (places, flows) = rows.into_iter().unzip();
+        let (seqs, flows): (Vec<_>, _) = rows.into_iter().unzip();
+        let places = self.read_log(|log| seqs.into_iter().map(|seq| place(log, seq)).collect())?;
         Ok(FlowPage { flows, places, next })
     }
 
@@ -329,6 +340,16 @@ impl Host {
     pub(super) fn actions(&self) -> EngineActions {
         self.with_engine(Engine::actions)
     }
+}
+
+/// Where the flow stands that an entry began.
+fn place(log: &SqliteReader, seq: u64) -> Result<FlowPlace, anyhow::Error> {
+    let began = log.read(seq, 1)?.first().map(Record::read).transpose()?;
+    let queued_at = match began.and_then(|record| record.event).as_deref() {
+        Some(Event::FlowStarted(started)) => log.read(started.activity_seq, 1)?.first().map(|entry| entry.header.time),
+        _ => None,
+    };
+    Ok(FlowPlace { seq, queued_at })
 }
 
 /// An entry with its body as JSON, as the page of a flow shows it.

@@ -2,6 +2,7 @@
 //! appended and nothing is dispatched. It reads objects and behaviors as they stand.
 
 use std::{
+    collections::BTreeMap,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -12,7 +13,7 @@ use rosehip_core::{
     behavior::{Installed, Standing, WhyNot},
     event::{Current, Event, FlowStarted},
     guest::Surroundings,
-    ids::{BehaviorName, Digest, ObjectKey, TypeName},
+    ids::{ActorName, BehaviorName, BoxName, Digest, NodeId, ObjectKey, TypeName},
     limits::{DRY_RUN_MS, DRY_RUN_PATIENCE_MS},
     object::Object,
     pipeline::{
@@ -20,10 +21,11 @@ use rosehip_core::{
         matching::matching,
     },
     ports::Unsigned,
-    rehearsal::{Foresight, Prospect, foresee},
+    rehearsal::{AuthorEvent, Foresight, Home, InvalidFile, Prospect, WaitEnd, foresee},
 };
 use serde::Serialize;
 use serde_json::Value;
+use tokio::sync::SemaphorePermit;
 
 use super::{Host, ObjectWrite, ReadError, WriteError, objects::check_base};
 
@@ -79,25 +81,68 @@ pub struct Unmoved {
     pub why: Vec<WhyNot>,
 }
 
+/// Why nobody can say what a behavior would do with an event.
+#[derive(Debug, thiserror::Error)]
+pub enum TryError {
+    /// It is no event, or its config does not fit the behavior.
+    #[error(transparent)]
+    Event(#[from] InvalidFile),
+    /// The host is too busy, or stops, or cannot read what it has.
+    #[error(transparent)]
+    Host(#[from] WriteError),
+}
+
 impl Host {
     /// Says what a write would set off. A write that would be refused is refused here.
     pub async fn dry_run(&self, mut write: ObjectWrite) -> Result<DryRun, WriteError> {
         self.illustrate(&mut write).await?;
-        let patience = Duration::from_millis(DRY_RUN_PATIENCE_MS);
-        let busy = || WriteError::Busy { retry_after: DRY_RUN_PATIENCE_MS / 1_000 };
-        let turn = tokio::time::timeout(patience, self.foreseeing.acquire()).await;
-        let _turn = turn.map_err(|_| busy())?.map_err(|_| WriteError::Stopping)?;
+        let _turn = self.turn_to_foresee().await?;
         let Some((activity, object)) = self.announcement(&write).await? else { return Ok(DryRun::default()) };
         let followers = self.follow_counts(&activity.owner).await?.followers;
         let standing = self.with_engine(|engine| engine.registry().now());
         let current =
             object.exists().then(|| Current { revision: object.revision, status: object.status().map(str::to_owned) });
-        let mut matched = matching(self.writer.committed() + 1, &activity, &standing, current.as_ref());
-        let not = std::mem::take(&mut matched.matched.not);
+        let matched = matching(self.writer.committed() + 1, &activity, &standing, current.as_ref());
         let told = told(&activity, &object, followers);
-        let flows = self.walk_all(matched.flows, activity, standing).await?;
-        let not = not.into_iter().map(|(behavior, why)| Unmoved { behavior, why }).collect();
-        Ok(DryRun { activities: vec![told], flows, not })
+        let flows = self.walk_all(matched.flows, activity, standing, BTreeMap::new()).await?;
+        Ok(DryRun { activities: vec![told], flows, not: unmoved(matched.matched.not) })
+    }
+
+    /// Says what one behavior would do with an event: with the module, the grant and, where the event names none, the config
+    /// that it has now, also where it is disabled. `by` is who acts where the event is not about an actor of this host.
+    pub async fn try_event(
+        &self,
+        installed: &Installed,
+        event: AuthorEvent,
+        by: &ActorName,
+    ) -> Result<DryRun, TryError> {
+        let acts = event.activity.get("actor").and_then(Value::as_str);
+        let prefix = format!("{}/actors/", self.base_url());
+        let ours = acts.and_then(|url| url.strip_prefix(&prefix)?.parse().ok());
+        let owner = ours.filter(|_| event.r#box == BoxName::Outbox).unwrap_or_else(|| by.clone());
+        let activity = event.stage(&Home { base_url: self.base_url(), owner })?;
+        let mut installed = Installed { enabled: true, ..installed.clone() };
+        if !event.config.is_empty() {
+            let behavior = &installed.behavior;
+            installed.effective_config = behavior
+                .config
+                .complete(&event.config)
+                .map_err(|error| InvalidFile { field: format!("config{}", error.pointer), message: error.message })?;
+        }
+        let _turn = self.turn_to_foresee().await?;
+        let standing: Standing = Arc::new(BTreeMap::from([(installed.name.clone(), Arc::new(installed))]));
+        let matched = matching(self.writer.committed() + 1, &activity, &standing, event.current.as_ref());
+        let not = unmoved(matched.matched.not);
+        let flows = self.walk_all(matched.flows, activity, standing, event.waits).await.map_err(WriteError::from)?;
+        Ok(DryRun { activities: Vec::new(), flows, not })
+    }
+
+    /// Waits until few enough others foresee something.
+    async fn turn_to_foresee(&self) -> Result<SemaphorePermit<'_>, WriteError> {
+        let patience = Duration::from_millis(DRY_RUN_PATIENCE_MS);
+        let busy = || WriteError::Busy { retry_after: DRY_RUN_PATIENCE_MS / 1_000 };
+        let turn = tokio::time::timeout(patience, self.foreseeing.acquire()).await;
+        turn.map_err(|_| busy())?.map_err(|_| WriteError::Stopping)
     }
 
     /// The activity that a write would mean, with the object after it; none where it would mean none.
@@ -134,6 +179,7 @@ impl Host {
         flows: Vec<Arc<FlowStarted>>,
         activity: Activity,
         standing: Standing,
+        waits: BTreeMap<NodeId, WaitEnd>,
     ) -> Result<Vec<ForeseenFlow>, ReadError> {
         let now = SystemClock::now();
         let mut prospects = Vec::with_capacity(flows.len());
@@ -157,6 +203,7 @@ impl Host {
                     recorded,
                     base_url: &base_url,
                     now,
+                    waits: &waits,
                     has_time: &has_time,
                 };
                 let foreseen = foresee(prospect, &call);
@@ -173,6 +220,10 @@ impl Host {
         };
         tokio::task::spawn_blocking(walk).await.map_err(|error| ReadError(error.to_string()))
     }
+}
+
+fn unmoved(not: BTreeMap<BehaviorName, Vec<WhyNot>>) -> Vec<Unmoved> {
+    not.into_iter().map(|(behavior, why)| Unmoved { behavior, why }).collect()
 }
 
 fn told(activity: &Activity, object: &Object, followers: u64) -> ForeseenActivity {

@@ -68,9 +68,11 @@ pub use behaviors::BehaviorError;
 pub use boxes::{BoxPage, BoxRequest};
 pub use bulk::{Bulk, BulkDone, FlowAction};
 pub use erasing::{Erasable, Erasure, ErasureError, ErasureRequest};
-pub use flows::{ActionError, FlowCount, FlowDetail, FlowPage, FlowQuery, FoundActivity, runner_name, with_body};
+pub use flows::{
+    ActionError, FlowCount, FlowDetail, FlowPage, FlowPlace, FlowQuery, FoundActivity, runner_name, with_body,
+};
 pub use following::{Decision, FollowCounts};
-pub use foreseeing::{DryRun, ForeseenActivity, ForeseenFlow};
+pub use foreseeing::{DryRun, ForeseenActivity, ForeseenFlow, TryError};
 pub use installs::{Bound, InstallError, InstallRequest, Outcome};
 pub use media::{Image, MediaError};
 pub use objects::{Base, ObjectWrite, ReadError, Resolved, WriteError, Written};

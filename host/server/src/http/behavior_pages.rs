@@ -155,6 +155,8 @@ pub(super) struct BehaviorPage {
     effects: Vec<(String, bool)>,
     to_grant: String,
     candidates: Vec<CandidateRow>,
+    /// Files that would have been bound to it and did not load.
+    refused: Vec<RefusedRow>,
     history: Vec<VersionRow>,
     previous: Option<String>,
     config: String,
@@ -179,7 +181,9 @@ pub(super) enum Refused {
 
 impl BehaviorPage {
     /// The page of a behavior, with what was refused, if something was.
-    pub(super) fn new(visitor: &Visitor, installed: &Installed, bindings: &Bindings, refused: Option<Refused>) -> Self {
+    pub(super) fn new(visitor: &Visitor, host: &Host, installed: &Installed, refused: Option<Refused>) -> Self {
+        let bindings = &host.bindings(&installed.name);
+        let is_of_it = |refusal: &Refusal| refusal.file.strip_suffix(".wasm") == Some(installed.name.as_str());
         let behavior = &installed.behavior;
         let row = BehaviorRow::of(installed);
         let needs: Vec<_> = behavior.needs.iter().map(ToString::to_string).collect();
@@ -195,6 +199,7 @@ impl BehaviorPage {
             effects: behavior.effects.iter().map(|kind| (kind.clone(), granted.contains(&kind.as_str()))).collect(),
             to_grant: installed.grant.missing(&behavior.effects).join(", "),
             candidates: candidates(installed, bindings),
+            refused: host.refusals().into_iter().filter(is_of_it).map(RefusedRow::from).collect(),
             history: history(installed, bindings),
             previous: bindings.previous().map(|previous| previous.version.to_string()),
             config: pretty(&json!(installed.effective_config)),

@@ -75,12 +75,11 @@ pub(super) async fn show(
     visitor: Visitor,
 ) -> Result<Response, Fault> {
     let installed = installed(&app.host, &name)?;
-    let bindings = app.host.bindings(&name);
     let form = choose(&headers, negotiate::PAGE);
     if form == Form::Html {
-        return Ok(page::html(&BehaviorPage::new(&visitor, &installed, &bindings, None)));
+        return Ok(page::html(&BehaviorPage::new(&visitor, &app.host, &installed, None)));
     }
-    Ok(document(form, &behavior_json::detail(&installed, &bindings)))
+    Ok(document(form, &behavior_json::detail(&installed, &app.host.bindings(&name))))
 }
 
 /// `PUT /behaviors/{name}`: the body is a module. An author's is a candidate until an operator activates it; under a
@@ -351,7 +350,7 @@ fn back(
     if !matches!(fault.status, StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY) {
         return Err(fault);
     }
-    let (installed, bindings) = (installed(&app.host, name)?, app.host.bindings(name));
-    let page = BehaviorPage::new(visitor, &installed, &bindings, Some(refused(fault.detail)));
+    let installed = installed(&app.host, name)?;
+    let page = BehaviorPage::new(visitor, &app.host, &installed, Some(refused(fault.detail)));
     Ok((StatusCode::UNPROCESSABLE_ENTITY, page::html(&page)).into_response())
 }

@@ -12,13 +12,14 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use rosehip_adapters::{accounts::AccountError, federation::FetchError};
-use rosehip_core::{behavior::NoSuchModule, json::InvalidJson};
+use rosehip_core::{behavior::NoSuchModule, json::InvalidJson, rehearsal::InvalidFile};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, json};
 
 use crate::host::{
-    ActionError, ActorError, BehaviorError, ErasureError, InstallError, PostError, ReadError, WhatIfError, WriteError,
+    ActionError, ActorError, BehaviorError, ErasureError, InstallError, PostError, ReadError, TryError, WhatIfError,
+    WriteError,
 };
 
 /// Seconds after which a module may be sent again that this host could not judge.
@@ -301,6 +302,21 @@ impl From<InstallError> for Fault {
             }
             InstallError::Write(error) => error.into(),
         }
+    }
+}
+
+impl From<TryError> for Fault {
+    fn from(error: TryError) -> Self {
+        match error {
+            TryError::Event(invalid) => invalid.into(),
+            TryError::Host(error) => error.into(),
+        }
+    }
+}
+
+impl From<InvalidFile> for Fault {
+    fn from(invalid: InvalidFile) -> Self {
+        Self::invalid(&invalid.field, "event", invalid.message)
     }
 }
 

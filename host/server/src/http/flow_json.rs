@@ -23,6 +23,15 @@ use super::{
 };
 use crate::host::{FlowDetail, Spread};
 
+/// A flow of a list.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct ListedFlow<'a> {
+    #[serde(flatten)]
+    pub(super) flow: &'a FlowSummary,
+    /// When its activity was recorded.
+    pub(super) queued_at: Option<Timestamp>,
+}
+
 /// A flow with all that happened.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Flow")]

@@ -80,7 +80,7 @@ impl FlowsPage {
                 .flows
                 .iter()
                 .zip(&page.places)
-                .map(|(flow, seq)| FlowRow { seq: *seq, ..FlowRow::of(flow, visitor) })
+                .map(|(flow, place)| FlowRow::of(flow, visitor).at(place))
                 .collect(),
             live: filters.query.cursor.is_none().then(|| format!("/flows/events?changes=1&after={since}")),
             filters,

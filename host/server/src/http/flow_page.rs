@@ -69,6 +69,10 @@ pub(super) struct FlowDetailPage {
     may_retry: bool,
     may_rerun: bool,
     may_export: bool,
+    /// The trace that it is part of.
+    trace: Option<String>,
+    /// Whether the visitor may try its event.
+    may_try: bool,
     /// What an operator may do about keeping it: `pin` or `unpin`.
     pin: Option<&'static str>,
     may_cancel: bool,
@@ -145,6 +149,8 @@ impl FlowDetailPage {
             may_retry: may(FlowEvent::Retry),
             may_rerun: operates && status.is_final(),
             may_export: operates,
+            trace: state.started.trace.map(|context| context.trace.to_string()),
+            may_try: visitor.has(Need::Upload),
             pin: operates.then_some(if state.summary.pinned { "unpin" } else { "pin" }),
             may_cancel: may(FlowEvent::Cancel),
             signals: if visitor.has(Need::Signal) { signals.collect() } else { Vec::new() },

@@ -9,6 +9,7 @@ use super::{
     visitor::Visitor,
     written,
 };
+use crate::host::FlowPlace;
 
 /// A flow as lists show it.
 pub(super) struct FlowRow {
@@ -25,6 +26,8 @@ pub(super) struct FlowRow {
     /// Label and path of the object it is about.
     pub(super) object: Option<(String, String)>,
     pub(super) started: Moment,
+    /// How long its activity waited for it to begin, on a page of flows.
+    pub(super) queued: Option<String>,
     /// How long it took, or has taken so far.
     pub(super) duration: String,
     /// When its next wait ends by itself.
@@ -62,11 +65,18 @@ impl FlowRow {
             owner: flow.owner.to_string(),
             object: object_link(flow, visitor),
             started: Moment(flow.started_at),
+            queued: None,
             duration: duration(flow.started_at, flow.finished_at.unwrap_or_else(SystemClock::now)),
             due: flow.next_due.map(Moment),
             effects: (effects.total() - effects.open(), effects.total()),
             stuck: effects.dead + effects.denied + effects.unhandled,
             is_pinned: flow.pinned,
         }
+    }
+
+    /// The row with where the flow stands in the log.
+    pub(super) fn at(self, place: &FlowPlace) -> Self {
+        let queued = place.queued_at.filter(|at| *at < self.started.0).map(|at| duration(at, self.started.0));
+        Self { seq: place.seq, queued, ..self }
     }
 }

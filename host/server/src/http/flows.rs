@@ -21,7 +21,7 @@ use super::{
     article_pages::document,
     bulk::reason_of,
     fault::Fault,
-    flow_json::{EntryJson, FlowJson},
+    flow_json::{EntryJson, FlowJson, ListedFlow},
     flow_list_page::FlowsPage,
     flow_page::FlowDetailPage,
     flow_part::FlowPart,
@@ -64,7 +64,9 @@ pub(super) async fn list(
         page::html(&FlowsPage::new(&visitor, filters, &flows, count, done, since))
     } else {
         let next = flows.next.map(|cursor| cursor.to_string());
-        let list = json!({"flows": flows.flows, "next": next, "count": count.map(|count| count.flows),
+        let listed = flows.flows.iter().zip(&flows.places);
+        let listed: Vec<_> = listed.map(|(flow, place)| ListedFlow { flow, queued_at: place.queued_at }).collect();
+        let list = json!({"flows": listed, "next": next, "count": count.map(|count| count.flows),
             "count_is_more": count.map(|count| count.is_more)});
         document(form, &list)
     };

@@ -38,6 +38,7 @@ mod doors;
 mod dry_run_view;
 mod effect_view;
 mod erasures;
+mod event_trials;
 mod fault;
 mod findings;
 mod flow_json;

@@ -17,7 +17,7 @@ use super::{
     access::Need::{self, Login, Nothing, Operate, Signal, Upload, Write},
     account, account_admin as accounts, activities, actors, article_confirm as confirm, article_form_page as forms,
     article_pages as pages, article_trials as trials, article_writes as writes, assets, audit, before_acting,
-    behaviors, boxes, bulk, discovery, erasures,
+    behaviors, boxes, bulk, discovery, erasures, event_trials,
     fault::Fault,
     flows, follows, health, inbox, live, login, measure, media, objects, openapi, outbox, peers, replays,
     visitor::Visitor,
@@ -78,6 +78,7 @@ fn table() -> Vec<Row> {
         row("POST", "/flows/bulk", Operate, bulk::flows),
         row("GET", "/flows/{id}", Login, flows::show),
         row("GET", "/flows/{id}/entries", Login, flows::entries),
+        row("GET", "/flows/{id}/event", Login, event_trials::of_recorded),
         row("GET", "/flows/{id}/export", Operate, audit::export),
         row("GET", "/flows/{id}/retry", Operate, before_acting::retry),
         row("POST", "/flows/{id}/retry", Operate, flows::retry),
@@ -115,6 +116,8 @@ fn table() -> Vec<Row> {
         row("POST", "/behaviors/{name}/enable", Operate, behaviors::enable),
         row("POST", "/behaviors/{name}/disable", Operate, behaviors::disable),
         row("GET", "/behaviors/{name}/what-if", Upload, what_if::page),
+        row("GET", "/behaviors/{name}/test", Upload, event_trials::form),
+        row("POST", "/behaviors/{name}/test", Upload, event_trials::try_event),
         row("GET", "/behaviors/{name}/config", Login, behaviors::config),
         row("PUT", "/behaviors/{name}/config", Operate, behaviors::set_config),
         row("POST", "/behaviors/{name}/config", Operate, behaviors::set_config_by_form),
@@ -255,6 +258,7 @@ mod tests {
         ----O POST /flows/bulk
         -AEPO GET /flows/{id}
         -AEPO GET /flows/{id}/entries
+        -AEPO GET /flows/{id}/event
         ----O GET /flows/{id}/export
         ----O GET /flows/{id}/retry
         ----O POST /flows/{id}/retry
@@ -289,6 +293,8 @@ mod tests {
         ----O POST /behaviors/{name}/enable
         ----O POST /behaviors/{name}/disable
         -A--O GET /behaviors/{name}/what-if
+        -A--O GET /behaviors/{name}/test
+        -A--O POST /behaviors/{name}/test
         -AEPO GET /behaviors/{name}/config
         ----O PUT /behaviors/{name}/config
         ----O POST /behaviors/{name}/config

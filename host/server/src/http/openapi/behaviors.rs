@@ -6,7 +6,7 @@ use super::{
     operation::{Operation, Shape, delete, get, post, put},
     parameter::Kind,
     sent,
-    told::{BehaviorDetail, Behaviors, Config},
+    told::{BehaviorDetail, Behaviors, Config, DryRun, EventFile},
 };
 
 const WASM: &str = "application/wasm";
@@ -53,6 +53,20 @@ pub(super) fn operations() -> Vec<Operation> {
             .form::<sent::Activate>(),
         action("/behaviors/{name}/enable", "Has it start flows"),
         action("/behaviors/{name}/disable", "Has it start no more flows"),
+        get("/behaviors/{name}/test", "The event file of a behavior's newest flow, to try it again")
+            .query("flow", Kind::Form("^[a-z2-7]{6,52}$"), "This flow's instead")
+            .page()
+            .json::<EventFile>()
+            .fault(410)
+            .fault(422),
+        post(
+            "/behaviors/{name}/test",
+            "What a behavior would do with an event; nothing is recorded, and nothing is sent",
+        )
+        .only_form::<sent::EventForm>()
+        .document::<sent::EventTrial>()
+        .page()
+        .json::<DryRun>(),
         get("/behaviors/{name}/config", "Its config").json::<Config>().fault(422),
         put("/behaviors/{name}/config", "Sets its config").document::<sent::NewConfig>().json::<Config>().writes(),
         form("/behaviors/{name}/config", "Sets its config, for forms").only_form::<sent::ConfigForm>(),

@@ -86,6 +86,9 @@ pub(super) fn operations() -> Vec<Operation> {
             .answer(200, "", NDJSON, Shape::Text)
             .answer(200, "", "application/json", Shape::of::<told::FlowEntries>())
             .fault(410),
+        get("/flows/{id}/event", "The event file of a flow's activity, as `rosehip test` reads one")
+            .json::<told::EventFile>()
+            .fault(410),
         get("/flows/{id}/export", "A flow's entries with their hashes")
             .answer(200, "An entry a line", NDJSON, Shape::of::<ExportedEntry>())
             .fault(410),

@@ -148,6 +148,28 @@ struct FlowFilter {
     text: Option<String>,
 }
 
+/// An event in a form.
+#[derive(JsonSchema)]
+pub(super) struct EventForm {
+    /// The text of an event file.
+    event: String,
+}
+
+/// An author's event file.
+#[derive(JsonSchema)]
+pub(super) struct EventTrial {
+    /// The object, or its URL.
+    object: Value,
+    /// Members of the activity.
+    activity: Option<Map<String, Value>>,
+    /// What changed.
+    transitions: Option<Vec<Map<String, Value>>>,
+    /// The operator's config.
+    config: Option<Map<String, Value>>,
+    /// How waits end, by their nodes.
+    waits: Option<Map<String, Value>>,
+}
+
 /// Which effects are tried again.
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]

@@ -19,7 +19,12 @@ use rosehip_core::{
 use schemars::JsonSchema;
 use serde_json::{Map, Value};
 
-use super::super::{cause::CauseJson, delivery_view::DeliveryJson, fault::FieldError, flow_json::EntryJson};
+use super::super::{
+    cause::CauseJson,
+    delivery_view::DeliveryJson,
+    fault::FieldError,
+    flow_json::{EntryJson, ListedFlow},
+};
 use crate::host::{Considered, DeniedEffect, Refusal};
 
 /// Why something was not done (RFC 9457). What else it tells depends on its rule.
@@ -159,7 +164,7 @@ pub(in super::super) struct FlowSpread {
 /// Flows, newest first.
 #[derive(JsonSchema)]
 pub(super) struct Flows {
-    flows: Vec<FlowSummary>,
+    flows: Vec<ListedFlow<'static>>,
     next: Option<String>,
     /// How many the filters find; null on pages after the first.
     count: Option<u64>,
@@ -503,6 +508,21 @@ pub(super) struct DryRun {
     flows: Vec<Map<String, Value>>,
     /// The behaviors that would not start, and why.
     not: Vec<Map<String, Value>>,
+}
+
+/// An author's event file.
+#[derive(JsonSchema)]
+pub(super) struct EventFile {
+    /// The object, as the host has it.
+    object: Value,
+    /// Members of the activity.
+    activity: Option<Map<String, Value>>,
+    /// What changed.
+    transitions: Option<Vec<Map<String, Value>>>,
+    /// The object's standing.
+    current: Option<Map<String, Value>>,
+    /// The config that the flow saw.
+    config: Option<Map<String, Value>>,
 }
 
 /// A page of images.
