@@ -81,10 +81,10 @@ async fn each_trigger_says_what_it_expected_and_what_it_found() {
             let said = host.cli(&["why", name], "").ok();
             for words in [
                 "not curious, trigger 3 (Create of Article, when status goes from archived to published): \
-                 transition status: from \"archived\" expected, was \"draft\"",
-                "not idle: disabled",
+                 status: from \"archived\" expected, was \"draft\" (transition)",
+                "not idle: the behavior is disabled (disabled)",
                 "denied webhook in flow",
-                "started flow",
+                "of curious: completed",
             ] {
                 assert!(said.contains(words), "{name}: {words} is missing: {said}");
             }

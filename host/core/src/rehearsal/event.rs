@@ -9,9 +9,11 @@ use super::{
     members::{InvalidFile, Members},
     staging::stage,
     wait_end::read_standing,
+    walk::wait_ends,
 };
 use crate::{
     activity::Activity,
+    behavior::Behavior,
     event::Current,
     ids::{BoxName, NodeId, TypeName},
     json,
@@ -51,6 +53,11 @@ pub struct AuthorEvent {
 }
 
 impl AuthorEvent {
+    /// Whether what it says of waits fits a behavior.
+    pub fn check_waits(&self, behavior: &Behavior) -> Result<(), InvalidFile> {
+        wait_ends(behavior, &self.waits).map(drop)
+    }
+
     /// The activity that ingest or an inbox would make of it.
     pub fn stage(&self, home: &Home<'_>) -> Result<Activity, InvalidFile> {
         stage(self, home)

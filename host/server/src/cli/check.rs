@@ -152,7 +152,7 @@ fn page(path: &Path, inspection: &Inspection, module: &Checked) -> String {
     let facts = [
         ("module", format!("{}, {} bytes, {abi}", path.display(), grouped(module.wasm.len() as u64))),
         ("digest", module.digest.to_string()),
-        ("imports", joined(inspection.imports.iter().map(|import| plain(import)).collect(), "nothing")),
+        ("imports", joined(by_package(&inspection.imports), "nothing")),
         ("triggers", joined(triggers, "none")),
         ("effects", words(behavior.effects.iter().cloned().collect())),
         ("to grant", to_grant(module)),
@@ -169,6 +169,24 @@ fn page(path: &Path, inspection: &Inspection, module: &Checked) -> String {
         draw(&behavior.dag).lines().map(|line| plain(line) + "\n").collect::<String>(),
         limits(&usage(inspection, module)),
     )
+}
+
+/// Imports, a line a package: a toolchain's system interface has some twenty interfaces.
+fn by_package(imports: &[String]) -> Vec<String> {
+    let mut packages: Vec<(String, Vec<&str>)> = Vec::new();
+    for import in imports {
+        let (name, version) = import.split_once('@').unwrap_or((import, ""));
+        let (package, interface) = name.split_once('/').unwrap_or((name, ""));
+        let package = if version.is_empty() { package.to_owned() } else { format!("{package}@{version}") };
+        match packages.iter_mut().find(|(known, _)| *known == package) {
+            Some((_, interfaces)) => interfaces.push(interface),
+            None => packages.push((package, vec![interface])),
+        }
+    }
+    packages
+        .into_iter()
+        .map(|(package, interfaces)| plain(format!("{package} {}", interfaces.join(", ")).trim_end()))
+        .collect()
 }
 
 /// What its operator has to do before it may do what it declares.
@@ -231,4 +249,16 @@ fn limits(usage: &[Usage]) -> String {
         format!("{what:<14} {:>12} of {:>12} {unit:<5} {percent:>7}{note}\n", grouped(used), grouped(most))
     });
     lines.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn imports_of_a_package_are_one_line() {
+        let imports = ["rosehip:behavior/host@0.1.0", "wasi:io/error@0.2.6", "wasi:io/poll@0.2.6", "env"];
+        let lines = by_package(&imports.map(str::to_owned));
+        assert_eq!(lines, ["rosehip:behavior@0.1.0 host", "wasi:io@0.2.6 error, poll", "env"]);
+    }
 }

@@ -7,7 +7,7 @@ use super::{
     Context, DataDir,
     exit::{Failure, is_not_found},
     output::{bold, plain, print, print_json},
-    wire,
+    wire::{self, FlowItem, FlowPage},
 };
 use crate::client::{Client, ClientError, Request};
 
@@ -28,8 +28,12 @@ impl Why {
     pub(super) async fn run(self, context: &Context) -> anyhow::Result<()> {
         let client = context.client(DataDir::MustExist).await?;
         let found = self.ask(&client).await;
+        let started = match &found {
+            Ok((_, Some(activity))) if !context.json => flows_of(&client, activity).await,
+            _ => Ok(Vec::new()),
+        };
         client.close().await;
-        let (change, activity) = found?;
+        let ((change, activity), started) = (found?, started?);
         if context.json {
             // An activity alone is what it always was.
             return match (change, activity) {
@@ -38,7 +42,7 @@ impl Why {
             };
         }
         let change = change.as_ref().map(change_text).unwrap_or_default();
-        print(&format!("{change}{}", activity.as_ref().map(text).unwrap_or_default()))
+        print(&format!("{change}{}", activity.as_ref().map(|activity| text(activity, &started)).unwrap_or_default()))
     }
 
     /// The last change of the object of that name, if it is one, and the activity.
@@ -56,6 +60,13 @@ impl Why {
         };
         Ok((Some(change), activity))
     }
+}
+
+/// The flows that an activity started.
+async fn flows_of(client: &Client, activity: &Value) -> anyhow::Result<Vec<FlowItem>> {
+    let of = Request::get(&["flows"]).query("activity", Some(wire::text(activity, "id"))).query("limit", Some(200));
+    let page: FlowPage = wire::read(&client.json::<Value>(of).await?)?;
+    Ok(page.flows)
 }
 
 fn found(answer: Result<Value, ClientError>) -> Result<Option<Value>, ClientError> {
@@ -80,7 +91,7 @@ fn change_text(change: &Value) -> String {
     lines.join("\n") + "\n"
 }
 
-fn text(answer: &Value) -> String {
+fn text(answer: &Value, flows: &[FlowItem]) -> String {
     let kind = wire::text(&answer["activity"], "type");
     let mut lines = vec![format!("{} {}", bold(&kind), plain(&wire::text(answer, "id")))];
     if let Some(flow) = answer["cause"]["flow"].as_str() {
@@ -89,8 +100,10 @@ fn text(answer: &Value) -> String {
     if answer["matched"] == false {
         lines.push("it has not been matched yet".to_owned());
     }
-    for flow in wire::list(answer, "flows") {
-        lines.push(format!("started flow {}", plain(&wire::words(flow))));
+    for id in wire::list(answer, "flows") {
+        let flow = flows.iter().find(|flow| id == flow.id.as_str());
+        let which = flow.map(|flow| format!(" of {}: {}", bold(&plain(&flow.behavior)), plain(&flow.status)));
+        lines.push(format!("started flow {}{}", plain(&wire::words(id)), which.unwrap_or_default()));
     }
     for effect in wire::list(answer, "denied") {
         let of = |name: &str| plain(&wire::text(effect, name));
@@ -107,7 +120,7 @@ fn text(answer: &Value) -> String {
 /// A line for each trigger that did not match.
 fn behavior_lines(behavior: &Value) -> Vec<String> {
     let name = bold(&wire::text(behavior, "behavior"));
-    let because = |of: &Value| plain(&format!("{} {}", wire::text(of, "rule"), wire::text(of, "message")));
+    let because = |of: &Value| plain(&format!("{} ({})", wire::text(of, "message"), wire::text(of, "rule")));
     if behavior["not"].is_object() {
         return vec![format!("not {name}: {}", because(&behavior["not"]))];
     }
@@ -126,7 +139,7 @@ fn recorded_lines(answer: &Value) -> Vec<String> {
         });
     let line = |(behavior, reason): (&String, &Value)| {
         let (rule, message) = (wire::text(reason, "rule"), wire::text(reason, "message"));
-        format!("not {}: {}", bold(behavior), plain(&format!("{rule} {message}")))
+        format!("not {}: {}", bold(behavior), plain(&format!("{message} ({rule})")))
     };
     reasons.map(line).collect()
 }
@@ -158,14 +171,18 @@ mod tests {
                 ]},
             ],
         });
-        insta::assert_snapshot!(shown(&text(&answer)), @r#"
+        let flow: FlowItem = serde_json::from_value(json!({
+            "id": "aaaabbbbcccc", "status": "failed", "behavior": "other", "started_at": "", "effects": {}, "object": null,
+        }))
+        .expect("a flow");
+        insta::assert_snapshot!(shown(&text(&answer, &[flow])), @r#"
         Update http://localhost/activities/abc
         made by flow ccccdddd
-        started flow aaaabbbbcccc
+        started flow aaaabbbbcccc of other: failed
         denied webhook in flow aaaabbbbcccc: host: webhook to a.example is not granted
-        not digest: disabled the behavior is disabled
-        not publish, trigger 0 (Create of Article): on wants Create, found Update
-        not publish, trigger 1 (Create of Article): transition status: from "draft" expected, was "published"
+        not digest: the behavior is disabled (disabled)
+        not publish, trigger 0 (Create of Article): wants Create, found Update (on)
+        not publish, trigger 1 (Create of Article): status: from "draft" expected, was "published" (transition)
         "#);
     }
 

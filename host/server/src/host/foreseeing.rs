@@ -129,6 +129,7 @@ impl Host {
                 .complete(&event.config)
                 .map_err(|error| InvalidFile { field: format!("config{}", error.pointer), message: error.message })?;
         }
+        event.check_waits(&installed.behavior)?;
         let _turn = self.turn_to_foresee().await?;
         let standing: Standing = Arc::new(BTreeMap::from([(installed.name.clone(), Arc::new(installed))]));
         let matched = matching(self.writer.committed() + 1, &activity, &standing, event.current.as_ref());

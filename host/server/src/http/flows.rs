@@ -36,6 +36,8 @@ use crate::host::{ActionError, FlowDetail, Host};
 
 /// Characters of an id that are enough to name a flow.
 const PREFIX_CHARS: usize = 6;
+/// Characters of a whole id.
+const ID_CHARS: usize = 52;
 
 /// `GET /flows`
 pub(super) async fn list(
@@ -127,7 +129,9 @@ pub(super) async fn detail(host: &Host, id: &str) -> Result<FlowDetail, Fault> {
 /// What is said of a flow that is not there: whether it was erased, and what its headers tell.
 fn missing(host: &Host, id: &str) -> Result<Fault, Fault> {
     let erased = id.parse().ok().map(|id| host.erased_flow(id)).transpose()?.flatten();
-    let Some(flow) = erased else { return Ok(Fault::not_found("flow")) };
+    let Some(flow) = erased else {
+        return Ok(Fault::not_found(&format!("flow: {}", id.chars().take(ID_CHARS).collect::<String>())));
+    };
     let by = flow.erased.as_ref().map(|(seq, at, erased)| {
         json!({"entry": seq, "at": at, "reason": erased.reason, "about": erased.about, "by": erased.by})
     });

@@ -523,6 +523,10 @@ pub(super) struct EventFile {
     current: Option<Map<String, Value>>,
     /// The config that the flow saw.
     config: Option<Map<String, Value>>,
+    /// The moment of the activity.
+    now: Option<Timestamp>,
+    /// The box that the activity is in, where that is not the outbox.
+    r#box: Option<BoxName>,
 }
 
 /// A page of images.
