@@ -10,6 +10,7 @@ mod changes;
 mod collected;
 mod commands;
 mod compiling;
+mod copies;
 mod crashes;
 mod delivery;
 mod developing;
