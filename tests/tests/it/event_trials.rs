@@ -10,7 +10,10 @@ async fn with_a_flow() -> (Host, Client, Value) {
     let host = Host::start().await;
     let client = host.client();
     let saved = client.post_and_wait("/new", &Client::article("Fire drill", "published", "urgent")).await.expect(201);
-    let flow = client.flow(saved["flows"][0]["id"].as_str().expect("a flow")).await;
+    let id = saved["flows"][0]["id"].as_str().expect("a flow").to_owned();
+    let is_done = |effect: &Value| effect["status"] == "dispatched";
+    let flow = client.flow_until(&id, |flow| flow["effects"].as_array().is_some_and(|all| all.iter().all(is_done)));
+    let flow = flow.await;
     (host, client, flow)
 }
 
