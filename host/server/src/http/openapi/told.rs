@@ -516,16 +516,22 @@ pub(super) struct EventFile {
     /// The object, as the host has it.
     object: Value,
     /// Members of the activity.
+    #[schemars(skip_serializing_if = "Option::is_none")]
     activity: Option<Map<String, Value>>,
     /// What changed.
+    #[schemars(skip_serializing_if = "Option::is_none")]
     transitions: Option<Vec<Map<String, Value>>>,
     /// The object's standing.
+    #[schemars(skip_serializing_if = "Option::is_none")]
     current: Option<Map<String, Value>>,
     /// The config that the flow saw.
+    #[schemars(skip_serializing_if = "Option::is_none")]
     config: Option<Map<String, Value>>,
     /// The moment of the activity.
+    #[schemars(skip_serializing_if = "Option::is_none")]
     now: Option<Timestamp>,
     /// The box that the activity is in, where that is not the outbox.
+    #[schemars(skip_serializing_if = "Option::is_none")]
     r#box: Option<BoxName>,
 }
 
