@@ -31,6 +31,17 @@ struct State {
     is_held: bool,
 }
 
+impl State {
+    /// The next job, unless all have to wait.
+    fn pop(&mut self) -> Option<Job> {
+        let job = if self.is_held { None } else { self.jobs.pop_front() };
+        if let Some(Job::Advance(flow)) = &job {
+            self.advancing.remove(flow);
+        }
+        job
+    }
+}
+
 /// Jobs in the order they came.
 pub(super) struct Jobs {
     state: Mutex<State>,
@@ -64,14 +75,28 @@ impl Jobs {
             if state.is_stopped {
                 return None;
             }
-            let job = if state.is_held { None } else { state.jobs.pop_front() };
-            if let Some(job) = job {
-                if let Job::Advance(flow) = &job {
-                    state.advancing.remove(flow);
-                }
+            if let Some(job) = state.pop() {
                 return Some(job);
             }
             state = self.arrived.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// As [`Jobs::take`], for a task.
+    pub(super) async fn next(&self) -> Option<Job> {
+        let mut changes = self.unfinished.subscribe();
+        loop {
+            {
+                let mut state = self.lock();
+                if state.is_stopped {
+                    return None;
+                }
+                if let Some(job) = state.pop() {
+                    return Some(job);
+                }
+            }
+            // The sender lives as long as `self`.
+            let _ = changes.changed().await;
         }
     }
 
@@ -100,7 +125,7 @@ impl Jobs {
     /// Ends [`Jobs::hold`].
     pub(super) fn release(&self) {
         self.lock().is_held = false;
-        self.arrived.notify_all();
+        self.tell_all();
     }
 
     /// Whether the queue is stopped.
@@ -111,7 +136,13 @@ impl Jobs {
     /// Lets every `take` end.
     pub(super) fn stop(&self) {
         self.lock().is_stopped = true;
+        self.tell_all();
+    }
+
+    fn tell_all(&self) {
         self.arrived.notify_all();
+        // The count is the same; whoever follows it looks again.
+        self.unfinished.send_modify(|_| {});
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -2,14 +2,15 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
-    sync::{Condvar, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::Duration,
 };
 
 use rosehip_core::{ids::FlowId, time::Timestamp};
+use tokio::sync::Notify;
 
 use super::{jobs::Job, shared::Shared};
-use crate::clock::SystemClock;
+use crate::clock::Clock;
 
 /// The clock of the machine may be set while a timer runs, so it is looked at this often.
 const LOOK: Duration = Duration::from_secs(1);
@@ -22,13 +23,18 @@ struct State {
 }
 
 /// One timer a flow: the earliest thing it waits for.
-#[derive(Default)]
 pub(super) struct Timers {
     state: Mutex<State>,
-    changed: Condvar,
+    changed: Notify,
+    clock: Arc<dyn Clock>,
 }
 
 impl Timers {
+    /// No timer is set; what is due is told by `clock`.
+    pub(super) fn new(clock: Arc<dyn Clock>) -> Self {
+        Self { state: Mutex::default(), changed: Notify::new(), clock }
+    }
+
     /// Sets a flow's timer, in place of the one it has.
     pub(super) fn set(&self, flow: FlowId, due: Timestamp) {
         let mut state = self.lock();
@@ -66,29 +72,35 @@ impl Timers {
 
     pub(super) fn stop(&self) {
         self.lock().is_stopped = true;
-        self.changed.notify_all();
+        self.changed.notify_one();
     }
 
     /// Waits for the next flow that is due; none once stopped.
-    fn next_due(&self) -> Option<FlowId> {
-        let mut state = self.lock();
+    async fn next_due(&self) -> Option<FlowId> {
         loop {
-            if state.is_stopped {
-                return None;
-            }
-            let now = SystemClock::now();
-            match state.due.first().copied() {
-                Some((due, flow)) if due <= now => {
-                    state.due.remove(&(due, flow));
-                    state.by_flow.remove(&flow);
-                    return Some(flow);
+            let patience = {
+                let mut state = self.lock();
+                if state.is_stopped {
+                    return None;
                 }
-                Some((due, _)) => {
-                    let left = u64::try_from(due.as_millis() - now.as_millis()).unwrap_or(0);
-                    let patience = Duration::from_millis(left).min(LOOK);
-                    state = self.changed.wait_timeout(state, patience).unwrap_or_else(PoisonError::into_inner).0;
+                let now = self.clock.now();
+                match state.due.first().copied() {
+                    Some((due, flow)) if due <= now => {
+                        state.due.remove(&(due, flow));
+                        state.by_flow.remove(&flow);
+                        return Some(flow);
+                    }
+                    Some((due, _)) => {
+                        let left = u64::try_from(due.as_millis() - now.as_millis()).unwrap_or(0);
+                        Some(Duration::from_millis(left).min(LOOK))
+                    }
+                    None => None,
                 }
-                None => state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+            };
+            // Whoever changes something from here on leaves word.
+            match patience {
+                Some(patience) => drop(tokio::time::timeout(patience, self.changed.notified()).await),
+                None => self.changed.notified().await,
             }
         }
     }
@@ -98,9 +110,9 @@ impl Timers {
     }
 }
 
-/// The timers' thread: queues every flow that is due.
-pub(super) fn run(timers: &Timers, shared: &Weak<Shared>) {
-    while let Some(flow) = timers.next_due() {
+/// Queues every flow that is due, until the timers are stopped.
+pub(super) async fn run(timers: Arc<Timers>, shared: Weak<Shared>) {
+    while let Some(flow) = timers.next_due().await {
         let Some(shared) = shared.upgrade() else { return };
         shared.jobs.push(Job::Advance(flow));
     }

@@ -203,14 +203,14 @@ impl<'a> Batch<'a> {
                 (digest.to_string(), flows),
             )?;
         }
-        for (root, (flows, activities)) in &self.roots {
+        for (root, (flows, activities)) in &std::mem::take(&mut self.roots) {
             self.execute(
                 "INSERT INTO roots VALUES (?1, ?2, ?3) ON CONFLICT (root) DO UPDATE
                  SET flows = flows + excluded.flows, activities = activities + excluded.activities",
                 (root.as_str(), flows, activities),
             )?;
         }
-        effects::write_minutes(self.transaction, &self.minutes)?;
+        effects::write_minutes(self.transaction, &std::mem::take(&mut self.minutes))?;
         self.flows.write(self.transaction)
     }
 

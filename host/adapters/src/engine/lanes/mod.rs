@@ -10,9 +10,15 @@ use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     num::NonZeroU32,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Instant,
 };
 
-use governor::{DefaultDirectRateLimiter, Quota, RateLimiter, clock::Clock};
+use governor::{
+    Quota, RateLimiter,
+    clock::{Clock, ReasonablyRealtime},
+    middleware::NoOpMiddleware,
+    state::{InMemoryState, NotKeyed},
+};
 use rosehip_core::{
     effect::LOCAL,
     ids::{EffectId, FlowId},
@@ -46,6 +52,21 @@ fn is_within(destination: &str) -> bool {
 }
 
 type Place = (u64, u32);
+type Rate = RateLimiter<NotKeyed, InMemoryState, SteadyClock, NoOpMiddleware<Instant>>;
+
+/// The clock that the runtime's pauses are measured by.
+#[derive(Debug, Clone, Copy)]
+struct SteadyClock;
+
+impl Clock for SteadyClock {
+    type Instant = Instant;
+
+    fn now(&self) -> Instant {
+        tokio::time::Instant::now().into_std()
+    }
+}
+
+impl ReasonablyRealtime for SteadyClock {}
 
 /// How an effect stands in its line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,7 +96,7 @@ struct Lane {
     moving: HashSet<Arc<str>>,
     under_way: usize,
     concurrency: usize,
-    rate: Option<DefaultDirectRateLimiter>,
+    rate: Option<Rate>,
     paused_until: Option<Timestamp>,
 }
 
@@ -88,7 +109,7 @@ impl Lane {
             moving: HashSet::new(),
             under_way: 0,
             concurrency: if is_within { CONCURRENCY_WITHIN } else { limits.concurrency.max(1) },
-            rate: (!is_within).then(|| RateLimiter::direct(Quota::per_second(limits.per_second))),
+            rate: (!is_within).then(|| RateLimiter::direct_with_clock(Quota::per_second(limits.per_second), SteadyClock)),
             paused_until: None,
         }
     }
