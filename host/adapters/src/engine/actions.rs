@@ -269,8 +269,9 @@ pub(super) fn filled<'a>(
     held: &'a mut Option<Slot>,
     flow: FlowId,
 ) -> Result<Option<&'a mut Slot>, EngineError> {
-    if held.is_none() {
-        *held = shared.load(flow)?;
+    match held {
+        Some(slot) => shared.follow_clock(&mut slot.state),
+        None => *held = shared.load(flow)?,
     }
     Ok(held.as_mut())
 }

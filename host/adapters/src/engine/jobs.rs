@@ -2,11 +2,14 @@
 
 use std::{
     collections::{HashSet, VecDeque},
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use rosehip_core::{activity::Activity, ids::FlowId};
-use tokio::sync::watch;
+use tokio::sync::Notify;
 
 /// Something for a guest thread to do.
 #[derive(Debug)]
@@ -46,12 +49,21 @@ impl State {
 pub(super) struct Jobs {
     state: Mutex<State>,
     arrived: Condvar,
-    unfinished: watch::Sender<usize>,
+    /// The same for tasks, which take turns.
+    bell: Notify,
+    unfinished: AtomicUsize,
+    idle: Notify,
 }
 
 impl Jobs {
     pub(super) fn new() -> Self {
-        Self { state: Mutex::default(), arrived: Condvar::new(), unfinished: watch::Sender::new(0) }
+        Self {
+            state: Mutex::default(),
+            arrived: Condvar::new(),
+            bell: Notify::new(),
+            unfinished: AtomicUsize::new(0),
+            idle: Notify::new(),
+        }
     }
 
     /// Queues a job, unless it is an `Advance` of a flow that has one queued.
@@ -63,9 +75,10 @@ impl Jobs {
             return;
         }
         state.jobs.push_back(job);
-        self.unfinished.send_modify(|count| *count += 1);
+        self.unfinished.fetch_add(1, Ordering::SeqCst);
         drop(state);
         self.arrived.notify_one();
+        self.bell.notify_one();
     }
 
     /// Waits for a job; none once the queue is stopped.
@@ -84,8 +97,8 @@ impl Jobs {
 
     /// As [`Jobs::take`], for a task.
     pub(super) async fn next(&self) -> Option<Job> {
-        let mut changes = self.unfinished.subscribe();
         loop {
+            let changed = self.bell.notified();
             {
                 let mut state = self.lock();
                 if state.is_stopped {
@@ -95,26 +108,33 @@ impl Jobs {
                     return Some(job);
                 }
             }
-            // The sender lives as long as `self`.
-            let _ = changes.changed().await;
+            changed.await;
         }
     }
 
     /// A job that was taken is done, its commits included.
     pub(super) fn finish(&self) {
-        self.unfinished.send_modify(|count| *count = count.saturating_sub(1));
+        let one_less = |count: usize| count.checked_sub(1);
+        if self.unfinished.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less) == Ok(1) {
+            self.idle.notify_waiters();
+        }
     }
 
     /// Jobs that are queued or at work.
     pub(super) fn unfinished(&self) -> usize {
-        *self.unfinished.borrow()
+        self.unfinished.load(Ordering::SeqCst)
     }
 
     /// Waits until no job is queued or at work.
     pub(super) async fn idle(&self) {
-        let mut unfinished = self.unfinished.subscribe();
-        // The sender lives as long as `self`.
-        let _ = unfinished.wait_for(|count| *count == 0).await;
+        loop {
+            // Made before the count is read: it hears of everything that happens from here on.
+            let idle = self.idle.notified();
+            if self.unfinished() == 0 {
+                return;
+            }
+            idle.await;
+        }
     }
 
     /// Lets every `take` wait until [`Jobs::release`], whatever is queued.
@@ -141,8 +161,7 @@ impl Jobs {
 
     fn tell_all(&self) {
         self.arrived.notify_all();
-        // The count is the same; whoever follows it looks again.
-        self.unfinished.send_modify(|_| {});
+        self.bell.notify_waiters();
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

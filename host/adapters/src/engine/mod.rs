@@ -30,6 +30,7 @@ mod threads;
 mod timers;
 mod waiters;
 mod walker;
+mod wall;
 
 use std::{
     sync::{Arc, Weak, atomic::Ordering},

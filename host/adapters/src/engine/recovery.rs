@@ -121,7 +121,7 @@ impl Shared {
                 }
             }
             // A wait that is due is as open as anything; so is one that was set when the clock was ahead.
-            let only_waits = flow.rests && now >= summary.started_at;
+            let only_waits = flow.rests_since.is_some_and(|since| now >= since);
             match summary.next_due.filter(|due| only_waits && *due > now) {
                 Some(due) => self.timers.set(summary.id, due),
                 // A wait for a signal alone needs nothing either, but looking costs little and happens once.

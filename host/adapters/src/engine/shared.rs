@@ -39,6 +39,7 @@ use super::{
     threads::{is_worn, stand_back},
     timers::Timers,
     waiters::Waiters,
+    wall::Wall,
 };
 use crate::{
     clock::Clock,
@@ -148,7 +149,7 @@ pub(crate) struct Shared {
     runners: [Box<dyn Runner>; 2],
     pub(super) hours: Hours,
     pub(super) base_url: String,
-    pub(super) clock: Arc<dyn Clock>,
+    pub(super) wall: Arc<Wall>,
     randomness: Arc<dyn Randomness>,
     registry: RwLock<Registry>,
     writer: OnceLock<Writer>,
@@ -168,7 +169,8 @@ impl Shared {
             Ok(())
         })?;
         let seq = parts.log.with::<_, EngineError>(|log| Ok(log.head()?.seq))?;
-        let minute = parts.clock.now().minute();
+        let wall = Arc::new(Wall::new(parts.clock));
+        let minute = wall.now().minute();
         let hours = parts.views.with::<_, EngineError>(|views| Ok(Hours::of(views.recorded_around(minute)?)))?;
         Ok(Self {
             log: parts.log,
@@ -181,7 +183,7 @@ impl Shared {
             runtime: parts.runtime,
             jobs: Jobs::new(),
             slots: Slots::default(),
-            timers: Arc::new(Timers::new(Arc::clone(&parts.clock))),
+            timers: Arc::new(Timers::new(Arc::clone(&wall))),
             waiters: Waiters::default(),
             driver: Lanes::new(parts.dispatch),
             announced: Announced::default(),
@@ -192,7 +194,7 @@ impl Shared {
             leaving: Leaving::default(),
             hours,
             base_url: parts.base_url,
-            clock: parts.clock,
+            wall,
             randomness: parts.randomness,
             registry: RwLock::new(registry),
             writer: OnceLock::new(),
@@ -202,7 +204,7 @@ impl Shared {
 
     /// The time of what is decided now.
     pub(super) fn now(&self) -> Timestamp {
-        self.clock.now()
+        self.wall.now()
     }
 
     /// A number from 0 to 1 that spreads retries.
@@ -368,8 +370,14 @@ impl Shared {
                     state.apply(record.seq, record.time, event)?;
                 }
             }
+            self.follow_clock(&mut state);
             Ok(Some(Slot { state, activity }))
         })
+    }
+
+    /// What a flow began by a clock that was set back since counts from there.
+    pub(super) fn follow_clock(&self, state: &mut FlowState) {
+        state.follow_clock(self.now(), self.wall.since());
     }
 
     /// The head of an object's stream, for an append that rests on it.

@@ -9,8 +9,7 @@ use std::{
 use rosehip_core::{ids::FlowId, time::Timestamp};
 use tokio::sync::Notify;
 
-use super::{jobs::Job, shared::Shared};
-use crate::clock::Clock;
+use super::{jobs::Job, shared::Shared, wall::Wall};
 
 /// The clock of the machine may be set while a timer runs, so it is looked at this often.
 const LOOK: Duration = Duration::from_secs(1);
@@ -19,20 +18,33 @@ const LOOK: Duration = Duration::from_secs(1);
 struct State {
     due: BTreeSet<(Timestamp, FlowId)>,
     by_flow: HashMap<FlowId, Timestamp>,
+    /// Since when the clock goes as it did when the timers were set.
+    since: Timestamp,
     is_stopped: bool,
+}
+
+impl State {
+    /// The clock was set back: when each flow is due is for the flow to say anew.
+    fn look_at_all(&mut self, now: Timestamp) {
+        for due in self.by_flow.values_mut() {
+            *due = now;
+        }
+        self.due = std::mem::take(&mut self.due).into_iter().map(|(_, flow)| (now, flow)).collect();
+    }
 }
 
 /// One timer a flow: the earliest thing it waits for.
 pub(super) struct Timers {
     state: Mutex<State>,
     changed: Notify,
-    clock: Arc<dyn Clock>,
+    wall: Arc<Wall>,
 }
 
 impl Timers {
-    /// No timer is set; what is due is told by `clock`.
-    pub(super) fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { state: Mutex::default(), changed: Notify::new(), clock }
+    /// No timer is set; what is due is told by `wall`.
+    pub(super) fn new(wall: Arc<Wall>) -> Self {
+        let state = State { since: wall.since(), ..State::default() };
+        Self { state: Mutex::new(state), changed: Notify::new(), wall }
     }
 
     /// Sets a flow's timer, in place of the one it has.
@@ -83,7 +95,12 @@ impl Timers {
                 if state.is_stopped {
                     return None;
                 }
-                let now = self.clock.now();
+                let now = self.wall.now();
+                let since = self.wall.since();
+                if state.since != since {
+                    state.since = since;
+                    state.look_at_all(now);
+                }
                 match state.due.first().copied() {
                     Some((due, flow)) if due <= now => {
                         state.due.remove(&(due, flow));

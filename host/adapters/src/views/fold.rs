@@ -27,6 +27,8 @@ struct ActivityRow {
     is_public: bool,
     /// The object of this host whose taking back hides it; none for a deletion, which says no more than that.
     about: Option<String>,
+    /// The activity that began it all, where that is another one.
+    root: Option<String>,
 }
 
 /// The rows that a batch changes.
@@ -88,6 +90,7 @@ impl<'a> Batch<'a> {
                         .as_ref()
                         .filter(|_| activity.kind.as_str() != "Delete")
                         .map(ToString::to_string),
+                    root: (activity.depth > 0).then(|| activity.root.to_string()),
                 };
                 if let (true, Some(about)) = (row.is_public, &row.about) {
                     self.shown.insert(about.clone());
@@ -177,7 +180,7 @@ impl<'a> Batch<'a> {
     fn flush_activities(&mut self) -> Result<(), ViewError> {
         for (seq, row) in &std::mem::take(&mut self.activities) {
             self.execute(
-                "INSERT INTO activities VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                "INSERT INTO activities VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
                 params![
                     seq,
                     row.id,
@@ -187,7 +190,8 @@ impl<'a> Batch<'a> {
                     row.owner.as_str(),
                     row.r#box.to_string(),
                     row.is_public,
-                    row.about
+                    row.about,
+                    row.root
                 ],
             )?;
         }
@@ -250,6 +254,15 @@ impl<'a> Batch<'a> {
         self.flush()?;
         self.has_erased = true;
         for (first, last) in erased.all().ranges() {
+            self.execute(
+                "UPDATE roots SET
+                 flows = flows - (SELECT count(*) FROM flows f WHERE f.seq BETWEEN ?1 AND ?2 AND f.root = roots.root),
+                 activities = activities -
+                     (SELECT count(*) FROM activities a WHERE a.seq BETWEEN ?1 AND ?2 AND a.root = roots.root)
+                 WHERE root IN (SELECT root FROM flows WHERE seq BETWEEN ?1 AND ?2 AND root IS NOT NULL
+                                UNION SELECT root FROM activities WHERE seq BETWEEN ?1 AND ?2 AND root IS NOT NULL)",
+                (first, last),
+            )?;
             for digest in flow_rows::erase(self.transaction, *first, *last)? {
                 self.execute("UPDATE modules SET flows = flows - 1 WHERE digest = ?1", [digest.to_string()])?;
             }
@@ -263,6 +276,7 @@ impl<'a> Batch<'a> {
             self.execute("DELETE FROM activities WHERE seq BETWEEN ?1 AND ?2", (first, last))?;
         }
         self.execute("DELETE FROM modules WHERE flows = 0", [])?;
+        self.execute("DELETE FROM roots WHERE flows = 0 AND activities = 0", [])?;
         // An effect's error may quote a stranger. Once an erasure, this reads all that were ever stuck.
         self.execute("DELETE FROM effects WHERE NOT EXISTS (SELECT 1 FROM flows WHERE flows.id = effects.flow)", [])?;
         for key in erased.objects.iter().map(ToString::to_string) {

@@ -35,7 +35,7 @@ CREATE TABLE slugs(slug TEXT PRIMARY KEY, key TEXT NOT NULL, is_current INTEGER 
 CREATE INDEX slugs_by_key ON slugs(key);
 CREATE TABLE activities(
     seq INTEGER PRIMARY KEY, id TEXT NOT NULL, token TEXT NOT NULL, cid TEXT NOT NULL, matched_by INTEGER,
-    owner TEXT NOT NULL, box TEXT NOT NULL, is_public INTEGER NOT NULL, about TEXT
+    owner TEXT NOT NULL, box TEXT NOT NULL, is_public INTEGER NOT NULL, about TEXT, root TEXT
 ) STRICT;
 CREATE INDEX activities_by_box ON activities(owner, box, seq);
 CREATE INDEX activities_public ON activities(owner, box, seq) WHERE is_public = 1;
@@ -89,7 +89,8 @@ CREATE INDEX activities_unmatched ON activities(seq) WHERE matched_by IS NULL;
 CREATE TABLE flows(
     seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, status TEXT NOT NULL, behavior TEXT NOT NULL, object TEXT,
     slug TEXT, owner TEXT NOT NULL, activity TEXT NOT NULL, is_open INTEGER NOT NULL, row TEXT NOT NULL,
-    started INTEGER NOT NULL, cause TEXT, cause_effect TEXT, waits_since INTEGER, marks TEXT NOT NULL
+    started INTEGER NOT NULL, cause TEXT, cause_effect TEXT, waits_since INTEGER, marks TEXT NOT NULL,
+    root TEXT
 ) STRICT;
 CREATE INDEX flows_by_status ON flows(status, seq);
 CREATE INDEX flows_by_behavior ON flows(behavior, seq);

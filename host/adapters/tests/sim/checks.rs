@@ -148,13 +148,19 @@ fn views(world: &World, log: &SqliteReader, wrongs: &mut Vec<String>) {
         Ok(both) => both,
         Err(error) => return wrongs.push(format!("the views cannot be read: {error}")),
     };
+    let has_erased = world.witness().has_erased;
     for (table, rows) in &kept {
+        // How many effects were recorded in a minute counts those that were erased since, which views that are rebuilt
+        // have not seen.
+        if has_erased && table == "recorded_minutes" {
+            continue;
+        }
         let others = rebuilt.get(table);
         if others != Some(rows) {
             let others = others.cloned().unwrap_or_default();
             let kept: Vec<_> = rows.iter().filter(|row| !others.contains(row)).collect();
             let made: Vec<_> = others.iter().filter(|row| !rows.contains(row)).collect();
-            wrongs.push(format!("table {table} of the views holds {kept:?}, and {made:?} when it is rebuilt"));if std::env::var("DUMP").is_ok(){eprintln!("{table}: {rows:#?} {others:#?}");}
+            wrongs.push(format!("table {table} of the views holds {kept:?}, and {made:?} when it is rebuilt"));
         }
     }
 }

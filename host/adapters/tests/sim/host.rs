@@ -180,6 +180,8 @@ impl Host {
         if let Some(writing) = writing {
             let _ = writing.await;
         }
+        // The views are written by a thread of their own, which ends once it has all.
+        let _ = self.position.reached(self.writer.committed()).await;
     }
 
     /// The time on the wall.

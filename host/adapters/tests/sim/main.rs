@@ -85,7 +85,9 @@ fn every_seed_keeps_what_is_promised() {
             }
             drop(all);
             if !wrongs.is_empty() {
-                failed.store(true, Ordering::Relaxed);
+                if env::var("ALL").is_err() {
+                    failed.store(true, Ordering::Relaxed);
+                }
                 let mut failures = failures.lock().unwrap_or_else(PoisonError::into_inner);
                 failures.insert(seed, told(seed, &wrongs));
             }

@@ -43,6 +43,8 @@ pub(crate) struct Witness {
     pub(crate) effects: BTreeMap<EffectId, Standing>,
     /// What the receivers of effects tell them by: what is sent, and under which id.
     sent: BTreeMap<String, EffectId>,
+    /// Whether something was erased.
+    pub(crate) has_erased: bool,
     /// What was wrong.
     pub(crate) wrongs: Vec<String>,
     /// How often a host was started, and other things to be counted.
@@ -83,6 +85,7 @@ impl Witness {
                     self.wrong(format!("the activity of entry {} is matched by {before} and {seq}", matched.seq));
                 }
             }
+            Event::Erased(_) => self.has_erased = true,
             Event::FlowStarted(started) => self.flows.push(started.flow),
             Event::NodeDone(done) => {
                 for effect in &done.effects {

@@ -22,6 +22,7 @@ use governor::{
 use rosehip_core::{
     effect::LOCAL,
     ids::{EffectId, FlowId},
+    limits::CLOCK_SLACK_MS,
     ports::{Driver, Next, Ticket},
     time::Timestamp,
 };
@@ -98,6 +99,8 @@ struct Lane {
     concurrency: usize,
     rate: Option<Rate>,
     paused_until: Option<Timestamp>,
+    /// What the clock said last.
+    seen_at: Option<Timestamp>,
 }
 
 impl Lane {
@@ -111,6 +114,7 @@ impl Lane {
             concurrency: if is_within { CONCURRENCY_WITHIN } else { limits.concurrency.max(1) },
             rate: (!is_within).then(|| RateLimiter::direct_with_clock(Quota::per_second(limits.per_second), SteadyClock)),
             paused_until: None,
+            seen_at: None,
         }
     }
 
@@ -155,6 +159,12 @@ impl Lane {
     fn take(&mut self, now: Timestamp) -> Result<Ticket, Option<u64>> {
         if self.under_way >= self.concurrency || self.ready.is_empty() {
             return Err(None);
+        }
+        let seen_at = self.seen_at.replace(now).filter(|seen_at| *seen_at > now.plus_millis(CLOCK_SLACK_MS));
+        if let (Some(seen_at), Some(until)) = (seen_at, self.paused_until) {
+            // The clock was set back: what is left of the pause is left of it.
+            let left = u64::try_from(until.as_millis() - seen_at.as_millis()).unwrap_or(0);
+            self.paused_until = Some(now.plus_millis(left));
         }
         if let Some(until) = self.paused_until.filter(|until| *until > now) {
             return Err(Some(u64::try_from(until.as_millis() - now.as_millis()).unwrap_or(1)));
