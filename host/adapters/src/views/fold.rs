@@ -29,6 +29,14 @@ struct ActivityRow {
     about: Option<String>,
     /// The activity that began it all, where that is another one.
     root: Option<String>,
+    /// Whose doing it is, where it arrived and tells how much of that actor's outbox is known.
+    actor: Option<String>,
+}
+
+/// Where an actor was asked something, or answered, tells nothing of how much of its outbox is known.
+fn tells_how_far(arrival: &Activity) -> bool {
+    arrival.r#box == BoxName::Inbox
+        && !matches!(arrival.kind.as_str(), "Follow" | "Accept" | "Reject" | "Undo" | "Block")
 }
 
 /// The rows that a batch changes.
@@ -91,6 +99,7 @@ impl<'a> Batch<'a> {
                         .filter(|_| activity.kind.as_str() != "Delete")
                         .map(ToString::to_string),
                     root: (activity.depth > 0).then(|| activity.root.to_string()),
+                    actor: activity.actor().filter(|_| tells_how_far(activity)).map(str::to_owned),
                 };
                 if let (true, Some(about)) = (row.is_public, &row.about) {
                     self.shown.insert(about.clone());
@@ -100,8 +109,8 @@ impl<'a> Batch<'a> {
                 *public += u64::from(row.is_public);
                 follows::change(self.transaction, record.seq, activity)?;
                 deliveries::appended(self.transaction, record.seq, activity)?;
-                if activity.r#box == BoxName::Inbox {
-                    self.arrival(record.seq, activity)?;
+                if activity.r#box == BoxName::Inbox && activity.kind.as_str() == "Delete" {
+                    actors::deleted(self.transaction, activity.owner.as_str(), activity.object_document())?;
                 }
                 self.activities.insert(record.seq, row);
                 if activity.depth > 0 {
@@ -160,17 +169,6 @@ impl<'a> Batch<'a> {
         }
     }
 
-    fn arrival(&self, seq: u64, activity: &Activity) -> Result<(), ViewError> {
-        let owner = activity.owner.as_str();
-        match activity.kind.as_str() {
-            "Delete" => actors::deleted(self.transaction, owner, activity.object_document())?,
-            // Where the actor was asked something, or answered, tells nothing of how much of its outbox is known.
-            "Follow" | "Accept" | "Reject" | "Undo" | "Block" => return Ok(()),
-            _ => {}
-        }
-        activity.actor().map_or(Ok(()), |actor| actors::arrived(self.transaction, seq, owner, actor))
-    }
-
     /// Writes what the batch changed. Returns whether something was erased, and what happened.
     pub(super) fn finish(mut self) -> Result<(bool, Happened), ViewError> {
         self.flush()?;
@@ -180,7 +178,7 @@ impl<'a> Batch<'a> {
     fn flush_activities(&mut self) -> Result<(), ViewError> {
         for (seq, row) in &std::mem::take(&mut self.activities) {
             self.execute(
-                "INSERT INTO activities VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                "INSERT INTO activities VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
                 params![
                     seq,
                     row.id,
@@ -191,7 +189,8 @@ impl<'a> Batch<'a> {
                     row.r#box.to_string(),
                     row.is_public,
                     row.about,
-                    row.root
+                    row.root,
+                    row.actor
                 ],
             )?;
         }
@@ -270,11 +269,11 @@ impl<'a> Batch<'a> {
             deliveries::erase(self.transaction, *first, *last)?;
             audit::erase(self.transaction, *first, *last)?;
             self.execute("DELETE FROM received WHERE seq BETWEEN ?1 AND ?2", (first, last))?;
-            self.execute("DELETE FROM last_received WHERE seq BETWEEN ?1 AND ?2", (first, last))?;
             self.execute("DELETE FROM blocks WHERE seq BETWEEN ?1 AND ?2", (first, last))?;
             self.execute("DELETE FROM follows WHERE seq BETWEEN ?1 AND ?2", (first, last))?;
             self.execute("DELETE FROM activities WHERE seq BETWEEN ?1 AND ?2", (first, last))?;
         }
+        self.execute("DELETE FROM boxes WHERE count = 0", [])?;
         self.execute("DELETE FROM modules WHERE flows = 0", [])?;
         self.execute("DELETE FROM roots WHERE flows = 0 AND activities = 0", [])?;
         // An effect's error may quote a stranger. Once an erasure, this reads all that were ever stuck.
