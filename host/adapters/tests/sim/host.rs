@@ -23,7 +23,7 @@ use rosehip_core::{
     flow::FlowState,
     ids::FlowId,
     log::{Append, Entry},
-    ports::{StoreError, Unsigned},
+    ports::{LocalSink, StoreError, Unsigned},
     time::Timestamp,
 };
 use tokio::{sync::Notify, task::JoinHandle};
@@ -54,7 +54,7 @@ pub(crate) struct Host {
     /// Appends.
     pub(crate) writer: Writer,
     /// Reads the log.
-    pub(crate) log: Pool<SqliteReader, SchemaError>,
+    pub(crate) log: Arc<Pool<SqliteReader, SchemaError>>,
     /// How far the views are.
     pub(crate) position: ViewPosition,
     /// What happens to flows from outside.
@@ -82,7 +82,7 @@ pub(crate) enum StartError {
     Engine(#[from] EngineError),
 }
 
-fn log_of(world: &Arc<World>) -> Pool<SqliteReader, SchemaError> {
+fn log_of(world: &World) -> Pool<SqliteReader, SchemaError> {
     let path = world.disk.log();
     Pool::new(move || SqliteReader::open(&path))
 }
@@ -93,7 +93,8 @@ impl Host {
         let mut store = FrailLog::open(world);
         erasure::complete(&mut store)?;
         let views_path = world.disk.views();
-        let projector = Projector::open(&views_path, &SqliteReader::open(&world.disk.log())?)?;
+        let log = Arc::new(log_of(world));
+        let projector = log.with::<_, StartError>(|log| Ok(Projector::open(&views_path, log)?))?;
         let position = projector.follow();
         let views = Arc::new(Pool::new(move || ViewReader::open(&views_path)));
         let (intake, prepared) = Engine::prepare(EngineParts {
@@ -139,7 +140,7 @@ impl Host {
         let following = tokio::spawn(follow(Arc::clone(world), projector, commits));
         let sinks = Sinks {
             outside: vec![WorldSink::new(world, "notify"), WorldSink::new(world, "webhook")],
-            local: local_sinks(world),
+            local: local_sinks(&log),
         };
         let (engine, steps) = prepared.start_stepped(writer.clone(), sinks).await?;
         let mut tasks: Vec<_> = (0..WORKERS).map(|_| tokio::spawn(work(Arc::clone(world), steps.clone()))).collect();
@@ -149,7 +150,7 @@ impl Host {
         Ok(Arc::new(Self {
             world: Arc::clone(world),
             writer,
-            log: log_of(world),
+            log,
             position,
             actions: engine.actions(),
             changing: tokio::sync::Mutex::default(),
@@ -224,11 +225,10 @@ pub(crate) enum ReadError {
     Schema(#[from] SchemaError),
 }
 
-fn local_sinks(world: &Arc<World>) -> Vec<Box<dyn rosehip_core::ports::LocalSink>> {
-    let log = Arc::new(log_of(world));
-    let transport = LocalTransport::new(BASE.to_owned(), Arc::clone(&log));
+fn local_sinks(log: &Arc<Pool<SqliteReader, SchemaError>>) -> Vec<Box<dyn LocalSink>> {
+    let transport = LocalTransport::new(BASE.to_owned(), Arc::clone(log));
     vec![
-        Box::new(SetSink::new(BASE.to_owned(), log, Arc::new(Unsigned))),
+        Box::new(SetSink::new(BASE.to_owned(), Arc::clone(log), Arc::new(Unsigned))),
         Box::new(ActivitySink::new(BASE.to_owned(), Box::new(transport), Arc::new(Unsigned))),
     ]
 }

@@ -45,7 +45,7 @@ pub(crate) enum Deed {
 
 /// What is done to a world, in order.
 pub(crate) fn program(world: &World) -> Vec<Deed> {
-    let length = 8 + world.below(24);
+    let length = 8 + world.below(16);
     std::iter::once(Deed::Begin).chain((0..length).map(|_| deed(world))).collect()
 }
 
@@ -65,7 +65,6 @@ fn deed(world: &World) -> Deed {
         35 | 36 => Deed::Erase(key(world)),
         37 => {
             let ms = i64::try_from(world.below(TEN_YEARS_MS)).unwrap_or(0);
-            if std::env::var("NOJUMP").is_ok() {return Deed::Wait(5);}
             Deed::Jump(if world.once_in(2) { ms } else { -ms })
         }
         38 => Deed::Jump(i64::try_from(world.below(7_200_000)).unwrap_or(0)),

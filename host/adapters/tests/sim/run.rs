@@ -10,8 +10,8 @@ use std::{
     time::Duration,
 };
 
-use rosehip_adapters::modules::ModuleFiles;
-use rosehip_core::{flow::next, log::Head};
+use rosehip_adapters::{modules::ModuleFiles, store::SqliteReader};
+use rosehip_core::{flow::next, ids::FlowId, log::Head};
 use tokio::runtime::Builder;
 
 use crate::{
@@ -25,11 +25,10 @@ use crate::{
 const LIVES: usize = 80;
 /// How long a host is given for work that is due, before the clock is set forwards.
 const REST: Duration = Duration::from_secs(3);
-/// How often the clock is set forwards by a day until nothing may be left. The longest wait is three days, the longest row
-/// of retries two.
-const DAYS: usize = 16;
-/// A day and an hour, in milliseconds.
-const DAY_MS: i64 = 90_000_000;
+/// How often the clock is set forwards until nothing may be left: a flow has no more waits than this one after the other.
+const LEAPS: usize = 8;
+/// Longer than any wait or delay of a world: four days, in milliseconds.
+const LEAP_MS: i64 = 345_600_000;
 
 /// How a life ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,8 +49,21 @@ pub(crate) struct Outcome {
     pub(crate) world: Arc<World>,
 }
 
-/// Runs a seed.
+/// Runs a seed, and judges what it left.
 pub(crate) fn run(seed: u64, modules: &Arc<ModuleFiles>) -> Outcome {
+    let world = play(seed, modules);
+    let head = checks::check(&world);
+    let wrongs = world.witness().wrongs.clone();
+    Outcome { head, wrongs, world }
+}
+
+/// Runs a seed and says where its log ends.
+pub(crate) fn head_of(seed: u64, modules: &Arc<ModuleFiles>) -> Head {
+    let world = play(seed, modules);
+    SqliteReader::open(&world.disk.log()).expect("the log is there").head().expect("the log can be read")
+}
+
+fn play(seed: u64, modules: &Arc<ModuleFiles>) -> Arc<World> {
     let world = World::new(seed);
     let mut deeds: VecDeque<Deed> = program(&world).into();
     let mut is_at_rest = false;
@@ -64,9 +76,7 @@ pub(crate) fn run(seed: u64, modules: &Arc<ModuleFiles>) -> Outcome {
     if !is_at_rest {
         world.witness().wrong(format!("after {LIVES} starts there is still something to do"));
     }
-    let head = checks::check(&world);
-    let wrongs = world.witness().wrongs.clone();
-    Outcome { head, wrongs, world }
+    world
 }
 
 /// One host, from its start to its end.
@@ -124,7 +134,8 @@ fn not_started(world: &World, error: &StartError) -> End {
 /// Waits until nothing is left to do, setting the clock forwards where only time helps.
 async fn rest(host: &Arc<Host>) {
     let world = &host.world;
-    for _ in 0..DAYS {
+    let (mut flows, mut looked) = (Vec::new(), 0);
+    for _ in 0..LEAPS {
         let mut before = None;
         while before != Some(host.writer.committed()) || host.with_engine(|engine| engine.jobs()) > 0 {
             before = Some(host.writer.committed());
@@ -133,38 +144,32 @@ async fn rest(host: &Arc<Host>) {
         if let Err(error) = host.position.reached(host.writer.committed()).await {
             return world.witness().wrong(format!("the views do not follow: {error}"));
         }
-        if left_to_do(host).is_empty() {
+        // What came to rest stays so: nobody does anything any more.
+        flows.extend_from_slice(&world.witness().flows[looked..]);
+        looked = world.witness().flows.len();
+        flows.retain(|flow| left_to_do(host, *flow).is_some());
+        if flows.is_empty() {
             return;
         }
-        world.jump(DAY_MS);
+        world.jump(LEAP_MS);
     }
-    let left = left_to_do(host).join("; ");
-    world.witness().wrong(format!("after {DAYS} days of peace something is left to do: {left}"));
+    let left: Vec<_> = flows.into_iter().filter_map(|flow| left_to_do(host, flow)).collect();
+    world.witness().wrong(format!("after a month of peace something is left to do: {}", left.join("; ")));
 }
 
-/// Flows that have not come to rest, and activities without a match, in words.
-fn left_to_do(host: &Arc<Host>) -> Vec<String> {
-    let flows = host.world.witness().flows.clone();
+/// What a flow that has not come to rest has left to do, in words.
+fn left_to_do(host: &Arc<Host>, flow: FlowId) -> Option<String> {
     let now = host.now();
-    let mut left = Vec::new();
-    for flow in flows {
-        match host.flow(flow) {
-            Ok(Some(state)) => {
-                let steps = next(&state, now);
-                let open: Vec<_> = state
-                    .open_effects()
-                    .map(|effect| format!("{} {} until {:?}", effect.effect.kind, effect.status, effect.next_retry_at))
-                    .collect();
-                if !steps.is_empty() || !open.is_empty() {
-                    left.push(format!("flow {flow} is {} at {now}: {steps:?}, {open:?}", state.status()));
-                }
-            }
-            // It was erased.
-            Ok(None) => {}
-            Err(error) => left.push(format!("flow {flow} cannot be read: {error}")),
-        }
-    }
-    left
+    // One that was erased has nothing.
+    let state = match host.flow(flow) {
+        Ok(state) => state?,
+        Err(error) => return Some(format!("flow {flow} cannot be read: {error}")),
+    };
+    let steps = next(&state, now);
+    let effects = state.open_effects().map(|effect| format!("{} {}", effect.effect.kind, effect.status));
+    let effects: Vec<_> = effects.collect();
+    let is_at_rest = steps.is_empty() && effects.is_empty();
+    (!is_at_rest).then(|| format!("flow {flow} is {} at {now}: {steps:?} {effects:?}", state.status()))
 }
 
 /// Starts counting what is left of a number of seeds.
