@@ -17,7 +17,7 @@ use rosehip_core::{
 };
 use rusqlite::{Connection, types::Value};
 
-use crate::world::World;
+use crate::{blank::Views, world::World};
 
 /// Checks a world and tells its witness what is wrong. Returns the log's head.
 pub(crate) fn check(world: &Arc<World>) -> Head {
@@ -137,13 +137,14 @@ fn effects(world: &World, entries: &[StoredEntry], wrongs: &mut Vec<String>) {
 
 /// Views that were kept hold what views hold that are made of the log alone.
 fn views(world: &World, log: &SqliteReader, wrongs: &mut Vec<String>) {
-    let spare = world.disk.spare_views();
-    let rebuilt = match Projector::open(&spare, log) {
+    let spare = Views::blank();
+    let rebuilt = match Projector::open(&spare.path(), log) {
         Ok(rebuilt) => rebuilt,
         Err(error) => return wrongs.push(format!("the views cannot be rebuilt: {error}")),
     };
-    let both = dump(&world.disk.views()).and_then(|kept| Ok((kept, dump(&spare)?)));
+    let both = dump(&world.disk.views()).and_then(|kept| Ok((kept, dump(&spare.path())?)));
     drop(rebuilt);
+    spare.give_back();
     let (kept, rebuilt) = match both {
         Ok(both) => both,
         Err(error) => return wrongs.push(format!("the views cannot be read: {error}")),

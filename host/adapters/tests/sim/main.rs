@@ -4,6 +4,7 @@
 //! `SEEDS=1000000` runs that many seeds, `SEED=42` runs one and tells what happened in it.
 
 mod behaviors;
+mod blank;
 mod checks;
 mod disk;
 mod erasing;

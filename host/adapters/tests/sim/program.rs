@@ -45,7 +45,7 @@ pub(crate) enum Deed {
 
 /// What is done to a world, in order.
 pub(crate) fn program(world: &World) -> Vec<Deed> {
-    let length = 8 + world.below(16);
+    let length = 6 + world.below(12);
     std::iter::once(Deed::Begin).chain((0..length).map(|_| deed(world))).collect()
 }
 
