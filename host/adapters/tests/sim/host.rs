@@ -31,7 +31,7 @@ use tokio::{sync::Notify, task::JoinHandle};
 use crate::{
     guest::Guests,
     sinks::WorldSink,
-    store::FrailLog,
+    store::{FrailLog, NO_ANSWER},
     world::{World, WorldClock, WorldRandomness},
 };
 
@@ -113,7 +113,13 @@ impl Host {
         let commits = Arc::new(Commits::default());
         let on_fatal = {
             let world = Arc::clone(world);
-            Arc::new(move |_: &str| world.crash())
+            Arc::new(move |reason: &str| {
+                // A disk that gives no answer again and again is the only reason there is in a world.
+                if !world.is_dead() && !reason.ends_with(NO_ANSWER) {
+                    world.witness().wrong(format!("the log cannot go on: {reason}"));
+                }
+                world.crash();
+            })
         };
         let observers: Vec<Observer> = vec![
             Box::new(move |entries: &Arc<[Entry]>| intake.observe(entries)),

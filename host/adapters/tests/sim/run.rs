@@ -25,8 +25,9 @@ use crate::{
 const LIVES: usize = 80;
 /// How long a host is given for work that is due, before the clock is set forwards.
 const REST: Duration = Duration::from_secs(3);
-/// How often the clock is set forwards until nothing may be left: a flow has no more waits than this one after the other.
-const LEAPS: usize = 8;
+/// How often the clock is set forwards until nothing may be left: flows set off others, nine deep, and each may wait a few
+/// times, one after the other.
+const LEAPS: usize = 64;
 /// Longer than any wait or delay of a world: four days, in milliseconds.
 const LEAP_MS: i64 = 345_600_000;
 
@@ -154,7 +155,9 @@ async fn rest(host: &Arc<Host>) {
         world.jump(LEAP_MS);
     }
     let left: Vec<_> = flows.into_iter().filter_map(|flow| left_to_do(host, flow)).collect();
-    world.witness().wrong(format!("after a month of peace something is left to do: {}", left.join("; ")));
+    let (jobs, recovers) = host.with_engine(|engine| (engine.jobs(), engine.recovers()));
+    let about = format!("{jobs} jobs are unfinished, it recovers: {recovers}");
+    world.witness().wrong(format!("after {LEAPS} leaps something is left to do ({about}): {}", left.join("; ")));
 }
 
 /// What a flow that has not come to rest has left to do, in words.

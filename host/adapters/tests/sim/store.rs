@@ -11,6 +11,9 @@ use rosehip_core::{
 
 use crate::world::World;
 
+/// What a disk says whose outcome is not known.
+pub(crate) const NO_ANSWER: &str = "no answer";
+
 /// The log of a world.
 pub(crate) struct FrailLog {
     world: Arc<World>,
@@ -49,7 +52,7 @@ impl LogStore for FrailLog {
         if !self.world.mishap_once_in(40) {
             return self.commit(frame);
         }
-        let unknown = || StoreError::Unknown("no answer".to_owned());
+        let unknown = || StoreError::Unknown(NO_ANSWER.to_owned());
         match self.world.below(8) {
             0 | 1 => Err(self.crash()),
             2 | 3 => {
