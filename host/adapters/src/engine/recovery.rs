@@ -183,8 +183,14 @@ impl Shared {
                 return;
             }
             match AssertUnwindSafe(self.advance(flow, Care::OneCallAtATime)).catch_unwind().await {
+                // By a clock that was set back it may wait at each start anew, and what comes after the wait would never be
+                // announced.
+                Ok(Ok(())) if self.timers.is_set(flow) => drop(self.doubtful().insert(flow)),
                 Ok(Ok(())) => {}
-                Ok(Err(error)) => self.try_later(&error, Job::Advance(flow)),
+                Ok(Err(error)) => {
+                    self.doubtful().insert(flow);
+                    self.try_later(&error, Job::Advance(flow));
+                }
                 Err(panic) => tracing::error!(%flow, message = panic_message(&*panic), "recovering a flow panicked"),
             }
         }

@@ -2,9 +2,10 @@
 
 use std::{
     any::Any,
+    collections::HashSet,
     io,
     panic::AssertUnwindSafe,
-    sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, atomic::AtomicBool},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, atomic::AtomicBool},
     time::{Duration, Instant},
 };
 
@@ -132,6 +133,8 @@ pub(crate) struct Shared {
     pub(super) modules: Arc<ModuleFiles>,
     /// Whether the host is still working off what a crash left.
     pub(super) recovers: AtomicBool,
+    /// Flows that a crash left open and that wait for their time: a call that ends the host may come after it.
+    pub(super) doubtful: Mutex<HashSet<FlowId>>,
     pub(super) concurrency: usize,
     pub(super) runtime: Handle,
     pub(super) jobs: Jobs,
@@ -178,6 +181,7 @@ impl Shared {
             guests: parts.guests,
             modules: parts.modules,
             recovers: AtomicBool::new(false),
+            doubtful: Mutex::default(),
             runners: runners::all((parts.concurrency / 2).max(1)),
             concurrency: parts.concurrency.max(1),
             runtime: parts.runtime,
@@ -205,6 +209,10 @@ impl Shared {
     /// The time of what is decided now.
     pub(super) fn now(&self) -> Timestamp {
         self.wall.now()
+    }
+
+    pub(super) fn doubtful(&self) -> MutexGuard<'_, HashSet<FlowId>> {
+        self.doubtful.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A number from 0 to 1 that spreads retries.
@@ -299,7 +307,8 @@ impl Shared {
         match job {
             Job::Match { seq, activity } => self.match_activity(seq, activity),
             Job::Advance(flow) => {
-                if let Err(error) = self.advance(flow, Care::Usual).await {
+                let care = if self.doubtful().remove(&flow) { Care::OneCallAtATime } else { Care::Usual };
+                if let Err(error) = self.advance(flow, care).await {
                     self.try_later(&error, Job::Advance(flow));
                 }
                 self.jobs.finish();

@@ -69,6 +69,11 @@ impl Timers {
         }
     }
 
+    /// Whether a flow has one.
+    pub(super) fn is_set(&self, flow: FlowId) -> bool {
+        self.lock().by_flow.contains_key(&flow)
+    }
+
     /// Takes a flow's timer away.
     pub(super) fn clear(&self, flow: FlowId) {
         let mut state = self.lock();

@@ -30,7 +30,8 @@ use std::{
     thread,
 };
 
-use rosehip_adapters::modules::ModuleFiles;
+use rosehip_adapters::{modules::ModuleFiles, store::SqliteReader};
+use rosehip_core::ports::LogReader as _;
 
 use self::run::{Outcome, Seeds, head_of, run};
 
@@ -53,6 +54,20 @@ fn judge(seed: u64, modules: &Arc<ModuleFiles>) -> (Outcome, Vec<String>) {
     (first, wrongs)
 }
 
+/// Tells what happened in a world: the entries of its log, and its numbers.
+fn tell(outcome: &Outcome) {
+    let log = SqliteReader::open(&outcome.world.disk.log()).expect("the log is there");
+    for entry in log.read(1, usize::MAX).expect("the log can be read") {
+        let body = entry.body.map_or_else(|| "erased".into(), |(_, body)| String::from_utf8_lossy(&body).into_owned());
+        let body: String = body.chars().take(TOLD_CHARS).collect();
+        eprintln!("{} {} {} {body}", entry.header.seq, entry.header.time, entry.header.kind);
+    }
+    eprintln!("{:?} {:?}", outcome.head, outcome.world.witness().counts);
+}
+
+/// Characters of an entry's body that are told.
+const TOLD_CHARS: usize = 300;
+
 fn told(seed: u64, wrongs: &[String]) -> String {
     let again = format!("SEED={seed} cargo test --release --workspace --test sim");
     format!("seed {seed}:\n  {}\nagain: {again}", wrongs.join("\n  "))
@@ -64,7 +79,7 @@ fn every_seed_keeps_what_is_promised() {
     let modules = Arc::new(ModuleFiles::open(dir.path()).expect("a directory of modules"));
     if let Some(seed) = number("SEED") {
         let (outcome, wrongs) = judge(seed, &modules);
-        eprintln!("seed {seed}: {:?} {:?}", outcome.head, outcome.world.witness().counts);
+        tell(&outcome);
         assert!(wrongs.is_empty(), "{}", told(seed, &wrongs));
         return;
     }
