@@ -90,7 +90,8 @@ pub(super) fn count(minutes: &mut Minutes, behavior: &BehaviorName, effects: &[E
 
 /// Writes what a batch counted, and forgets what is long past.
 pub(super) fn write_minutes(transaction: &Transaction<'_>, minutes: &Minutes) -> Result<(), ViewError> {
-    let counted = minutes.iter().flat_map(|(of, counted)| counted.iter().map(move |(minute, count)| (of, minute, count)));
+    let counted =
+        minutes.iter().flat_map(|(of, counted)| counted.iter().map(move |(minute, count)| (of, minute, count)));
     for ((behavior, kind), minute, count) in counted {
         transaction
             .prepare_cached(

@@ -63,11 +63,15 @@ fn chain(log: &SqliteReader, entries: &[StoredEntry], wrongs: &mut Vec<String>) 
 fn durability(world: &World, entries: &[StoredEntry], wrongs: &mut Vec<String>) {
     let witness = world.witness();
     if !witness.hashes.iter().eq(entries.iter().map(|entry| &entry.hash)) {
-        wrongs.push(format!("{} entries were committed, and the log of {} is not theirs", witness.hashes.len(), entries.len()));
+        wrongs.push(format!(
+            "{} entries were committed, and the log of {} is not theirs",
+            witness.hashes.len(),
+            entries.len()
+        ));
     }
     for seq in &witness.acknowledged {
         let entry = usize::try_from(seq - 1).ok().and_then(|place| entries.get(place));
-        if !entry.is_some_and(|entry| &*entry.header.kind == "activity.appended") {
+        if entry.is_none_or(|entry| &*entry.header.kind != "activity.appended") {
             wrongs.push(format!("entry {seq} was acknowledged as an activity, and is none"));
         }
     }
@@ -87,9 +91,10 @@ fn matches(world: &World, entries: &[StoredEntry], wrongs: &mut Vec<String>) {
         };
         match record.event.as_deref() {
             Some(Event::ActivityMatched(body)) => {
-                if matched.insert(body.seq, body.flows.clone()).is_some() {
-                    wrongs.push(format!("the activity of entry {} is matched again by {}", body.seq, record.seq));
-                }
+                let before = matched.insert(body.seq, body.flows.clone());
+                wrongs.extend(
+                    before.map(|_| format!("the activity of entry {} is matched again by {}", body.seq, record.seq)),
+                );
             }
             Some(Event::FlowStarted(body)) if body.run == 1 => {
                 started.entry(body.activity_seq).or_default().push(body.flow);

@@ -1,7 +1,6 @@
 //! The disks of a world: the log and the views in memory, which last as long as the world does and so survive a host.
 
 use std::{
-    mem,
     path::PathBuf,
     sync::{
         Mutex, MutexGuard, PoisonError,
@@ -54,7 +53,7 @@ impl Disk {
     /// Nobody has the files open: what is to be lost is lost.
     pub(crate) fn settle(&self) {
         if self.loses_views.swap(false, Ordering::Relaxed) {
-            let lost = mem::replace(&mut *self.kept(), Some(Views::missing()));
+            let lost = self.kept().replace(Views::missing());
             lost.into_iter().for_each(Views::give_back);
         }
     }

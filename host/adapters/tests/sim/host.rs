@@ -145,7 +145,7 @@ impl Host {
         });
         let following = tokio::spawn(follow(Arc::clone(world), projector, commits));
         let sinks = Sinks {
-            outside: vec![WorldSink::new(world, "notify"), WorldSink::new(world, "webhook")],
+            outside: vec![WorldSink::of(world, "notify"), WorldSink::of(world, "webhook")],
             local: local_sinks(&log),
         };
         let (engine, steps) = prepared.start_stepped(writer.clone(), sinks).await?;

@@ -49,7 +49,8 @@ fn judge(seed: u64, modules: &Arc<ModuleFiles>) -> (Outcome, Vec<String>) {
     let mut wrongs = first.wrongs.clone();
     if first.head != other {
         let one = first.head;
-        wrongs.push(format!("it ends at entry {} {} and then at entry {} {}", one.seq, one.hash, other.seq, other.hash));
+        wrongs
+            .push(format!("it ends at entry {} {} and then at entry {} {}", one.seq, one.hash, other.seq, other.hash));
     }
     (first, wrongs)
 }

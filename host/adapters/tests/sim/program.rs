@@ -27,7 +27,10 @@ pub(crate) enum Deed {
     /// The actors and the behaviors of a new host.
     Begin,
     Write(ObjectKey, Option<Map<String, Value>>),
-    Arrive { number: u64, version: u64 },
+    Arrive {
+        number: u64,
+        version: u64,
+    },
     Change(&'static str, Change),
     Act(Act),
     Erase(ObjectKey),
@@ -56,7 +59,7 @@ fn deed(world: &World) -> Deed {
         20..27 => {
             let changes =
                 [Change::Swap, Change::Grant, Change::Configure, Change::Switch, Change::RollBack, Change::Remove];
-            Deed::Change(*world.one_of::<&str>(&NAMES), *world.one_of(&changes))
+            Deed::Change(world.one_of::<&str>(&NAMES), *world.one_of(&changes))
         }
         27..35 => {
             let signal = Act::Signal(world.below(5));
@@ -120,7 +123,9 @@ impl Deed {
             Self::Restart => return Then::Stop,
             // What comes after it would find nothing there.
             Self::Begin => self.carry_out(Arc::clone(host)).await,
-            other => drop(tokio::spawn(other.carry_out(Arc::clone(host)))),
+            deed @ (Self::Write(..) | Self::Arrive { .. } | Self::Change(..) | Self::Act(_) | Self::Erase(_)) => {
+                drop(tokio::spawn(deed.carry_out(Arc::clone(host))));
+            }
         }
         world.pause(200).await;
         Then::Next

@@ -18,7 +18,7 @@ pub(crate) struct WorldSink {
 
 impl WorldSink {
     /// For effects of `kind`.
-    pub(crate) fn new(world: &Arc<World>, kind: &'static str) -> Box<dyn Sink> {
+    pub(crate) fn of(world: &Arc<World>, kind: &'static str) -> Box<dyn Sink> {
         Box::new(Self { world: Arc::clone(world), kind })
     }
 
@@ -29,7 +29,9 @@ impl WorldSink {
         {
             let mut witness = world.witness();
             witness.count("sends");
-            batch.iter().for_each(|outgoing| witness.leaves(outgoing));
+            for outgoing in batch {
+                witness.leaves(outgoing);
+            }
         }
         if world.mishap_once_in(60) {
             world.crash();
@@ -43,7 +45,9 @@ impl WorldSink {
         let end = self.end();
         // Of what it took it may say that it did not.
         if matches!(end, AttemptEnd::Done(_)) || world.once_in(2) {
-            batch.iter().for_each(|outgoing| world.witness().takes(outgoing.effect.id));
+            for outgoing in batch {
+                world.witness().takes(outgoing.effect.id);
+            }
         }
         if world.mishap_once_in(60) {
             world.crash();

@@ -89,8 +89,7 @@ impl Witness {
             Event::FlowStarted(started) => self.flows.push(started.flow),
             Event::NodeDone(done) => {
                 for effect in &done.effects {
-                    let standing =
-                        Standing { flow: done.flow, status: effect.status, attempts: 0, sent: 0, taken: 0 };
+                    let standing = Standing { flow: done.flow, status: effect.status, attempts: 0, sent: 0, taken: 0 };
                     if self.effects.insert(effect.id, standing).is_some() {
                         self.wrong(format!("effect {} is recorded twice, the second time by entry {seq}", effect.id));
                     }

@@ -62,8 +62,8 @@ pub(crate) async fn write(host: &Host, key: ObjectKey, content: Option<Map<Strin
         let slug = content.as_ref().and_then(|content| content.get("slug")).and_then(Value::as_str);
         let owner = site();
         // A slug that is not the article's id is claimed.
-        let is_claimed = slug.is_some_and(|slug| slug != key.id.as_str())
-            && before.as_ref().and_then(Object::slug) != slug;
+        let is_claimed =
+            slug.is_some_and(|slug| slug != key.id.as_str()) && before.as_ref().and_then(Object::slug) != slug;
         let claims = match slug.filter(|_| is_claimed) {
             Some(slug) => Some((slug, host.read(|log| log.stream_head(&slug_stream(slug)))?)),
             None => None,

@@ -112,7 +112,8 @@ impl Lane {
             moving: HashSet::new(),
             under_way: 0,
             concurrency: if is_within { CONCURRENCY_WITHIN } else { limits.concurrency.max(1) },
-            rate: (!is_within).then(|| RateLimiter::direct_with_clock(Quota::per_second(limits.per_second), SteadyClock)),
+            rate: (!is_within)
+                .then(|| RateLimiter::direct_with_clock(Quota::per_second(limits.per_second), SteadyClock)),
             paused_until: None,
             seen_at: None,
         }

@@ -40,12 +40,15 @@ fn held(records: &[Record], length: usize) -> (u64, Vec<(i64, u64)>) {
     for records in records.chunks(length) {
         let transaction = views.connection.transaction().expect("a transaction");
         let mut batch = Batch::new(&transaction);
-        records.iter().for_each(|record| batch.apply(record).expect("folded"));
+        for record in records {
+            batch.apply(record).expect("folded");
+        }
         batch.finish().expect("written");
         transaction.commit().expect("committed");
     }
     let roots = views.reader.flows_of_root("https://h.example/activities/a").expect("readable");
-    let mut minutes = views.connection.prepare("SELECT minute, count FROM recorded_minutes ORDER BY minute").expect("SQL");
+    let mut minutes =
+        views.connection.prepare("SELECT minute, count FROM recorded_minutes ORDER BY minute").expect("SQL");
     let minutes = minutes.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).expect("rows");
     (roots, minutes.collect::<Result<_, _>>().expect("rows"))
 }
@@ -74,10 +77,8 @@ fn flows_that_are_erased_count_for_their_root_no_more() {
 #[test]
 fn which_minutes_are_forgotten_follows_from_the_log_alone() {
     let minutes = [1_000, 5_000, 1_000, 1_001];
-    let records: Vec<_> = (1..)
-        .zip(minutes)
-        .map(|(n, minute)| at(u64::from(n) + 1, minute, asks(flow(1), effect(n))))
-        .collect();
+    let records: Vec<_> =
+        (1..).zip(minutes).map(|(n, minute)| at(u64::from(n) + 1, minute, asks(flow(1), effect(n)))).collect();
     let records = [vec![at(1, 1_000, begins(flow(1)))], records].concat();
     for length in [1, 2, 3, 5] {
         assert_eq!(held(&records, length).1, [(1_000, 1), (1_001, 1), (5_000, 1)], "batches of {length}");
