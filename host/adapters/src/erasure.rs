@@ -71,7 +71,7 @@ pub fn chunks(seqs: &SeqSet) -> impl Iterator<Item = Vec<u64>> {
 ///
 /// That the bodies are gone does not say that the file was written anew after that. So where nobody has begun or ended a
 /// run since the erasure, it is written anew once more.
-pub(crate) fn complete<L: LogStore + LogReader>(log: &mut L) -> Result<u64, StoreError> {
+pub fn complete<L: LogStore + LogReader>(log: &mut L) -> Result<u64, StoreError> {
     let mut left = SeqSet::default();
     let (named, is_for_room) = last_erasure(log)?;
     for (first, last) in named.ranges() {

@@ -16,6 +16,7 @@ pub mod media;
 pub mod modules;
 pub mod outgoing;
 pub mod pool;
+pub mod randomness;
 pub mod replays;
 pub mod sinks;
 pub mod source_watch;

@@ -65,6 +65,21 @@ impl From<SchemaError> for StoreError {
     }
 }
 
+/// Names a database in memory. Connections of this process that are opened by the same name share it, and it lasts as
+/// long as one of them does. Letters and digits of `name` are told apart, anything else is not for it.
+pub fn in_memory(name: &str) -> PathBuf {
+    PathBuf::from(format!("{MEMORY_BEGINS}{name}{MEMORY_ENDS}"))
+}
+
+/// How the path of a database in memory begins and ends: a URI that names SQLite's `memdb`.
+const MEMORY_BEGINS: &str = "file:/";
+const MEMORY_ENDS: &str = "?vfs=memdb";
+
+/// Files are named by paths and by nothing else, whatever they look like.
+fn is_in_memory(path: &Path) -> bool {
+    path.to_str().is_some_and(|path| path.starts_with(MEMORY_BEGINS) && path.ends_with(MEMORY_ENDS))
+}
+
 /// What a connection is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Access {
@@ -81,6 +96,7 @@ pub(crate) fn connect(path: &Path, access: Access) -> Result<Connection, rusqlit
         Access::Write => OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
         Access::Read => OpenFlags::SQLITE_OPEN_READ_ONLY,
     };
+    let flags = if is_in_memory(path) { flags | OpenFlags::SQLITE_OPEN_URI } else { flags };
     let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);

@@ -46,6 +46,9 @@ pub struct EffectState {
     pub status: EffectStatus,
     /// How many attempts were begun.
     pub attempts: u32,
+    /// When it came to where it stands, if that is not where it was recorded.
+    #[serde(skip)]
+    pub changed_at: Option<Timestamp>,
     /// When the next attempt is due, while it is `retrying`.
     pub next_retry_at: Option<Timestamp>,
     /// Failed attempts by sort; none of them counts against another's budget.
@@ -108,6 +111,7 @@ impl EffectState {
             seq,
             status,
             attempts: 0,
+            changed_at: None,
             next_retry_at: None,
             failures: Failures::default(),
             last_error: None,

@@ -350,3 +350,5 @@ pub const MEDIA_AT_ONCE: usize = 2;
 pub const MEDIA_PATIENCE_MS: u64 = 10_000;
 /// What an image shows, in words, in characters.
 pub const MEDIA_ALT_CHARS: usize = 1_500;
+/// How far a clock may go back without that it counts as set back, in milliseconds.
+pub const CLOCK_SLACK_MS: u64 = 1_000;

@@ -25,7 +25,7 @@ use super::{
     slots::Slot,
     walker::{Budget, Walk},
 };
-use crate::{clock::SystemClock, writer::AppendError};
+use crate::writer::AppendError;
 
 /// Why an action was not taken.
 #[derive(Debug, thiserror::Error)]
@@ -247,7 +247,7 @@ impl Shared {
         for run in (run..).take(TRIES) {
             let started = matching::start(seq, &activity, &installed, run, current.clone());
             let started = Arc::new(FlowStarted { by: by.clone(), reason: reason.clone(), ..started });
-            let now = SystemClock::now();
+            let now = self.now();
             let append = append_of(now, vec![Event::from(Arc::clone(&started))]);
             match self.writer().append(append).await {
                 Ok(_) => {
@@ -269,17 +269,18 @@ pub(super) fn filled<'a>(
     held: &'a mut Option<Slot>,
     flow: FlowId,
 ) -> Result<Option<&'a mut Slot>, EngineError> {
-    if held.is_none() {
-        *held = shared.load(flow)?;
+    match held {
+        Some(slot) => shared.follow_clock(&mut slot.state),
+        None => *held = shared.load(flow)?,
     }
     Ok(held.as_mut())
 }
 
 impl Shared {
-    /// Takes a flow as far as it goes. Blocks this thread until its entries are committed.
-    pub(super) fn advance(self: &Arc<Self>, flow: FlowId, care: Care) -> Result<(), EngineError> {
+    /// Takes a flow as far as it goes, until its entries are committed. Guests are called on this thread.
+    pub(super) async fn advance(self: &Arc<Self>, flow: FlowId, care: Care) -> Result<(), EngineError> {
         let lock = self.slots.of(flow);
-        let mut held = lock.blocking_lock();
+        let mut held = lock.lock().await;
         let mut attempted = None;
         loop {
             let Some(slot) = filled(self, &mut held, flow)? else {
@@ -305,7 +306,7 @@ impl Shared {
                 self.announce(&slot.state, &drafts);
                 let mut append = Self::append_to(&slot.state, head, Append::unconditional(drafts));
                 append.expected.extend(rests_on);
-                let appended = self.runtime.block_on(self.writer().append(append));
+                let appended = self.writer().append(append).await;
                 self.unannounce(flow);
                 match appended {
                     Ok(appended) => slot.state.take_place(appended.last, effects),
@@ -331,7 +332,7 @@ impl Shared {
                 continue;
             }
             // What is due is the driver's; a timer for it would go off again and again until its turn comes.
-            let now = SystemClock::now();
+            let now = self.now();
             let retries =
                 slot.state.open_effects().filter_map(|effect| effect.next_retry_at).filter(|at| *at > now).min();
             if let Some(due) = [wakes_at, retries].into_iter().flatten().min() {

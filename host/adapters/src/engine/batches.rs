@@ -21,7 +21,7 @@ use super::{
     shared::{EngineError, Shared},
     slots::SlotLock,
 };
-use crate::{clock::SystemClock, writer::AppendError};
+use crate::writer::AppendError;
 
 /// How long a batch waits for flows that are still at work.
 const BATCH_PATIENCE: Duration = Duration::from_secs(5);
@@ -102,7 +102,7 @@ impl Shared {
                 return;
             }
             // What became due again while it was in flight was not taken in.
-            let due = SystemClock::now();
+            let due = shared.now();
             for member in &members {
                 let held = member.slot.lock().await;
                 let effect = held.as_ref().and_then(|slot| slot.state.effect(member.effect));

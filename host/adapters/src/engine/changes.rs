@@ -18,7 +18,7 @@ use super::{
     shared::{EngineError, Shared},
     slots::Slot,
 };
-use crate::{clock::SystemClock, writer::AppendError};
+use crate::writer::AppendError;
 
 /// A change that lost against another one of the same object is decided again this often.
 const TRIES: usize = 32;
@@ -55,7 +55,7 @@ impl Shared {
     ) -> Result<Next, EngineError> {
         for _ in 0..TRIES {
             let Some(state) = slot.state.effect(effect) else { return Ok(Next::Ended) };
-            let now = SystemClock::now();
+            let now = self.now();
             let (append, end) = match sink.decide(&outgoing(&slot.state, state), now)? {
                 Change::Append(append, receipt) => (append, Ok(AttemptEnd::Done(receipt))),
                 Change::Nothing(receipt) => (Append::default(), Ok(AttemptEnd::Done(receipt))),
@@ -92,7 +92,7 @@ impl Shared {
 
     /// Records a change together with a flow's events, and takes those in.
     async fn record_with(&self, slot: &mut Slot, change: Append, events: Vec<Event>) -> Result<(), EngineError> {
-        let now = SystemClock::now();
+        let now = self.now();
         let mut append = Self::append_to(&slot.state, slot.state.seq, change);
         let before = append.drafts.len();
         append.drafts.extend(events.into_iter().map(|event| event.draft(now)));

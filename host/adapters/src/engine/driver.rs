@@ -30,7 +30,7 @@ use super::{
     shared::{EngineError, Shared},
     slots::{Slot, SlotLock},
 };
-use crate::{clock::SystemClock, writer::AppendError};
+use crate::writer::AppendError;
 
 /// How long the end of an attempt that could not be recorded waits to be tried again.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -100,7 +100,7 @@ pub(super) fn outgoing(state: &FlowState, effect: &EffectState) -> Outgoing {
 impl Shared {
     /// Has a flow's open effects taken to their sinks. The flow's slot is the caller's.
     pub(super) fn offer(self: &Arc<Self>, state: &FlowState, slot: &SlotLock) {
-        let (now, about) = (SystemClock::now(), about(state));
+        let (now, about) = (self.now(), about(state));
         let mut open = HashSet::new();
         for effect in state.open_effects() {
             open.insert(effect.effect.id);
@@ -137,7 +137,7 @@ impl Shared {
         if self.leaving.is_over() {
             return;
         }
-        let (tickets, again) = self.driver.take(SystemClock::now());
+        let (tickets, again) = self.driver.take(self.now());
         for ticket in tickets {
             let shared = Arc::clone(self);
             self.runtime.spawn(async move {
@@ -204,7 +204,7 @@ impl Shared {
                     let ended = self.record_end(lock, &outgoing, &end).await?;
                     return Ok(match end {
                         AttemptEnd::Rejected { retry_after_ms: Some(ms), .. } if ended != Next::Ended => {
-                            Next::Pause(SystemClock::now().plus_millis(ms))
+                            Next::Pause(self.now().plus_millis(ms))
                         }
                         AttemptEnd::Done(_)
                         | AttemptEnd::Rejected { .. }
@@ -221,12 +221,12 @@ impl Shared {
         let flow = state.id();
         if effect.status == EffectStatus::Attempting {
             // This process does not attempt it: an earlier one stopped during that attempt.
-            return conclude(state, effect, AttemptEnd::Unknown).map(record);
+            return conclude(state, effect, AttemptEnd::Unknown, self.jitter()).map(record);
         }
         if state.status() == FlowStatus::Cancelled {
             return dispatch::cancelled(flow, effect, None).map(record);
         }
-        if let Some(at) = effect.next_retry_at.filter(|at| *at > SystemClock::now()) {
+        if let Some(at) = effect.next_retry_at.filter(|at| *at > self.now()) {
             return Ok(Todo::Later(at));
         }
         let Some(module) = self.module(state.started.digest) else {
@@ -283,7 +283,7 @@ impl Shared {
                 Err(error) => Err(error),
                 Ok(Some(slot)) => {
                     let Some(effect) = slot.state.effect(outgoing.effect.id) else { return Ok(Next::Ended) };
-                    match conclude(&slot.state, effect, end.clone()) {
+                    match conclude(&slot.state, effect, end.clone(), self.jitter()) {
                         Ok(event) => self.record(slot, vec![event]).await.map(drop),
                         Err(illegal) => {
                             tracing::warn!(flow = %outgoing.flow, %illegal, "the end of an attempt came too late");
@@ -322,7 +322,7 @@ impl Shared {
     /// A node may have waited for the end of its effects.
     pub(super) fn after_change(&self, state: &FlowState) {
         self.waiters.changed(&state.summary);
-        let now = SystemClock::now();
+        let now = self.now();
         let rests =
             rosehip_core::flow::next(state, now).iter().all(|step| matches!(step, rosehip_core::flow::Step::Sleep(_)));
         if !rests {
@@ -336,20 +336,10 @@ fn record(event: Event) -> Todo {
 }
 
 /// The end of an attempt. Where the flow was cancelled meanwhile, a success counts and anything else is the last.
-fn conclude(state: &FlowState, effect: &EffectState, end: AttemptEnd) -> Result<Event, Illegal> {
+fn conclude(state: &FlowState, effect: &EffectState, end: AttemptEnd, jitter: f64) -> Result<Event, Illegal> {
     let is_called_off = state.status() == FlowStatus::Cancelled && !matches!(end, AttemptEnd::Done(_));
     if is_called_off {
         return dispatch::cancelled(state.id(), effect, None);
     }
-    dispatch::conclude(state.id(), effect, end, jitter())
-}
-
-/// A number from 0 to 1 that spreads retries.
-fn jitter() -> f64 {
-    let mut bytes = [0; 4];
-    // Without randomness every retry takes the longest delay, which is safe.
-    match getrandom::fill(&mut bytes) {
-        Ok(()) => f64::from(u32::from_be_bytes(bytes)) / f64::from(u32::MAX),
-        Err(_) => 1.0,
-    }
+    dispatch::conclude(state.id(), effect, end, jitter)
 }

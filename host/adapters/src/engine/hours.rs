@@ -22,7 +22,7 @@ use rosehip_core::{
 };
 
 use super::{Engine, shared::Shared};
-use crate::{clock::SystemClock, views::RecordedMinute};
+use crate::views::RecordedMinute;
 
 /// Minutes that an hour touches: sixty whole ones and the one that has begun.
 const MINUTES: u64 = 60;
@@ -121,7 +121,7 @@ impl Shared {
         // Where an hour may get full, one call is concluded after the other: each sees what the one before took.
         let is_counted = allowed.counted_kinds().next().is_some();
         let _turn = is_counted.then(|| self.hours.turn.lock().unwrap_or_else(PoisonError::into_inner));
-        let now = SystemClock::now();
+        let now = self.now();
         let recorded = match is_counted {
             true => self.hours.recorded(behavior, allowed.counted_kinds(), now),
             false => BTreeMap::new(),

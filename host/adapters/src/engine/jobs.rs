@@ -2,11 +2,14 @@
 
 use std::{
     collections::{HashSet, VecDeque},
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use rosehip_core::{activity::Activity, ids::FlowId};
-use tokio::sync::watch;
+use tokio::sync::Notify;
 
 /// Something for a guest thread to do.
 #[derive(Debug)]
@@ -31,16 +34,36 @@ struct State {
     is_held: bool,
 }
 
+impl State {
+    /// The next job, unless all have to wait.
+    fn pop(&mut self) -> Option<Job> {
+        let job = if self.is_held { None } else { self.jobs.pop_front() };
+        if let Some(Job::Advance(flow)) = &job {
+            self.advancing.remove(flow);
+        }
+        job
+    }
+}
+
 /// Jobs in the order they came.
 pub(super) struct Jobs {
     state: Mutex<State>,
     arrived: Condvar,
-    unfinished: watch::Sender<usize>,
+    /// The same for tasks, which take turns.
+    bell: Notify,
+    unfinished: AtomicUsize,
+    idle: Notify,
 }
 
 impl Jobs {
     pub(super) fn new() -> Self {
-        Self { state: Mutex::default(), arrived: Condvar::new(), unfinished: watch::Sender::new(0) }
+        Self {
+            state: Mutex::default(),
+            arrived: Condvar::new(),
+            bell: Notify::new(),
+            unfinished: AtomicUsize::new(0),
+            idle: Notify::new(),
+        }
     }
 
     /// Queues a job, unless it is an `Advance` of a flow that has one queued.
@@ -52,9 +75,10 @@ impl Jobs {
             return;
         }
         state.jobs.push_back(job);
-        self.unfinished.send_modify(|count| *count += 1);
+        self.unfinished.fetch_add(1, Ordering::SeqCst);
         drop(state);
         self.arrived.notify_one();
+        self.bell.notify_one();
     }
 
     /// Waits for a job; none once the queue is stopped.
@@ -64,32 +88,53 @@ impl Jobs {
             if state.is_stopped {
                 return None;
             }
-            let job = if state.is_held { None } else { state.jobs.pop_front() };
-            if let Some(job) = job {
-                if let Job::Advance(flow) = &job {
-                    state.advancing.remove(flow);
-                }
+            if let Some(job) = state.pop() {
                 return Some(job);
             }
             state = self.arrived.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
     }
 
+    /// As [`Jobs::take`], for a task.
+    pub(super) async fn next(&self) -> Option<Job> {
+        loop {
+            let changed = self.bell.notified();
+            {
+                let mut state = self.lock();
+                if state.is_stopped {
+                    return None;
+                }
+                if let Some(job) = state.pop() {
+                    return Some(job);
+                }
+            }
+            changed.await;
+        }
+    }
+
     /// A job that was taken is done, its commits included.
     pub(super) fn finish(&self) {
-        self.unfinished.send_modify(|count| *count = count.saturating_sub(1));
+        let one_less = |count: usize| count.checked_sub(1);
+        if self.unfinished.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less) == Ok(1) {
+            self.idle.notify_waiters();
+        }
     }
 
     /// Jobs that are queued or at work.
     pub(super) fn unfinished(&self) -> usize {
-        *self.unfinished.borrow()
+        self.unfinished.load(Ordering::SeqCst)
     }
 
     /// Waits until no job is queued or at work.
     pub(super) async fn idle(&self) {
-        let mut unfinished = self.unfinished.subscribe();
-        // The sender lives as long as `self`.
-        let _ = unfinished.wait_for(|count| *count == 0).await;
+        loop {
+            // Made before the count is read: it hears of everything that happens from here on.
+            let idle = self.idle.notified();
+            if self.unfinished() == 0 {
+                return;
+            }
+            idle.await;
+        }
     }
 
     /// Lets every `take` wait until [`Jobs::release`], whatever is queued.
@@ -100,7 +145,7 @@ impl Jobs {
     /// Ends [`Jobs::hold`].
     pub(super) fn release(&self) {
         self.lock().is_held = false;
-        self.arrived.notify_all();
+        self.tell_all();
     }
 
     /// Whether the queue is stopped.
@@ -111,7 +156,12 @@ impl Jobs {
     /// Lets every `take` end.
     pub(super) fn stop(&self) {
         self.lock().is_stopped = true;
+        self.tell_all();
+    }
+
+    fn tell_all(&self) {
         self.arrived.notify_all();
+        self.bell.notify_waiters();
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

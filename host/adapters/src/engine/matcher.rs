@@ -12,10 +12,7 @@ use super::{
     slots::Slot,
     walker::{Budget, Walk},
 };
-use crate::{
-    clock::SystemClock,
-    writer::{AppendError, Appended},
-};
+use crate::writer::{AppendError, Appended};
 
 /// A flow that was walked and is about to be committed.
 pub(super) struct Walked {
@@ -62,14 +59,14 @@ impl Shared {
         let standing = self.registry().at(seq);
         let current = self.current(activity.object.as_ref(), Some((seq, activity)))?;
         let decided = self.registry().consider(seq, activity, current.as_ref());
-        let now = SystemClock::now();
+        let now = self.now();
         let mut drafts = vec![Event::from(decided.matched).draft(now)];
         let mut walked = Vec::with_capacity(decided.flows.len());
         for started in decided.flows {
             let installed = standing.get(&started.behavior);
             let missing = EngineError::Missing { what: "behavior that stands", seq };
             let dag = Arc::clone(&installed.ok_or(missing)?.behavior.dag);
-            let now = SystemClock::now();
+            let now = self.now();
             drafts.push(Event::from(Arc::clone(&started)).draft(now));
             let mut state = FlowState::begin(0, now, started, dag);
             let Walk { drafts: more, wakes_at, goes_on, .. } = self.walk(&mut state, activity, budget)?;

@@ -25,10 +25,12 @@ mod recovery;
 mod runners;
 mod shared;
 mod slots;
+mod steps;
 mod threads;
 mod timers;
 mod waiters;
 mod walker;
+mod wall;
 
 use std::{
     sync::{Arc, Weak, atomic::Ordering},
@@ -47,6 +49,7 @@ pub use erasing::HeldFlows;
 pub use lanes::DispatchLimits;
 pub use runners::runners;
 pub use shared::{EngineError, EngineParts, Sinks};
+pub use steps::EngineSteps;
 pub use threads::stand_back;
 pub use waiters::Waiting;
 
@@ -176,15 +179,27 @@ impl Prepared {
                 let thread = std::thread::Builder::new()
                     .name("recovery".to_owned())
                     .stack_size(GUEST_THREAD_STACK_BYTES)
-                    .spawn(move || shared.recover(open))?;
+                    .spawn(move || shared.runtime.block_on(shared.recover(open)))?;
                 threads.push(thread);
             }
         }
         threads.push(threads::start(&shared)?);
         let weak: Weak<Shared> = Arc::downgrade(&shared);
-        let timers = Arc::clone(&shared.timers);
-        threads.push(std::thread::Builder::new().name("timers".to_owned()).spawn(move || timers::run(&timers, &weak))?);
+        shared.runtime.spawn(timers::run(Arc::clone(&shared.timers), weak));
         Ok(Engine { shared, threads, runs: true })
+    }
+
+    /// Starts it without threads: whoever holds the steps has jobs done, on the thread that polls. Guests are called
+    /// there too, one at a time where the engine's concurrency is less than 4.
+    pub async fn start_stepped(self, writer: Writer, sinks: Sinks) -> Result<(Engine, EngineSteps), EngineError> {
+        let Self { shared } = self;
+        shared.connect(writer, sinks);
+        let (care, append) = shared.decide_run()?;
+        shared.writer().append(append).await?;
+        let open = shared.find_open()?;
+        shared.runtime.spawn(timers::run(Arc::clone(&shared.timers), Arc::downgrade(&shared)));
+        let steps = EngineSteps::new(Arc::clone(&shared), care, open);
+        Ok((Engine { shared, threads: Vec::new(), runs: true }, steps))
     }
 }
 

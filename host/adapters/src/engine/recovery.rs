@@ -5,10 +5,11 @@
 //! a time, each announced by a `node.attempted` entry before it is made (DESIGN, invariant 10).
 
 use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
+    panic::AssertUnwindSafe,
     sync::{Arc, atomic::Ordering, mpsc},
 };
 
+use futures_util::FutureExt as _;
 use rosehip_core::{
     activity::Activity,
     event::{Event, HostStarted, HostStopped, append_of, run_stream},
@@ -27,10 +28,7 @@ use super::{
     shared::{EngineError, Shared, panic_message},
     walker::Budget,
 };
-use crate::{
-    clock::SystemClock,
-    writer::{Answer, AppendError},
-};
+use crate::writer::{Answer, AppendError};
 
 /// How a flow is taken further.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,8 +54,8 @@ impl Open {
 }
 
 impl Shared {
-    /// Records that a host runs, and says how careful it has to be.
-    pub(super) fn begin_run(&self) -> Result<Care, EngineError> {
+    /// How careful a host that begins to run has to be, and the append that records that it does.
+    pub(super) fn decide_run(&self) -> Result<(Care, Append), EngineError> {
         let last = self.log.with::<_, EngineError>(|log| match log.stream_head(&run_stream())? {
             Some(seq) => Ok(record_at(log, seq)?.and_then(|record| record.event)),
             None => Ok(None),
@@ -66,19 +64,30 @@ impl Shared {
         let stopped = matches!(last.as_deref(), None | Some(Event::HostStopped(_)));
         let care = if stopped { Care::Usual } else { Care::OneCallAtATime };
         let version = env!("CARGO_PKG_VERSION").to_owned();
-        self.record_run(HostStarted { version, cautious: care == Care::OneCallAtATime }.into())?;
+        let started = HostStarted { version, cautious: care == Care::OneCallAtATime };
+        Ok((care, append_of(self.now(), vec![started.into()])))
+    }
+
+    /// Records that a host runs, and says how careful it has to be.
+    pub(super) fn begin_run(&self) -> Result<Care, EngineError> {
+        let (care, append) = self.decide_run()?;
+        self.append_and_wait(append)?;
         Ok(care)
     }
 
     /// Records that the host stops, once no guest is called any more. A stop in the middle of a recovery is none: the
     /// next start has to be as careful.
     pub(super) fn end_run(&self) -> Result<(), EngineError> {
-        if self.recovers.load(Ordering::Relaxed) { Ok(()) } else { self.record_run(HostStopped {}.into()) }
+        if let Some(append) = self.decide_end_of_run() {
+            self.append_and_wait(append)?;
+        }
+        Ok(())
     }
 
-    fn record_run(&self, event: Event) -> Result<(), EngineError> {
-        self.append_and_wait(append_of(SystemClock::now(), vec![event]))?;
-        Ok(())
+    /// The append that records a stop, if it is one.
+    pub(super) fn decide_end_of_run(&self) -> Option<Append> {
+        let is_one = !self.recovers.load(Ordering::Relaxed);
+        is_one.then(|| append_of(self.now(), vec![HostStopped {}.into()]))
     }
 
     fn append_and_wait(&self, append: Append) -> Answer {
@@ -98,7 +107,7 @@ impl Shared {
                 Err(error) => return Err(error),
             }
         }
-        let now = SystemClock::now();
+        let now = self.now();
         for flow in flows {
             let summary = &flow.summary;
             if summary.effects.open() > 0 {
@@ -112,7 +121,7 @@ impl Shared {
                 }
             }
             // A wait that is due is as open as anything; so is one that was set when the clock was ahead.
-            let only_waits = flow.rests && now >= summary.started_at;
+            let only_waits = flow.rests_since.is_some_and(|since| now >= since);
             match summary.next_due.filter(|due| only_waits && *due > now) {
                 Some(due) => self.timers.set(summary.id, due),
                 // A wait for a signal alone needs nothing either, but looking costs little and happens once.
@@ -144,15 +153,15 @@ impl Shared {
 
     /// Works off what was found, one call at a time, while the queue is held. What fails for a reason of the host is
     /// queued as usual.
-    pub(super) fn recover(self: &Arc<Self>, open: Open) {
-        self.work_off_all(open);
+    pub(super) async fn recover(self: &Arc<Self>, open: Open) {
+        self.work_off_all(open).await;
         if !self.jobs.is_stopped() {
             self.recovers.store(false, Ordering::Relaxed);
         }
         self.jobs.release();
     }
 
-    fn work_off_all(self: &Arc<Self>, open: Open) {
+    async fn work_off_all(self: &Arc<Self>, open: Open) {
         let count = open.len();
         if count > 0 {
             tracing::warn!(open = count, "the host did not stop last time; what was open is worked off one by one");
@@ -163,7 +172,7 @@ impl Shared {
                 return;
             }
             // As in a guest thread: a defect costs one activity its match, not the host its recovery.
-            match catch_unwind(AssertUnwindSafe(|| self.match_without_calls(seq, &activity))) {
+            match AssertUnwindSafe(self.match_without_calls(seq, &activity)).catch_unwind().await {
                 Ok(Ok(started)) => flows.extend(started),
                 Ok(Err(error)) => self.try_later(&error, Job::Match { seq, activity }),
                 Err(panic) => tracing::error!(seq, message = panic_message(&*panic), "matching an activity panicked"),
@@ -173,9 +182,15 @@ impl Shared {
             if self.jobs.is_stopped() {
                 return;
             }
-            match catch_unwind(AssertUnwindSafe(|| self.advance(flow, Care::OneCallAtATime))) {
+            match AssertUnwindSafe(self.advance(flow, Care::OneCallAtATime)).catch_unwind().await {
+                // By a clock that was set back it may wait at each start anew, and what comes after the wait would never be
+                // announced.
+                Ok(Ok(())) if self.timers.is_set(flow) => drop(self.doubtful().insert(flow)),
                 Ok(Ok(())) => {}
-                Ok(Err(error)) => self.try_later(&error, Job::Advance(flow)),
+                Ok(Err(error)) => {
+                    self.doubtful().insert(flow);
+                    self.try_later(&error, Job::Advance(flow));
+                }
                 Err(panic) => tracing::error!(%flow, message = panic_message(&*panic), "recovering a flow panicked"),
             }
         }
@@ -185,10 +200,10 @@ impl Shared {
     }
 
     /// Matches an activity and records the flows it starts as they begin.
-    fn match_without_calls(&self, seq: u64, activity: &Activity) -> Result<Vec<FlowId>, EngineError> {
+    async fn match_without_calls(&self, seq: u64, activity: &Activity) -> Result<Vec<FlowId>, EngineError> {
         let (append, walked) = self.decide_match(seq, activity, &mut Budget::spent())?;
         let flows = walked.iter().map(Walked::flow).collect();
-        match self.append_and_wait(append) {
+        match self.writer().append(append).await {
             // A duplicate was matched before, and the views had not heard of it; so its flows are open as well.
             Ok(_) | Err(AppendError::Duplicate { .. }) => Ok(flows),
             Err(error) => Err(error.into()),

@@ -2,12 +2,14 @@
 
 use std::{
     any::Any,
+    collections::HashSet,
     io,
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, atomic::AtomicBool},
+    panic::AssertUnwindSafe,
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, atomic::AtomicBool},
     time::{Duration, Instant},
 };
 
+use futures_util::FutureExt as _;
 use rosehip_core::{
     activity::Activity,
     behavior::{Behavior, ManifestError, Registry},
@@ -17,6 +19,7 @@ use rosehip_core::{
     ids::{Digest, FlowId, ObjectKey},
     log::{Append, Entry, Expected},
     ports::{LocalSink, LogReader, Runner, Sink, StoreError},
+    time::Timestamp,
 };
 use tokio::runtime::Handle;
 
@@ -37,12 +40,14 @@ use super::{
     threads::{is_worn, stand_back},
     timers::Timers,
     waiters::Waiters,
+    wall::Wall,
 };
 use crate::{
-    clock::SystemClock,
+    clock::Clock,
     guest_calls,
     modules::ModuleFiles,
     pool::Pool,
+    randomness::Randomness,
     store::{SchemaError, SqliteReader},
     views::{ViewError, ViewReader},
     writer::{AppendError, Appended, Writer},
@@ -106,6 +111,10 @@ pub struct EngineParts {
     pub base_url: String,
     /// What a destination of effects is spared.
     pub dispatch: DispatchLimits,
+    /// Tells the time of entries and of what is due. How long a walk or a pause takes is told by the runtime.
+    pub clock: Arc<dyn Clock>,
+    /// Spreads retries.
+    pub randomness: Arc<dyn Randomness>,
 }
 
 /// Who carries effects out.
@@ -124,6 +133,8 @@ pub(crate) struct Shared {
     pub(super) modules: Arc<ModuleFiles>,
     /// Whether the host is still working off what a crash left.
     pub(super) recovers: AtomicBool,
+    /// Flows that a crash left open and that wait for their time: a call that ends the host may come after it.
+    pub(super) doubtful: Mutex<HashSet<FlowId>>,
     pub(super) concurrency: usize,
     pub(super) runtime: Handle,
     pub(super) jobs: Jobs,
@@ -141,6 +152,8 @@ pub(crate) struct Shared {
     runners: [Box<dyn Runner>; 2],
     pub(super) hours: Hours,
     pub(super) base_url: String,
+    pub(super) wall: Arc<Wall>,
+    randomness: Arc<dyn Randomness>,
     registry: RwLock<Registry>,
     writer: OnceLock<Writer>,
     sinks: OnceLock<Sinks>,
@@ -159,7 +172,8 @@ impl Shared {
             Ok(())
         })?;
         let seq = parts.log.with::<_, EngineError>(|log| Ok(log.head()?.seq))?;
-        let minute = SystemClock::now().minute();
+        let wall = Arc::new(Wall::new(parts.clock));
+        let minute = wall.now().minute();
         let hours = parts.views.with::<_, EngineError>(|views| Ok(Hours::of(views.recorded_around(minute)?)))?;
         Ok(Self {
             log: parts.log,
@@ -167,12 +181,13 @@ impl Shared {
             guests: parts.guests,
             modules: parts.modules,
             recovers: AtomicBool::new(false),
+            doubtful: Mutex::default(),
             runners: runners::all((parts.concurrency / 2).max(1)),
             concurrency: parts.concurrency.max(1),
             runtime: parts.runtime,
             jobs: Jobs::new(),
             slots: Slots::default(),
-            timers: Arc::default(),
+            timers: Arc::new(Timers::new(Arc::clone(&wall))),
             waiters: Waiters::default(),
             driver: Lanes::new(parts.dispatch),
             announced: Announced::default(),
@@ -183,10 +198,31 @@ impl Shared {
             leaving: Leaving::default(),
             hours,
             base_url: parts.base_url,
+            wall,
+            randomness: parts.randomness,
             registry: RwLock::new(registry),
             writer: OnceLock::new(),
             sinks: OnceLock::new(),
         })
+    }
+
+    /// The time of what is decided now.
+    pub(super) fn now(&self) -> Timestamp {
+        self.wall.now()
+    }
+
+    pub(super) fn doubtful(&self) -> MutexGuard<'_, HashSet<FlowId>> {
+        self.doubtful.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A number from 0 to 1 that spreads retries.
+    pub(super) fn jitter(&self) -> f64 {
+        let mut bytes = [0; 4];
+        // Without randomness every retry takes the longest delay, which is safe.
+        match self.randomness.fill(&mut bytes) {
+            Ok(()) => f64::from(u32::from_be_bytes(bytes)) / f64::from(u32::MAX),
+            Err(_) => 1.0,
+        }
     }
 
     /// Gives the engine its way out, once.
@@ -251,22 +287,28 @@ impl Shared {
     /// The loop of a guest thread, which ends when the engine stops or the thread is worn.
     pub(super) fn work(self: &Arc<Self>) {
         while let Some(job) = self.jobs.take() {
-            // A defect must not cost a thread: what it was about is found again at the next start.
-            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.carry_out(job))) {
-                tracing::error!(message = panic_message(&*panic), "a job of the engine panicked");
-                self.jobs.finish();
-            }
+            self.runtime.block_on(self.carry_out(job));
             if is_worn() {
                 return;
             }
         }
     }
 
-    fn carry_out(self: &Arc<Self>, job: Job) {
+    /// Does a job.
+    pub(super) async fn carry_out(self: &Arc<Self>, job: Job) {
+        // A defect must not cost a thread: what it was about is found again at the next start.
+        if let Err(panic) = AssertUnwindSafe(self.try_job(job)).catch_unwind().await {
+            tracing::error!(message = panic_message(&*panic), "a job of the engine panicked");
+            self.jobs.finish();
+        }
+    }
+
+    async fn try_job(self: &Arc<Self>, job: Job) {
         match job {
             Job::Match { seq, activity } => self.match_activity(seq, activity),
             Job::Advance(flow) => {
-                if let Err(error) = self.advance(flow, Care::Usual) {
+                let care = if self.doubtful().remove(&flow) { Care::OneCallAtATime } else { Care::Usual };
+                if let Err(error) = self.advance(flow, care).await {
                     self.try_later(&error, Job::Advance(flow));
                 }
                 self.jobs.finish();
@@ -337,8 +379,14 @@ impl Shared {
                     state.apply(record.seq, record.time, event)?;
                 }
             }
+            self.follow_clock(&mut state);
             Ok(Some(Slot { state, activity }))
         })
+    }
+
+    /// What a flow began by a clock that was set back since counts from there.
+    pub(super) fn follow_clock(&self, state: &mut FlowState) {
+        state.follow_clock(self.now(), self.wall.since());
     }
 
     /// The head of an object's stream, for an append that rests on it.
@@ -385,7 +433,7 @@ impl Shared {
 
     /// Records events of one flow, whose slot the caller holds, and takes them in.
     pub(super) async fn record(&self, slot: &mut Slot, events: Vec<Event>) -> Result<Appended, EngineError> {
-        let now = SystemClock::now();
+        let now = self.now();
         let append = Self::append_to(&slot.state, slot.state.seq, append_of(now, events));
         let events: Vec<_> = append.drafts.iter().filter_map(|draft| draft.event.clone()).collect();
         let appended = self.writer().append(append).await?;

@@ -2,14 +2,14 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
-    sync::{Condvar, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::Duration,
 };
 
 use rosehip_core::{ids::FlowId, time::Timestamp};
+use tokio::sync::Notify;
 
-use super::{jobs::Job, shared::Shared};
-use crate::clock::SystemClock;
+use super::{jobs::Job, shared::Shared, wall::Wall};
 
 /// The clock of the machine may be set while a timer runs, so it is looked at this often.
 const LOOK: Duration = Duration::from_secs(1);
@@ -18,17 +18,35 @@ const LOOK: Duration = Duration::from_secs(1);
 struct State {
     due: BTreeSet<(Timestamp, FlowId)>,
     by_flow: HashMap<FlowId, Timestamp>,
+    /// Since when the clock goes as it did when the timers were set.
+    since: Timestamp,
     is_stopped: bool,
 }
 
+impl State {
+    /// The clock was set back: when each flow is due is for the flow to say anew.
+    fn look_at_all(&mut self, now: Timestamp) {
+        for due in self.by_flow.values_mut() {
+            *due = now;
+        }
+        self.due = std::mem::take(&mut self.due).into_iter().map(|(_, flow)| (now, flow)).collect();
+    }
+}
+
 /// One timer a flow: the earliest thing it waits for.
-#[derive(Default)]
 pub(super) struct Timers {
     state: Mutex<State>,
-    changed: Condvar,
+    changed: Notify,
+    wall: Arc<Wall>,
 }
 
 impl Timers {
+    /// No timer is set; what is due is told by `wall`.
+    pub(super) fn new(wall: Arc<Wall>) -> Self {
+        let state = State { since: wall.since(), ..State::default() };
+        Self { state: Mutex::new(state), changed: Notify::new(), wall }
+    }
+
     /// Sets a flow's timer, in place of the one it has.
     pub(super) fn set(&self, flow: FlowId, due: Timestamp) {
         let mut state = self.lock();
@@ -51,6 +69,11 @@ impl Timers {
         }
     }
 
+    /// Whether a flow has one.
+    pub(super) fn is_set(&self, flow: FlowId) -> bool {
+        self.lock().by_flow.contains_key(&flow)
+    }
+
     /// Takes a flow's timer away.
     pub(super) fn clear(&self, flow: FlowId) {
         let mut state = self.lock();
@@ -66,29 +89,40 @@ impl Timers {
 
     pub(super) fn stop(&self) {
         self.lock().is_stopped = true;
-        self.changed.notify_all();
+        self.changed.notify_one();
     }
 
     /// Waits for the next flow that is due; none once stopped.
-    fn next_due(&self) -> Option<FlowId> {
-        let mut state = self.lock();
+    async fn next_due(&self) -> Option<FlowId> {
         loop {
-            if state.is_stopped {
-                return None;
-            }
-            let now = SystemClock::now();
-            match state.due.first().copied() {
-                Some((due, flow)) if due <= now => {
-                    state.due.remove(&(due, flow));
-                    state.by_flow.remove(&flow);
-                    return Some(flow);
+            let patience = {
+                let mut state = self.lock();
+                if state.is_stopped {
+                    return None;
                 }
-                Some((due, _)) => {
-                    let left = u64::try_from(due.as_millis() - now.as_millis()).unwrap_or(0);
-                    let patience = Duration::from_millis(left).min(LOOK);
-                    state = self.changed.wait_timeout(state, patience).unwrap_or_else(PoisonError::into_inner).0;
+                let now = self.wall.now();
+                let since = self.wall.since();
+                if state.since != since {
+                    state.since = since;
+                    state.look_at_all(now);
                 }
-                None => state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+                match state.due.first().copied() {
+                    Some((due, flow)) if due <= now => {
+                        state.due.remove(&(due, flow));
+                        state.by_flow.remove(&flow);
+                        return Some(flow);
+                    }
+                    Some((due, _)) => {
+                        let left = u64::try_from(due.as_millis() - now.as_millis()).unwrap_or(0);
+                        Some(Duration::from_millis(left).min(LOOK))
+                    }
+                    None => None,
+                }
+            };
+            // Whoever changes something from here on leaves word.
+            match patience {
+                Some(patience) => drop(tokio::time::timeout(patience, self.changed.notified()).await),
+                None => self.changed.notified().await,
             }
         }
     }
@@ -98,9 +132,9 @@ impl Timers {
     }
 }
 
-/// The timers' thread: queues every flow that is due.
-pub(super) fn run(timers: &Timers, shared: &Weak<Shared>) {
-    while let Some(flow) = timers.next_due() {
+/// Queues every flow that is due, until the timers are stopped.
+pub(super) async fn run(timers: Arc<Timers>, shared: Weak<Shared>) {
+    while let Some(flow) = timers.next_due().await {
         let Some(shared) = shared.upgrade() else { return };
         shared.jobs.push(Job::Advance(flow));
     }

@@ -1,9 +1,6 @@
 //! Walking a flow: steps are decided by core, guests are called here, and what follows is collected for one append.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
 use rosehip_core::{
     activity::Activity,
@@ -16,9 +13,9 @@ use rosehip_core::{
     time::Timestamp,
 };
 use serde_json::Value;
+use tokio::time::Instant;
 
 use super::shared::{EngineError, Shared};
-use crate::clock::SystemClock;
 
 /// How far a walk goes before it is committed.
 const WALK_TIME: Duration = Duration::from_millis(50);
@@ -122,8 +119,13 @@ impl Surrounding<'_> {
 
 impl Walk {
     /// Takes an event in, as if it were committed.
-    fn take(&mut self, state: &mut FlowState, budget: &mut Budget, event: Event) -> Result<(), EngineError> {
-        let now = SystemClock::now();
+    fn take(
+        &mut self,
+        state: &mut FlowState,
+        budget: &mut Budget,
+        event: Event,
+        now: Timestamp,
+    ) -> Result<(), EngineError> {
         state.apply(state.seq + 1, now, &event)?;
         let draft = event.draft(now);
         budget.count(&draft);
@@ -150,7 +152,7 @@ impl Shared {
         };
         let mut walk = Walk { drafts: Vec::new(), wakes_at: None, goes_on: false, rests_on: None };
         loop {
-            let steps = next(state, SystemClock::now());
+            let steps = next(state, self.now());
             if steps.is_empty() {
                 return Ok(walk);
             }
@@ -166,14 +168,14 @@ impl Shared {
                         return Ok(walk);
                     }
                     Step::Call { node, item, attempt } => {
-                        calls.push(Attempt { node, item, attempt, started_at: SystemClock::now() });
+                        calls.push(Attempt { node, item, attempt, started_at: self.now() });
                         continue;
                     }
-                    Step::Spread { node } => walk::begin_each(state, activity, node, SystemClock::now()),
-                    Step::Wait { node } => walk::begin_wait(state, activity, node, SystemClock::now()),
+                    Step::Spread { node } => walk::begin_each(state, activity, node, self.now()),
+                    Step::Wait { node } => walk::begin_wait(state, activity, node, self.now()),
                     Step::Fire { node, at, by } => walk::fire(state, node, at, by),
                     Step::Suspend => {
-                        let due = state.timers(SystemClock::now()).map(|(_, due)| due).min();
+                        let due = state.timers(self.now()).map(|(_, due)| due).min();
                         FlowSuspended { flow: state.id(), due }.into()
                     }
                     Step::Resume => {
@@ -187,7 +189,7 @@ impl Shared {
                         FlowFailed { flow: state.id(), node: state.dag.node(node).id.clone(), error }.into()
                     }
                 };
-                walk.take(state, budget, event)?;
+                walk.take(state, budget, event, self.now())?;
             }
             if self.make_calls(state, &around, calls, budget, &mut walk)? {
                 walk.goes_on = true;
@@ -214,7 +216,7 @@ impl Shared {
                 if is_announced {
                     budget.pace = Pace::Cautious { attempted: Some((first.node, first.item)) };
                 }
-                walk.take(state, budget, event)?;
+                walk.take(state, budget, event, self.now())?;
                 return Ok(is_announced);
             };
             calls.retain(|call| (call.node, call.item) == announced);
@@ -235,7 +237,7 @@ impl Shared {
                 }
                 Err(error) => {
                     let event = walk::failed(state, attempt, error, 0, Vec::new());
-                    walk.take(state, budget, event)?;
+                    walk.take(state, budget, event, self.now())?;
                 }
             }
         }
@@ -246,7 +248,7 @@ impl Shared {
         budget.calls += reports.len();
         for (ReadyCall { attempt, .. }, report) in ready.into_iter().zip(reports) {
             let event = self.conclude_counted(state, attempt, report, around.allowed());
-            walk.take(state, budget, event)?;
+            walk.take(state, budget, event, self.now())?;
         }
         Ok(false)
     }

@@ -11,7 +11,7 @@ mod reader;
 pub use log::{SqliteLog, SqliteOptions};
 pub use reader::SqliteReader;
 
-pub use crate::sqlite::SchemaError;
+pub use crate::sqlite::{SchemaError, in_memory};
 
 /// `MIGRATIONS[n]` takes a file from version `n` to `n + 1`. Released ones are never changed.
 ///

@@ -59,14 +59,6 @@ pub(super) fn received(transaction: &Transaction<'_>, seq: u64, received: &Objec
     Ok(())
 }
 
-/// Takes in that something of an actor of another host arrived.
-pub(super) fn arrived(transaction: &Transaction<'_>, seq: u64, owner: &str, actor: &str) -> Result<(), ViewError> {
-    transaction
-        .prepare_cached("INSERT OR REPLACE INTO last_received VALUES (?1, ?2, ?3)")?
-        .execute((owner, actor, seq))?;
-    Ok(())
-}
-
 /// Takes in that an object that had arrived was deleted where it is from.
 pub(super) fn deleted(transaction: &Transaction<'_>, owner: &str, object: &Value) -> Result<(), ViewError> {
     let Some(object) = rosehip_core::activity::id_of(object) else { return Ok(()) };
@@ -121,8 +113,7 @@ impl ViewReader {
 
     /// The Cid of what arrived last of an actor's own doings in an actor's inbox.
     pub fn last_received(&self, owner: &str, actor: &str) -> Result<Option<String>, ViewError> {
-        let sql = "SELECT cid FROM last_received JOIN activities USING (seq)
-                   WHERE last_received.owner = ?1 AND last_received.actor = ?2";
+        let sql = "SELECT cid FROM activities WHERE owner = ?1 AND actor = ?2 ORDER BY seq DESC LIMIT 1";
         Ok(self.connection().prepare_cached(sql)?.query_row((owner, actor), |row| row.get(0)).optional()?)
     }
 

@@ -62,8 +62,9 @@ pub struct StuckEffect {
     pub flow: FlowId,
 }
 
-/// Counts of a batch by behavior, kind and minute.
-pub(super) type Minutes = HashMap<(BehaviorName, String, i64), u64>;
+/// Counts of a batch by behavior and kind: minutes in the order of the log, in which they may go back. What is forgotten
+/// depends on that order, and must not depend on where a batch ends.
+pub(super) type Minutes = HashMap<(BehaviorName, String), Vec<(i64, u64)>>;
 
 /// Takes in the effects of a call.
 pub(super) fn record(transaction: &Transaction<'_>, flow: FlowId, done: &NodeDone) -> Result<(), ViewError> {
@@ -79,13 +80,19 @@ pub(super) fn record(transaction: &Transaction<'_>, flow: FlowId, done: &NodeDon
 /// Counts the effects of a call.
 pub(super) fn count(minutes: &mut Minutes, behavior: &BehaviorName, effects: &[Effect], time: Timestamp) {
     for effect in effects.iter().filter(|effect| effect.status != EffectStatus::Denied) {
-        *minutes.entry((behavior.clone(), effect.kind.clone(), time.minute())).or_default() += 1;
+        let counted = minutes.entry((behavior.clone(), effect.kind.clone())).or_default();
+        match counted.last_mut().filter(|(minute, _)| *minute == time.minute()) {
+            Some((_, count)) => *count += 1,
+            None => counted.push((time.minute(), 1)),
+        }
     }
 }
 
 /// Writes what a batch counted, and forgets what is long past.
 pub(super) fn write_minutes(transaction: &Transaction<'_>, minutes: &Minutes) -> Result<(), ViewError> {
-    for ((behavior, kind, minute), count) in minutes {
+    let counted =
+        minutes.iter().flat_map(|(of, counted)| counted.iter().map(move |(minute, count)| (of, minute, count)));
+    for ((behavior, kind), minute, count) in counted {
         transaction
             .prepare_cached(
                 "INSERT INTO recorded_minutes VALUES (?1, ?2, ?3, ?4)

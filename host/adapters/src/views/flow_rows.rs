@@ -11,7 +11,7 @@ use rosehip_core::{
     activity::Cause,
     event::{Event, FlowStarted, Record},
     flow::FlowSummary,
-    ids::{BehaviorName, Digest, FlowId},
+    ids::{ActivityId, BehaviorName, Digest, FlowId},
     state::{EffectStatus, FlowStatus},
 };
 use rusqlite::{OptionalExtension as _, Transaction, params};
@@ -78,6 +78,8 @@ pub(super) struct FlowRow {
     written: BTreeSet<String>,
     /// What made the activity, of a flow that began in this batch.
     cause: Option<Cause>,
+    /// The activity that began it all, where that is not the flow's own, of a flow that began in this batch.
+    root: Option<ActivityId>,
 }
 
 impl FlowRow {
@@ -129,7 +131,7 @@ impl FlowRow {
         };
         let object = flow.object.as_ref();
         let mut statement = transaction.prepare_cached(
-            "INSERT INTO flows VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
+            "INSERT INTO flows VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
              ON CONFLICT (seq) DO UPDATE SET status = excluded.status, is_open = excluded.is_open, row = excluded.row,
              waits_since = excluded.waits_since, marks = excluded.marks",
         )?;
@@ -149,6 +151,7 @@ impl FlowRow {
             self.cause.as_ref().map(|cause| cause.effect.to_string()),
             self.waits_since,
             self.marks.iter().map(String::as_str).collect::<Vec<_>>().join("\n"),
+            self.root.as_ref().map(ActivityId::as_str),
         ])?;
         for mark in self.marks.difference(&self.written) {
             transaction.prepare_cached("INSERT INTO flow_marks VALUES (?1, ?2)")?.execute(params![mark, seq])?;
@@ -186,6 +189,7 @@ impl FlowRows {
             marks: BTreeSet::new(),
             written: BTreeSet::new(),
             cause: started.cause.clone(),
+            root: (started.depth > 0).then(|| started.root.clone()),
         };
         let object = row.summary.object.as_ref();
         let about = object.map(|object| format!("{} {}", object.slug.as_deref().unwrap_or_default(), object.id));
@@ -208,7 +212,7 @@ impl FlowRows {
         let (summary, marks) = (serde_json::from_str::<FlowSummary>(&row)?, marks_of(&marks));
         let written = marks.clone();
         let stood = Some(summary.status);
-        let row = FlowRow { seq, summary, stood, rests: false, waits_since, marks, written, cause: None };
+        let row = FlowRow { seq, summary, stood, rests: false, waits_since, marks, written, cause: None, root: None };
         Ok(Some(vacant.insert(row)))
     }
 

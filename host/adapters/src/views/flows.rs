@@ -1,6 +1,6 @@
 //! Flows in the views: how they are found and read.
 
-use rosehip_core::{flow::FlowSummary, ids::EffectId, state::EffectStatus};
+use rosehip_core::{flow::FlowSummary, ids::EffectId, state::EffectStatus, time::Timestamp};
 use rusqlite::{ToSql, params};
 
 use super::{
@@ -57,8 +57,8 @@ pub struct OpenFlow {
     pub seq: u64,
     /// Its list item.
     pub summary: FlowSummary,
-    /// Whether nothing is to be done before one of its waits ends: its last entry suspended it.
-    pub rests: bool,
+    /// Since when nothing is to be done before one of its waits ends: its last entry suspended it then.
+    pub rests_since: Option<Timestamp>,
 }
 
 impl ViewReader {
@@ -113,9 +113,18 @@ impl ViewReader {
     pub fn open_flows(&self) -> Result<Vec<OpenFlow>, ViewError> {
         let mut flows = Vec::new();
         for state in [OPEN, RESTS] {
-            let rows =
-                self.rows("SELECT seq, row FROM flows WHERE is_open = ?1 AND is_open > 0 ORDER BY seq", [state])?;
-            flows.extend(rows.into_iter().map(|(seq, summary)| OpenFlow { seq, summary, rests: state == RESTS }));
+            let sql = "SELECT seq, row, waits_since FROM flows WHERE is_open = ?1 AND is_open > 0 ORDER BY seq";
+            let mut statement = self.connection().prepare_cached(sql)?;
+            let mut rows = statement.query([state])?;
+            while let Some(row) = rows.next()? {
+                let text = row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?;
+                let since = row.get::<_, Option<i64>>(2)?.filter(|_| state == RESTS);
+                flows.push(OpenFlow {
+                    seq: row.get(0)?,
+                    summary: serde_json::from_str(text)?,
+                    rests_since: since.map(Timestamp::from_millis),
+                });
+            }
         }
         flows.sort_unstable_by_key(|flow| flow.seq);
         Ok(flows)

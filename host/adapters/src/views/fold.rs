@@ -27,6 +27,16 @@ struct ActivityRow {
     is_public: bool,
     /// The object of this host whose taking back hides it; none for a deletion, which says no more than that.
     about: Option<String>,
+    /// The activity that began it all, where that is another one.
+    root: Option<String>,
+    /// Whose doing it is, where it arrived and tells how much of that actor's outbox is known.
+    actor: Option<String>,
+}
+
+/// Where an actor was asked something, or answered, tells nothing of how much of its outbox is known.
+fn tells_how_far(arrival: &Activity) -> bool {
+    arrival.r#box == BoxName::Inbox
+        && !matches!(arrival.kind.as_str(), "Follow" | "Accept" | "Reject" | "Undo" | "Block")
 }
 
 /// The rows that a batch changes.
@@ -88,6 +98,8 @@ impl<'a> Batch<'a> {
                         .as_ref()
                         .filter(|_| activity.kind.as_str() != "Delete")
                         .map(ToString::to_string),
+                    root: (activity.depth > 0).then(|| activity.root.to_string()),
+                    actor: activity.actor().filter(|_| tells_how_far(activity)).map(str::to_owned),
                 };
                 if let (true, Some(about)) = (row.is_public, &row.about) {
                     self.shown.insert(about.clone());
@@ -97,8 +109,8 @@ impl<'a> Batch<'a> {
                 *public += u64::from(row.is_public);
                 follows::change(self.transaction, record.seq, activity)?;
                 deliveries::appended(self.transaction, record.seq, activity)?;
-                if activity.r#box == BoxName::Inbox {
-                    self.arrival(record.seq, activity)?;
+                if activity.r#box == BoxName::Inbox && activity.kind.as_str() == "Delete" {
+                    actors::deleted(self.transaction, activity.owner.as_str(), activity.object_document())?;
                 }
                 self.activities.insert(record.seq, row);
                 if activity.depth > 0 {
@@ -157,17 +169,6 @@ impl<'a> Batch<'a> {
         }
     }
 
-    fn arrival(&self, seq: u64, activity: &Activity) -> Result<(), ViewError> {
-        let owner = activity.owner.as_str();
-        match activity.kind.as_str() {
-            "Delete" => actors::deleted(self.transaction, owner, activity.object_document())?,
-            // Where the actor was asked something, or answered, tells nothing of how much of its outbox is known.
-            "Follow" | "Accept" | "Reject" | "Undo" | "Block" => return Ok(()),
-            _ => {}
-        }
-        activity.actor().map_or(Ok(()), |actor| actors::arrived(self.transaction, seq, owner, actor))
-    }
-
     /// Writes what the batch changed. Returns whether something was erased, and what happened.
     pub(super) fn finish(mut self) -> Result<(bool, Happened), ViewError> {
         self.flush()?;
@@ -177,7 +178,7 @@ impl<'a> Batch<'a> {
     fn flush_activities(&mut self) -> Result<(), ViewError> {
         for (seq, row) in &std::mem::take(&mut self.activities) {
             self.execute(
-                "INSERT INTO activities VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                "INSERT INTO activities VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
                 params![
                     seq,
                     row.id,
@@ -187,7 +188,9 @@ impl<'a> Batch<'a> {
                     row.owner.as_str(),
                     row.r#box.to_string(),
                     row.is_public,
-                    row.about
+                    row.about,
+                    row.root,
+                    row.actor
                 ],
             )?;
         }
@@ -203,14 +206,14 @@ impl<'a> Batch<'a> {
                 (digest.to_string(), flows),
             )?;
         }
-        for (root, (flows, activities)) in &self.roots {
+        for (root, (flows, activities)) in &std::mem::take(&mut self.roots) {
             self.execute(
                 "INSERT INTO roots VALUES (?1, ?2, ?3) ON CONFLICT (root) DO UPDATE
                  SET flows = flows + excluded.flows, activities = activities + excluded.activities",
                 (root.as_str(), flows, activities),
             )?;
         }
-        effects::write_minutes(self.transaction, &self.minutes)?;
+        effects::write_minutes(self.transaction, &std::mem::take(&mut self.minutes))?;
         self.flows.write(self.transaction)
     }
 
@@ -250,6 +253,15 @@ impl<'a> Batch<'a> {
         self.flush()?;
         self.has_erased = true;
         for (first, last) in erased.all().ranges() {
+            self.execute(
+                "UPDATE roots SET
+                 flows = flows - (SELECT count(*) FROM flows f WHERE f.seq BETWEEN ?1 AND ?2 AND f.root = roots.root),
+                 activities = activities -
+                     (SELECT count(*) FROM activities a WHERE a.seq BETWEEN ?1 AND ?2 AND a.root = roots.root)
+                 WHERE root IN (SELECT root FROM flows WHERE seq BETWEEN ?1 AND ?2 AND root IS NOT NULL
+                                UNION SELECT root FROM activities WHERE seq BETWEEN ?1 AND ?2 AND root IS NOT NULL)",
+                (first, last),
+            )?;
             for digest in flow_rows::erase(self.transaction, *first, *last)? {
                 self.execute("UPDATE modules SET flows = flows - 1 WHERE digest = ?1", [digest.to_string()])?;
             }
@@ -257,12 +269,13 @@ impl<'a> Batch<'a> {
             deliveries::erase(self.transaction, *first, *last)?;
             audit::erase(self.transaction, *first, *last)?;
             self.execute("DELETE FROM received WHERE seq BETWEEN ?1 AND ?2", (first, last))?;
-            self.execute("DELETE FROM last_received WHERE seq BETWEEN ?1 AND ?2", (first, last))?;
             self.execute("DELETE FROM blocks WHERE seq BETWEEN ?1 AND ?2", (first, last))?;
             self.execute("DELETE FROM follows WHERE seq BETWEEN ?1 AND ?2", (first, last))?;
             self.execute("DELETE FROM activities WHERE seq BETWEEN ?1 AND ?2", (first, last))?;
         }
+        self.execute("DELETE FROM boxes WHERE count = 0", [])?;
         self.execute("DELETE FROM modules WHERE flows = 0", [])?;
+        self.execute("DELETE FROM roots WHERE flows = 0 AND activities = 0", [])?;
         // An effect's error may quote a stranger. Once an erasure, this reads all that were ever stuck.
         self.execute("DELETE FROM effects WHERE NOT EXISTS (SELECT 1 FROM flows WHERE flows.id = effects.flow)", [])?;
         for key in erased.objects.iter().map(ToString::to_string) {

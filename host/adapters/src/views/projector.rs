@@ -76,7 +76,7 @@ impl Projector {
     /// the thread ends.
     pub fn start(self) -> std::io::Result<(Sender<Arc<[Entry]>>, ProjectorHandle)> {
         let (sender, receiver) = channel();
-        let (position, tail) = (ViewPosition(self.position.subscribe()), self.tail.clone());
+        let (position, tail) = (self.follow(), self.tail.clone());
         let thread = std::thread::Builder::new().name("projector".to_owned()).spawn(move || self.run(&receiver))?;
         Ok((sender, ProjectorHandle { position, tail, thread: Some(thread) }))
     }
@@ -89,35 +89,45 @@ impl Projector {
             {
                 batch.push(more);
             }
-            let records = batch.iter().flat_map(|commit| commit.iter()).map(Record::of).collect::<Result<Vec<_>, _>>();
-            let last = batch.iter().rev().find_map(|commit| commit.last());
-            let Some(last) = last.map(|entry| Head { seq: entry.header.seq, hash: entry.hash }) else { continue };
-            let records: Tail = match records {
-                Ok(records) => records.into(),
-                Err(error) => {
-                    // Readers see that the views stand still; a release that can read the entry goes on from here.
-                    tracing::error!(%error, position = self.head.seq, "the views stopped following the log");
-                    return;
-                }
-            };
-            let happened = loop {
-                match self.fold(&records, last) {
-                    Ok(happened) => break happened,
+            loop {
+                match self.take_in(&batch) {
+                    Ok(()) => break,
+                    Err(error @ ViewError::Event(_)) => {
+                        // Readers see that the views stand still; a release that can read the entry goes on from here.
+                        tracing::error!(%error, position = self.head.seq, "the views stopped following the log");
+                        return;
+                    }
                     // A full disk, above all: the log knows how to go on after it, and so do the views.
                     Err(error) => {
                         tracing::error!(%error, position = self.head.seq, "the views are written again in a second");
                         std::thread::sleep(PATIENCE);
                     }
                 }
-            };
-            // Whoever waits for the views finds the counters as far.
-            happened.count();
-            self.position.send_replace(self.head.seq);
-            if self.tail.receiver_count() > 0 {
-                // A follower that has just gone is no reason to stop.
-                let _ = self.tail.send(records);
             }
         }
+    }
+
+    /// Folds commits that follow what the views hold and one another, in one transaction, and tells whoever follows.
+    /// After an error the views are as they were.
+    pub fn take_in(&mut self, commits: &[Arc<[Entry]>]) -> Result<(), ViewError> {
+        let last = commits.iter().rev().find_map(|commit| commit.last());
+        let Some(last) = last.map(|entry| Head { seq: entry.header.seq, hash: entry.hash }) else { return Ok(()) };
+        let records = commits.iter().flat_map(|commit| commit.iter()).map(Record::of).collect::<Result<Vec<_>, _>>()?;
+        let records: Tail = records.into();
+        let happened = self.fold(&records, last)?;
+        // Whoever waits for the views finds the counters as far.
+        happened.count();
+        self.position.send_replace(self.head.seq);
+        if self.tail.receiver_count() > 0 {
+            // A follower that has just gone is no reason to stop.
+            let _ = self.tail.send(records);
+        }
+        Ok(())
+    }
+
+    /// Follows how far the views are.
+    pub fn follow(&self) -> ViewPosition {
+        ViewPosition(self.position.subscribe())
     }
 
     /// Folds records that end at `head` into the views, in one transaction.

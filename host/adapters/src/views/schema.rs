@@ -19,7 +19,7 @@ pub(super) const OPEN: u8 = 1;
 pub(super) const RESTS: u8 = 2;
 
 /// Raised whenever a table or a fold changes: older views are rebuilt, not migrated.
-const VERSION: u32 = 13;
+const VERSION: u32 = 14;
 
 pub(super) const TABLES: &str = "
 CREATE TABLE position(id INTEGER PRIMARY KEY CHECK (id = 1), seq INTEGER NOT NULL, hash TEXT NOT NULL) STRICT;
@@ -35,10 +35,12 @@ CREATE TABLE slugs(slug TEXT PRIMARY KEY, key TEXT NOT NULL, is_current INTEGER 
 CREATE INDEX slugs_by_key ON slugs(key);
 CREATE TABLE activities(
     seq INTEGER PRIMARY KEY, id TEXT NOT NULL, token TEXT NOT NULL, cid TEXT NOT NULL, matched_by INTEGER,
-    owner TEXT NOT NULL, box TEXT NOT NULL, is_public INTEGER NOT NULL, about TEXT
+    owner TEXT NOT NULL, box TEXT NOT NULL, is_public INTEGER NOT NULL, about TEXT, root TEXT,
+    actor TEXT
 ) STRICT;
 CREATE INDEX activities_by_box ON activities(owner, box, seq);
 CREATE INDEX activities_public ON activities(owner, box, seq) WHERE is_public = 1;
+CREATE INDEX activities_by_actor ON activities(owner, actor, seq) WHERE actor IS NOT NULL;
 CREATE INDEX activities_about ON activities(about) WHERE is_public = 1 AND about IS NOT NULL;
 CREATE TABLE boxes(
     owner TEXT NOT NULL, box TEXT NOT NULL, count INTEGER NOT NULL, public INTEGER NOT NULL, PRIMARY KEY (owner, box)
@@ -55,9 +57,6 @@ CREATE TABLE follows(
 CREATE INDEX follows_by_state ON follows(owner, side, state, seq);
 CREATE INDEX follows_by_actor ON follows(actor);
 CREATE INDEX follows_by_id ON follows(owner, side, follow);
-CREATE TABLE last_received(
-    owner TEXT NOT NULL, actor TEXT NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (owner, actor)
-) STRICT, WITHOUT ROWID;
 CREATE TABLE blocks(
     owner TEXT NOT NULL, actor TEXT NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (owner, actor)
 ) STRICT, WITHOUT ROWID;
@@ -89,7 +88,8 @@ CREATE INDEX activities_unmatched ON activities(seq) WHERE matched_by IS NULL;
 CREATE TABLE flows(
     seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, status TEXT NOT NULL, behavior TEXT NOT NULL, object TEXT,
     slug TEXT, owner TEXT NOT NULL, activity TEXT NOT NULL, is_open INTEGER NOT NULL, row TEXT NOT NULL,
-    started INTEGER NOT NULL, cause TEXT, cause_effect TEXT, waits_since INTEGER, marks TEXT NOT NULL
+    started INTEGER NOT NULL, cause TEXT, cause_effect TEXT, waits_since INTEGER, marks TEXT NOT NULL,
+    root TEXT
 ) STRICT;
 CREATE INDEX flows_by_status ON flows(status, seq);
 CREATE INDEX flows_by_behavior ON flows(behavior, seq);

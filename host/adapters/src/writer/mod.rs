@@ -6,6 +6,7 @@
 
 mod gather;
 mod queue;
+mod steps;
 mod stream_heads;
 mod thread;
 
@@ -27,7 +28,12 @@ use self::{
     queue::{Queue, Queued, Request},
     thread::WriterThread,
 };
-use crate::head::HeadSigner;
+use crate::{
+    head::HeadSigner,
+    randomness::{Randomness, SystemRandomness},
+};
+
+pub use self::steps::WriterSteps;
 
 /// Where an append's entries stand in the log. Of an append without drafts `last` is the log's head and `first` the
 /// place after it.
@@ -114,6 +120,8 @@ pub struct WriterOptions {
     pub queue_appends: usize,
     /// Bytes of bodies that may wait. One append is always let in when none waits.
     pub queue_bytes: usize,
+    /// Where salts come from.
+    pub randomness: Arc<dyn Randomness>,
 }
 
 impl Default for WriterOptions {
@@ -124,6 +132,7 @@ impl Default for WriterOptions {
             on_fatal: Arc::new(|_| std::process::abort()),
             queue_appends: WRITER_QUEUE_APPENDS,
             queue_bytes: WRITER_QUEUE_BYTES,
+            randomness: Arc::new(SystemRandomness),
         }
     }
 }
@@ -159,6 +168,19 @@ impl Writer {
         let writer = WriterThread::new(store, head, Arc::clone(&queue), options, sender);
         let thread = std::thread::Builder::new().name("log-writer".to_owned()).spawn(move || writer.run())?;
         Ok(Self { handle: Arc::new(Handle { queue, committed, thread: Mutex::new(Some(thread)) }) })
+    }
+
+    /// Takes over `store` and starts no thread: whoever holds the steps says when what is queued is committed.
+    pub fn stepped<S>(store: S, options: WriterOptions) -> Result<(Self, WriterSteps<S>), StoreError>
+    where
+        S: LogStore + LogReader,
+    {
+        let head = store.head()?;
+        let queue = Arc::new(Queue::new(options.queue_appends, options.queue_bytes));
+        let (sender, committed) = watch::channel(head.seq);
+        let thread = WriterThread::stepped(store, head, Arc::clone(&queue), options, sender);
+        let steps = WriterSteps::new(Arc::clone(&queue), thread);
+        Ok((Self { handle: Arc::new(Handle { queue, committed, thread: Mutex::new(None) }) }, steps))
     }
 
     /// Queues an append and answers once it is durable, or why it is not. The call itself queues it, in the order of

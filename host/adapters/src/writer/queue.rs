@@ -11,7 +11,7 @@ use rosehip_core::{
     log::{Append, Draft},
     ports::{Compacted, Compaction, StoreError},
 };
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 use super::{Ack, AppendError};
 
@@ -69,6 +69,8 @@ pub(super) enum Work {
 pub(super) struct Queue {
     waiting: Mutex<Waiting>,
     arrived: Condvar,
+    /// The same for a writer that is a task.
+    bell: Notify,
     max_appends: usize,
     max_bytes: usize,
 }
@@ -84,7 +86,7 @@ struct Waiting {
 
 impl Queue {
     pub(super) fn new(max_appends: usize, max_bytes: usize) -> Self {
-        Self { waiting: Mutex::default(), arrived: Condvar::new(), max_appends, max_bytes }
+        Self { waiting: Mutex::default(), arrived: Condvar::new(), bell: Notify::new(), max_appends, max_bytes }
     }
 
     /// Adds an append, or gives its ack back with why not.
@@ -158,11 +160,27 @@ impl Queue {
         take_frame(&mut waiting, frame)
     }
 
+    /// Waits until something is queued, or until nothing more will be.
+    pub(super) async fn arrived(&self) {
+        loop {
+            {
+                let mut waiting = self.lock();
+                if !waiting.requests.is_empty() || waiting.stopped {
+                    return;
+                }
+                waiting.asleep = true;
+            }
+            // Whoever queues something from here on leaves word.
+            self.bell.notified().await;
+        }
+    }
+
     fn wake(&self, mut waiting: MutexGuard<'_, Waiting>) {
         let asleep = std::mem::take(&mut waiting.asleep);
         drop(waiting);
         if asleep {
             self.arrived.notify_one();
+            self.bell.notify_one();
         }
     }
 

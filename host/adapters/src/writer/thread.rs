@@ -19,7 +19,7 @@ use super::{
     queue::{Queue, Queued, Request, Work},
     stream_heads::StreamHeads,
 };
-use crate::head::HeadSigner;
+use crate::{head::HeadSigner, randomness::Randomness};
 
 /// How often a frame is offered to a store that does not know whether it took it, and did not.
 const COMMIT_ATTEMPTS: usize = 3;
@@ -49,7 +49,11 @@ pub(super) struct WriterThread<S> {
     salts: Vec<[u8; SALT_BYTES]>,
     observers: Vec<Observer>,
     signer: Option<HeadSigner>,
-    gather: Gather,
+    /// None where the time that callers take to come back is not the machine's.
+    gather: Option<Gather>,
+    randomness: Arc<dyn Randomness>,
+    /// Room for the appends of a frame, kept between frames.
+    taken: Vec<Queued>,
     meter: Meter,
     committed: watch::Sender<u64>,
     ending: Ending,
@@ -104,7 +108,7 @@ impl<S: LogStore + LogReader> WriterThread<S> {
         options: WriterOptions,
         committed: watch::Sender<u64>,
     ) -> Self {
-        let WriterOptions { observers, signer, on_fatal, .. } = options;
+        let WriterOptions { observers, signer, on_fatal, randomness, .. } = options;
         Self {
             store,
             head,
@@ -113,10 +117,34 @@ impl<S: LogStore + LogReader> WriterThread<S> {
             salts: Vec::new(),
             observers,
             signer,
-            gather: Gather::default(),
+            gather: Some(Gather::default()),
+            randomness,
+            taken: Vec::new(),
             meter: Meter::new(),
             committed,
             ending: Ending { queue, on_fatal },
+        }
+    }
+
+    /// For [`super::WriterSteps`].
+    pub(super) fn stepped(
+        store: S,
+        head: Head,
+        queue: Arc<Queue>,
+        options: WriterOptions,
+        committed: watch::Sender<u64>,
+    ) -> Self {
+        Self { gather: None, ..Self::new(store, head, queue, options, committed) }
+    }
+
+    /// Does the next thing that is queued, if there is one; `false` once nothing more will be done.
+    pub(super) fn step(&mut self) -> bool {
+        match self.serve(Some(Instant::now())) {
+            Ok(goes_on) => goes_on,
+            Err(Fatal(reason)) => {
+                (self.ending.on_fatal)(&reason);
+                false
+            }
         }
     }
 
@@ -128,23 +156,33 @@ impl<S: LogStore + LogReader> WriterThread<S> {
     }
 
     fn work(&mut self) -> Result<(), Fatal> {
-        let queue = Arc::clone(&self.ending.queue);
-        let mut appends = Vec::new();
         loop {
             let deadline = self.signer.as_ref().and_then(|signer| signer.deadline(self.head));
-            match queue.take(&mut appends, deadline) {
-                Work::Appends => self.write(&mut appends)?,
-                Work::Erase { seqs, answer } => drop(answer.send(self.erase(&seqs)?)),
-                Work::Compact { how, answer } => drop(answer.send(self.compact(how)?)),
-                Work::Deadline => {}
-                Work::Stopped => break,
+            if !self.serve(deadline)? {
+                return Ok(());
             }
-            self.sign_if_due();
         }
-        if let Some(signer) = &mut self.signer {
-            signer.sign(self.head, Instant::now());
+    }
+
+    /// Does the next thing that is queued, waiting for it until `deadline`; `false` once nothing more will be.
+    fn serve(&mut self, deadline: Option<Instant>) -> Result<bool, Fatal> {
+        let mut appends = std::mem::take(&mut self.taken);
+        let work = self.ending.queue.take(&mut appends, deadline);
+        match work {
+            Work::Appends => self.write(&mut appends)?,
+            Work::Erase { seqs, answer } => drop(answer.send(self.erase(&seqs)?)),
+            Work::Compact { how, answer } => drop(answer.send(self.compact(how)?)),
+            Work::Deadline => {}
+            Work::Stopped => {
+                if let Some(signer) = &mut self.signer {
+                    signer.sign(self.head, Instant::now());
+                }
+                return Ok(false);
+            }
         }
-        Ok(())
+        self.taken = appends;
+        self.sign_if_due();
+        Ok(true)
     }
 
     /// Commits a frame of `appends`, which is emptied, and answers each of them.
@@ -158,13 +196,17 @@ impl<S: LogStore + LogReader> WriterThread<S> {
         match self.commit(&frame)? {
             Outcome::Committed => {
                 let took = begun.elapsed();
-                self.gather.commit_took(took);
+                if let Some(gather) = &mut self.gather {
+                    gather.commit_took(took);
+                }
                 self.meter.committed(took, frame.entries.len());
                 self.head = frame.head();
                 self.show(frame.entries);
                 let (callers, waiting) = (answers.len(), self.ending.queue.len());
                 answer(answers);
-                self.gather.after_answering(callers, waiting, &self.ending.queue);
+                if let Some(gather) = &mut self.gather {
+                    gather.after_answering(callers, waiting, &self.ending.queue);
+                }
             }
             Outcome::DiskFull => {
                 // Answers that rest on other appends of the frame are void as well.
@@ -205,7 +247,7 @@ impl<S: LogStore + LogReader> WriterThread<S> {
     fn draw_salts(&mut self, count: usize) -> Result<Vec<[u8; SALT_BYTES]>, Fatal> {
         let mut salts = std::mem::take(&mut self.salts);
         salts.resize(count, [0; SALT_BYTES]);
-        getrandom::fill(salts.as_flattened_mut()).map_err(|error| Fatal(format!("no randomness: {error}")))?;
+        self.randomness.fill(salts.as_flattened_mut()).map_err(|error| Fatal(error.to_string()))?;
         Ok(salts)
     }
 

@@ -2,6 +2,7 @@
 
 mod next;
 mod node;
+mod set_back;
 mod state;
 mod summary;
 #[cfg(test)]

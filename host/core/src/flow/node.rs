@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::set_back::SetBack;
 use crate::{
     event::{NodeError, Timer},
     state::NodeStatus,
@@ -31,6 +32,8 @@ pub struct Calls {
     pub failed: u32,
     /// Cautious attempts since the last call whose end is known.
     pub open: u32,
+    /// When the last call failed, after which another is due.
+    pub failed_at: Option<Timestamp>,
     /// When the next call is due after a failed one.
     pub retry_at: Option<Timestamp>,
 }
@@ -40,7 +43,12 @@ impl Calls {
     pub(super) fn end(&mut self, attempt: u32) {
         self.made = self.made.max(attempt);
         self.open = 0;
-        self.retry_at = None;
+        (self.failed_at, self.retry_at) = (None, None);
+    }
+
+    /// As [`super::FlowState::follow_clock`].
+    fn follow_clock(&mut self, set_back: SetBack) {
+        set_back.follow(&mut self.failed_at, &mut self.retry_at);
     }
 }
 
@@ -115,6 +123,17 @@ impl NodeState {
         match item {
             None => Some(&mut self.calls),
             Some(item) => Some(&mut self.item_mut(item)?.calls),
+        }
+    }
+
+    /// As [`super::FlowState::follow_clock`].
+    pub(super) fn follow_clock(&mut self, set_back: SetBack) {
+        self.calls.follow_clock(set_back);
+        self.items.iter_mut().flatten().for_each(|item| item.calls.follow_clock(set_back));
+        if let Some(Waiting::Wait { timer: Some(Timer::After { set_at, .. }), .. }) = &mut self.waiting
+            && set_back.is_ahead(*set_at)
+        {
+            *set_at = set_back.since;
         }
     }
 

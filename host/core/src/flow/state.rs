@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use serde_json::{Value, json};
 
-use super::{Calls, FlowSummary, ItemState, NodeState, Waiting};
+use super::{Calls, FlowSummary, ItemState, NodeState, Waiting, set_back::SetBack};
 use crate::{
     behavior::{Dag, Node, NodeIndex, NodeWork, Wait},
     effect::{EffectState, Failures},
@@ -116,6 +116,17 @@ impl FlowState {
         self.seq = seq;
     }
 
+    /// Has what was begun by a clock that was far ahead of `now` count from `since`, the first moment that is known of the
+    /// clock as it is now. Without it a wait of a minute would last until the clock is where it was before it was set
+    /// back. Waits for a moment are left as they are.
+    pub fn follow_clock(&mut self, now: Timestamp, since: Timestamp) {
+        let set_back = SetBack { now, since };
+        self.nodes.iter_mut().for_each(|node| node.follow_clock(set_back));
+        for effect in &mut self.effects {
+            set_back.follow(&mut effect.changed_at, &mut effect.next_retry_at);
+        }
+    }
+
     /// An effect of the flow.
     pub fn effect(&self, id: EffectId) -> Option<&EffectState> {
         self.effect_places.get(&id).map(|place| &self.effects[*place])
@@ -217,6 +228,7 @@ impl FlowState {
         let calls = self.calls_of(seq, &retrying.node, retrying.item)?;
         calls.end(retrying.attempt);
         calls.failed += 1;
+        calls.failed_at = Some(time);
         calls.retry_at = Some(time.plus_millis(retrying.delay_ms));
         let node = self.find(seq, &retrying.node)?;
         let state = &mut self.nodes[node.index()];
@@ -311,6 +323,7 @@ impl FlowState {
         let effect = &mut self.effects[place];
         effect.status = change.to;
         effect.attempts = effect.attempts.max(change.attempt);
+        effect.changed_at = Some(time);
         effect.next_retry_at = change.delay_ms.map(|delay| time.plus_millis(delay));
         match change.failure {
             Some(failure) => effect.failures.count(failure),

@@ -34,6 +34,7 @@ use std::{
 use anyhow::Context as _;
 use rosehip_adapters::{
     accounts::Accounts,
+    clock::SystemClock,
     data_dir::{DataDir, DataDirOptions, cache_path, log_path},
     engine::{Engine, EngineParts, Sinks, stand_back},
     federation::FederationOptions,
@@ -41,6 +42,7 @@ use rosehip_adapters::{
     media::MediaFiles,
     modules::ModuleFiles,
     pool::Pool,
+    randomness::SystemRandomness,
     replays::ReplayParts,
     sinks::{ActivitySink, SetSink},
     store::{SchemaError, SqliteReader},
@@ -185,6 +187,8 @@ impl Host {
             runtime: tokio::runtime::Handle::current(),
             dispatch: options.reach.dispatch,
             base_url: options.base_url.clone(),
+            clock: Arc::new(SystemClock),
+            randomness: Arc::new(SystemRandomness),
         })?;
         let webhook_secret = dir.keys.webhook()?;
         let (deliveries_intake, federation) = federation::Prepared::new(&options, dir.keys, Arc::clone(&views))?;

@@ -10,12 +10,19 @@ use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     num::NonZeroU32,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Instant,
 };
 
-use governor::{DefaultDirectRateLimiter, Quota, RateLimiter, clock::Clock};
+use governor::{
+    Quota, RateLimiter,
+    clock::{Clock, ReasonablyRealtime},
+    middleware::NoOpMiddleware,
+    state::{InMemoryState, NotKeyed},
+};
 use rosehip_core::{
     effect::LOCAL,
     ids::{EffectId, FlowId},
+    limits::CLOCK_SLACK_MS,
     ports::{Driver, Next, Ticket},
     time::Timestamp,
 };
@@ -46,6 +53,21 @@ fn is_within(destination: &str) -> bool {
 }
 
 type Place = (u64, u32);
+type Rate = RateLimiter<NotKeyed, InMemoryState, SteadyClock, NoOpMiddleware<Instant>>;
+
+/// The clock that the runtime's pauses are measured by.
+#[derive(Debug, Clone, Copy)]
+struct SteadyClock;
+
+impl Clock for SteadyClock {
+    type Instant = Instant;
+
+    fn now(&self) -> Instant {
+        tokio::time::Instant::now().into_std()
+    }
+}
+
+impl ReasonablyRealtime for SteadyClock {}
 
 /// How an effect stands in its line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,8 +97,10 @@ struct Lane {
     moving: HashSet<Arc<str>>,
     under_way: usize,
     concurrency: usize,
-    rate: Option<DefaultDirectRateLimiter>,
+    rate: Option<Rate>,
     paused_until: Option<Timestamp>,
+    /// What the clock said last.
+    seen_at: Option<Timestamp>,
 }
 
 impl Lane {
@@ -88,8 +112,10 @@ impl Lane {
             moving: HashSet::new(),
             under_way: 0,
             concurrency: if is_within { CONCURRENCY_WITHIN } else { limits.concurrency.max(1) },
-            rate: (!is_within).then(|| RateLimiter::direct(Quota::per_second(limits.per_second))),
+            rate: (!is_within)
+                .then(|| RateLimiter::direct_with_clock(Quota::per_second(limits.per_second), SteadyClock)),
             paused_until: None,
+            seen_at: None,
         }
     }
 
@@ -134,6 +160,12 @@ impl Lane {
     fn take(&mut self, now: Timestamp) -> Result<Ticket, Option<u64>> {
         if self.under_way >= self.concurrency || self.ready.is_empty() {
             return Err(None);
+        }
+        let seen_at = self.seen_at.replace(now).filter(|seen_at| *seen_at > now.plus_millis(CLOCK_SLACK_MS));
+        if let (Some(seen_at), Some(until)) = (seen_at, self.paused_until) {
+            // The clock was set back: what is left of the pause is left of it.
+            let left = u64::try_from(until.as_millis() - seen_at.as_millis()).unwrap_or(0);
+            self.paused_until = Some(now.plus_millis(left));
         }
         if let Some(until) = self.paused_until.filter(|until| *until > now) {
             return Err(Some(u64::try_from(until.as_millis() - now.as_millis()).unwrap_or(1)));

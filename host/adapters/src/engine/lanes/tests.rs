@@ -123,6 +123,20 @@ fn a_destination_that_asks_to_be_left_alone_is() {
 }
 
 #[test]
+fn a_clock_that_is_set_back_makes_no_pause_longer() {
+    let lanes = lanes(2, 1_000);
+    let (first, second) = (ticket(1, 1, "a", "x"), ticket(2, 2, "a", "y"));
+    lanes.offer(first.clone(), true);
+    assert_eq!(seqs(&lanes), [1]);
+    lanes.release(first.effect, Next::Pause(now().plus_millis(5_000)));
+    lanes.offer(second, true);
+    assert_eq!(lanes.take(now()), (Vec::new(), Some(5_000)));
+    let before = Timestamp::from_millis(now().as_millis() - 86_400_000);
+    assert_eq!(lanes.take(before), (Vec::new(), Some(5_000)));
+    assert_eq!(lanes.take(before.plus_millis(5_000)).0.len(), 1);
+}
+
+#[test]
 fn a_destination_is_begun_at_a_bounded_rate_and_says_when_to_ask_again() {
     let lanes = lanes(1_000, 5);
     for seq in 0..20 {

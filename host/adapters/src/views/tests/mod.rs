@@ -1,6 +1,7 @@
 //! What the views say of flows that caused others, of effects that need somebody and of what was recorded lately.
 
 mod deliveries;
+mod rebuilt;
 mod standings;
 
 use std::sync::Arc;

@@ -179,6 +179,24 @@ fn a_duration_restarts_where_the_clock_is_before_it_was_set() {
 }
 
 #[test]
+fn what_was_begun_before_the_clock_was_set_back_ends_as_long_after_that() {
+    let wait = json!({"id": "pause", "kind": "wait", "wait": {"for": "PT1H"}});
+    let try_on = json!({"id": "try", "kind": "step", "retry": {"max": 2, "backoff": ["PT10M"]}});
+    let script = |_: &str, _| Err(GuestFailure::Retry("not yet".to_owned()));
+    let mut world = World::new(&manifest(json!([wait, try_on]), json!([])), &script);
+    world.run();
+    let since = Timestamp::from_millis(START - 86_400_000);
+    for (passed, steps) in [(0, 1), (600_000, 1), (3_600_000, 2)] {
+        // The flow may be read from the log again in between, and knows nothing of the time before.
+        let (mut flow, now) = (world.flow.clone(), since.plus_millis(passed));
+        flow.follow_clock(now, since);
+        let due = next(&flow, now);
+        let is_first_sleep = due == [Step::Sleep(since.plus_millis(600_000))];
+        assert_eq!((due.len(), is_first_sleep), (steps, passed == 0), "{due:?}");
+    }
+}
+
+#[test]
 fn the_first_signal_of_a_name_wins_even_before_its_wait_is_reached() {
     let pause = json!({"id": "pause", "kind": "wait", "wait": {"for": "PT1H"}});
     let ask = json!({"id": "ask", "kind": "wait", "wait": {"signal": "approved", "timeout": "PT1H"}});
