@@ -188,6 +188,14 @@ pub fn examine(data_dir: &Path) -> FoundKeys {
     found
 }
 
+/// Looks at the files under `keys/`, if a host has made any.
+pub(crate) fn check(data_dir: &Path) -> Result<(), KeyError> {
+    if !data_dir.join("keys").exists() {
+        return Ok(());
+    }
+    examine(data_dir).unreadable.into_iter().next().map_or(Ok(()), Err)
+}
+
 /// The host's key of a data directory, without making one.
 pub(crate) fn read_host(data_dir: &Path) -> Result<Option<SigningKey>, KeyError> {
     read(&data_dir.join("keys/host.key"))

@@ -1,6 +1,7 @@
 //! What the SQLite files of a data directory have in common: how they are opened, and numbered migrations.
 
 use std::{
+    collections::BTreeMap,
     fs, io,
     path::{Path, PathBuf},
     time::Duration,
@@ -63,6 +64,27 @@ impl From<SchemaError> for StoreError {
     fn from(error: SchemaError) -> Self {
         Self::Unreadable(error.to_string())
     }
+}
+
+/// A file is not what was written to it.
+#[derive(Debug, thiserror::Error)]
+pub enum Damage {
+    /// Pages, rows or indexes do not fit together.
+    #[error("{path} is damaged: {found}")]
+    Structure {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite says.
+        found: String,
+    },
+    /// A table or an index is not declared as this release declares it.
+    #[error("{path} is damaged: {name} is not declared as this release declares it")]
+    Declaration {
+        /// The file.
+        path: PathBuf,
+        /// The table or index.
+        name: String,
+    },
 }
 
 /// What a connection is for.
@@ -146,6 +168,45 @@ pub(crate) fn back_up(connection: &Connection, target: &Path) -> io::Result<()> 
     match target.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => durable::sync_dir(parent),
         Some(_) | None => durable::sync_dir(Path::new(".")),
+    }
+}
+
+/// The tables, indexes and whatever else a file declares: its name and its SQL.
+pub(crate) type Declared = BTreeMap<String, Option<String>>;
+
+/// What is declared in a file.
+pub(crate) fn schema_of(connection: &Connection) -> Result<Declared, rusqlite::Error> {
+    let mut statement = connection.prepare("SELECT name, sql FROM sqlite_schema")?;
+    statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+}
+
+/// The tables of a file.
+pub(crate) fn tables_of(connection: &Connection) -> Result<Vec<String>, rusqlite::Error> {
+    let mut statement = connection.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")?;
+    statement.query_map([], |row| row.get(0))?.collect()
+}
+
+/// What migrations declare in an empty file.
+pub(crate) fn schema_after(migrations: &[&str]) -> Result<Declared, rusqlite::Error> {
+    let connection = Connection::open_in_memory()?;
+    migrations.iter().try_for_each(|migration| connection.execute_batch(migration))?;
+    schema_of(&connection)
+}
+
+/// Looks at a whole file: that its pages fit together, that each index holds what its table does, and that everything is
+/// declared as it should be.
+pub(crate) fn examine(connection: &Connection, path: &Path, declared: &Declared) -> Result<(), Damage> {
+    let structure = |found: String| Damage::Structure { path: path.to_owned(), found };
+    let found = schema_of(connection).map_err(|error| structure(error.to_string()))?;
+    let differs = |name: &&String| found.get(*name) != declared.get(*name);
+    if let Some(name) = declared.keys().chain(found.keys()).find(differs) {
+        return Err(Damage::Declaration { path: path.to_owned(), name: name.clone() });
+    }
+    let found: Result<String, _> = connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0));
+    match found {
+        Ok(found) if found == "ok" => Ok(()),
+        Ok(found) => Err(structure(found)),
+        Err(error) => Err(structure(error.to_string())),
     }
 }
 

@@ -30,11 +30,24 @@ const DELETE: &str = "DELETE FROM entries WHERE seq = ?1";
 /// `PRAGMA auto_vacuum` of a file that gives free pages back when it is asked to.
 const INCREMENTAL: u32 = 2;
 
-/// How the log's file is kept.
+/// How the log's file is kept. No configuration sets any of it.
 #[derive(Debug, Clone, Default)]
 pub struct SqliteOptions {
     /// Pages (of 4 KiB) the file may have; beyond, appends fail as on a full disk. Unlimited by default.
     pub max_page_count: Option<u32>,
+    /// When a commit is durable.
+    pub commits: Commits,
+}
+
+/// When a commit is durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Commits {
+    /// Before it returns: `synchronous = FULL`.
+    #[default]
+    Synced,
+    /// With the next checkpoint: `synchronous = NORMAL`, under which a power cut takes away what was acknowledged. It is
+    /// there for the proof that power cuts are told apart.
+    Unsynced,
 }
 
 /// The log in a SQLite file, as its one writer holds it.
@@ -55,6 +68,9 @@ impl SqliteLog {
         connection.execute_batch(PRAGMAS).map_err(refused)?;
         if let Some(pages) = options.max_page_count {
             connection.execute_batch(&format!("PRAGMA max_page_count = {pages}")).map_err(refused)?;
+        }
+        if options.commits == Commits::Unsynced {
+            connection.execute_batch("PRAGMA synchronous = NORMAL").map_err(refused)?;
         }
         Ok(Self { connection })
     }

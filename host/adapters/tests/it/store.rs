@@ -78,7 +78,8 @@ fn a_log_that_was_not_closed_is_whole() {
 fn a_full_disk_refuses_the_frame_and_reads_go_on() {
     let dir = tempfile::tempdir().expect("a directory");
     let path = dir.path().join("log.db");
-    let mut log = SqliteLog::open(&path, &SqliteOptions { max_page_count: Some(20) }).expect("opened");
+    let mut log = SqliteLog::open(&path, &SqliteOptions { max_page_count: Some(20), ..SqliteOptions::default() })
+        .expect("opened");
     let body = "x".repeat(30_000);
     let mut last = Ok(());
     while last.is_ok() {
