@@ -8,7 +8,7 @@ use std::{
 };
 
 use rosehip_core::ports::StoreError;
-use rusqlite::{Connection, OpenFlags, config::DbConfig};
+use rusqlite::{Connection, OpenFlags, config::DbConfig, ffi};
 
 use crate::durable;
 
@@ -121,15 +121,10 @@ pub(crate) fn open(path: &Path, migrations: &[&str]) -> Result<Connection, Schem
     if version > known {
         return Err(SchemaError::Newer { path: path.to_owned(), found: version, known });
     }
-    connection
-        .execute_batch(
-            // The first counts for a file that is new: room that erasing leaves can then be given back step by step.
-            "PRAGMA auto_vacuum = INCREMENTAL;
-             PRAGMA journal_mode = WAL;
-             PRAGMA synchronous = FULL;
-             PRAGMA foreign_keys = ON;",
-        )
-        .map_err(refused)?;
+    // It counts for a file that is new: room that erasing leaves can then be given back step by step.
+    connection.execute_batch("PRAGMA auto_vacuum = INCREMENTAL").map_err(refused)?;
+    use_wal(&connection, path).map_err(refused)?;
+    connection.execute_batch("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;").map_err(refused)?;
     if version > 0 && version < known {
         back_up_before_migration(&connection, path, version)?;
     }
@@ -139,6 +134,21 @@ pub(crate) fn open(path: &Path, migrations: &[&str]) -> Result<Connection, Schem
         connection.execute_batch(&migration).map_err(refused)?;
     }
     Ok(connection)
+}
+
+/// Gives a file a write-ahead log. SQLite answers before it commits to that and tells nobody of a failure, after which the
+/// file has the journal it had. So another connection is asked, which knows nothing but the file. (The file itself is never
+/// opened by other means: closing it would give up the locks that SQLite holds on it for the whole process.)
+pub(crate) fn use_wal(connection: &Connection, path: &Path) -> Result<(), rusqlite::Error> {
+    connection.execute_batch("PRAGMA journal_mode = WAL")?;
+    let asked = connect(path, Access::Read)?;
+    version_of(&asked)?;
+    let mode: String = asked.query_row("PRAGMA journal_mode", [], |row| row.get(0))?;
+    if mode == "wal" {
+        return Ok(());
+    }
+    let reason = format!("it was to have a write-ahead log, and its journal is still {mode:?}");
+    Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_IOERR), Some(reason)))
 }
 
 /// Opens a file of the newest version for reading, while its writer goes on.

@@ -153,10 +153,16 @@ pub(super) fn write_error(error: rusqlite::Error) -> StoreError {
     match (failure.code, failure.extended_code) {
         // The shared-memory index of the WAL could not grow: for want of space as well.
         (ErrorCode::DiskFull, _) | (_, ffi::SQLITE_IOERR_SHMSIZE) => StoreError::Full,
-        (_, ffi::SQLITE_IOERR_FSYNC | ffi::SQLITE_IOERR_DIR_FSYNC) => StoreError::SyncFailed(error.to_string()),
+        _ if is_of_sync(&error) => StoreError::SyncFailed(error.to_string()),
         (ErrorCode::SystemIoFailure | ErrorCode::DatabaseBusy, _) => StoreError::Unknown(error.to_string()),
         _ => unreadable(error),
     }
+}
+
+/// Whether the disk did not confirm what was written to it.
+pub(super) fn is_of_sync(error: &rusqlite::Error) -> bool {
+    let code = error.sqlite_error().map(|failure| failure.extended_code);
+    matches!(code, Some(ffi::SQLITE_IOERR_FSYNC | ffi::SQLITE_IOERR_DIR_FSYNC))
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it is handed to map_err")]

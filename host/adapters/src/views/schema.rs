@@ -149,9 +149,10 @@ fn open_file(path: &Path) -> Result<Connection, rusqlite::Error> {
     let connection = sqlite::connect(path, Access::Write)?;
     // A power cut may lose the last commits, which are folded again, but leaves the file whole.
     // Pages of the indexes change again and again: a long write-ahead log folds each into the file once.
+    sqlite::use_wal(&connection, path)?;
     connection.execute_batch(
-        "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -16000;
-         PRAGMA wal_autocheckpoint = 16384; PRAGMA secure_delete = ON;",
+        "PRAGMA synchronous = NORMAL; PRAGMA cache_size = -16000; PRAGMA wal_autocheckpoint = 16384;
+         PRAGMA secure_delete = ON;",
     )?;
     Ok(connection)
 }

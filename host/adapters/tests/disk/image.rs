@@ -55,12 +55,10 @@ pub(crate) struct Image {
 }
 
 impl Image {
-    /// The directory after everything that was recorded, with no power lost.
-    pub(crate) fn whole(recording: &Recording) -> Self {
+    /// The directory right before change `end`, as a process that was killed leaves it.
+    pub(crate) fn at(recording: &Recording, end: usize) -> Self {
         let mut image = Self::empty(recording);
-        for change in &recording.changes {
-            image.apply(change, None);
-        }
+        recording.changes[..end].iter().for_each(|change| image.apply(change, None));
         image
     }
 

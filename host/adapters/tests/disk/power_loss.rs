@@ -64,7 +64,11 @@ fn on_disk(root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 }
 
 fn recorded(recording: &Recording) -> BTreeMap<PathBuf, Vec<u8>> {
-    Image::whole(recording).contents().into_iter().map(|(name, bytes)| (name, bytes.to_vec())).collect()
+    Image::at(recording, recording.changes.len())
+        .contents()
+        .into_iter()
+        .map(|(name, bytes)| (name, bytes.to_vec()))
+        .collect()
 }
 
 /// Makes image `number` and looks at it.

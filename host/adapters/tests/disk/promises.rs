@@ -47,10 +47,6 @@ impl Promises {
         let files = self.images.len() + self.modules.len() + self.keys.len();
         self.entries.len() + self.erased.len() + files + self.sessions.len()
     }
-
-    pub(crate) fn entries(&self) -> usize {
-        self.entries.len()
-    }
 }
 
 impl<'a> FromIterator<&'a str> for Promises {

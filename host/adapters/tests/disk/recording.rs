@@ -48,6 +48,8 @@ pub(crate) enum NameChange {
 pub(crate) struct Recording {
     pub(crate) changes: Vec<Change>,
     pub(crate) files: usize,
+    /// Calls that may be made to fail, of any file: writes, syncs and changes of names.
+    calls: [u64; 3],
 }
 
 /// What memory SQLite shares by, and what keeps others out; and what this test writes itself. None survives a power cut in
@@ -68,6 +70,17 @@ impl Recording {
             reading.take(&record);
         }
         reading.recording
+    }
+
+    /// How many calls of a class there were, as `shim.c` names it.
+    pub(crate) fn calls(&self, class: &str) -> u64 {
+        let [writes, syncs, names] = self.calls;
+        match class {
+            "write" => writes,
+            "sync" => syncs,
+            "name" => names,
+            other => panic!("there is no class {other}"),
+        }
     }
 
     /// What was acknowledged before change `end`.
@@ -130,6 +143,16 @@ impl<'a> Reading<'a> {
     }
 
     fn take(&mut self, record: &Record<'_>) {
+        let class = match record.op {
+            3 | 4 => Some(0),
+            5 => Some(1),
+            6..=9 => Some(2),
+            _ => None,
+        };
+        let fails = !matches!(self.opened.get(&record.fd), Some(Opened::Acks));
+        if let Some(class) = class.filter(|_| fails) {
+            self.recording.calls[class] += 1;
+        }
         match record.op {
             1 => self.open(record),
             2 => drop(self.opened.remove(&record.fd)),

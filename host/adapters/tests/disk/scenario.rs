@@ -75,7 +75,9 @@ impl Plan {
 
     fn options(self) -> DataDirOptions {
         let commits = if self == Self::Unsynced { Commits::Unsynced } else { Commits::Synced };
-        DataDirOptions { store: SqliteOptions { commits, ..SqliteOptions::default() }, ..DataDirOptions::default() }
+        // Often enough for so short a life.
+        let store = SqliteOptions { commits, checkpoint_pages: Some(40), ..SqliteOptions::default() };
+        DataDirOptions { store, ..DataDirOptions::default() }
     }
 }
 
@@ -223,6 +225,8 @@ impl Run {
             let public = data_encoding::HEXLOWER.encode(key.verifying_key().as_bytes());
             self.acks.say("key", format_args!("{name} {public}"));
         }
+        // It is made once, for all who have no secret of their own.
+        drop(self.parts.keys.webhook());
     }
 
     /// The file comes before the entry that names it.
@@ -247,9 +251,9 @@ impl Run {
         }
     }
 
-    /// What a connection does by itself once the write-ahead log has 16,384 pages.
+    /// What the connections of these files do by themselves once their write-ahead log is long.
     fn fold_in(&self) {
-        for name in ["log.db", "accounts.db", "views.db"] {
+        for name in ["accounts.db", "views.db"] {
             let folded = Connection::open(self.dir.join(name)).and_then(|connection| {
                 connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| row.get::<_, bool>(0))
             });
