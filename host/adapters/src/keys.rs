@@ -307,7 +307,7 @@ mod tests {
         assert_eq!(webhook_secret(dir.path()).expect("read"), None);
         let secret = keys.webhook().expect("made");
         assert_eq!(keys.webhook().expect("read"), secret);
-        assert_eq!(webhook_secret(dir.path()).expect("read"), Some(secret));
+        assert_eq!(webhook_secret(dir.path()).expect("read").as_ref(), Some(&secret));
         let path = dir.path().join("keys/webhook.secret");
         assert_eq!(std::fs::metadata(&path).expect("there").permissions().mode() & 0o777, 0o600);
 

@@ -231,7 +231,8 @@ fn back_up_before_migration(connection: &Connection, path: &Path, version: u32) 
     })
 }
 
-fn version_of(connection: &Connection) -> Result<u32, rusqlite::Error> {
+/// Which of the migrations a file has seen.
+pub(crate) fn version_of(connection: &Connection) -> Result<u32, rusqlite::Error> {
     connection.query_row("PRAGMA user_version", [], |row| row.get(0))
 }
 

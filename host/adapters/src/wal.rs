@@ -165,3 +165,86 @@ impl Sum {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use rusqlite::Connection;
+    use tempfile::TempDir;
+
+    use super::*;
+
+    const PAGE: usize = 4_096;
+
+    /// A database whose write-ahead log holds some commits, as a killed process leaves it.
+    fn killed(commits: usize) -> (TempDir, PathBuf) {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("a.db");
+        let connection = Connection::open(&path).expect("opened");
+        connection
+            .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; CREATE TABLE t(a)")
+            .expect("made");
+        (0..commits).for_each(|_| commit(&connection, 3 * PAGE));
+        let left = tempfile::tempdir().expect("another one");
+        for name in ["a.db", "a.db-wal"] {
+            fs::copy(dir.path().join(name), left.path().join(name)).expect("copied");
+        }
+        let path = left.path().join("a.db");
+        (left, path)
+    }
+
+    fn commit(connection: &Connection, size: usize) {
+        connection.execute("INSERT INTO t VALUES (zeroblob(?1))", [size]).expect("committed");
+    }
+
+    fn wal_of(path: &Path) -> PathBuf {
+        path.with_extension("db-wal")
+    }
+
+    /// Turns a bit `at` bytes from the beginning of the write-ahead log.
+    fn turn(path: &Path, at: usize) {
+        let mut bytes = fs::read(wal_of(path)).expect("read");
+        bytes[at] ^= 4;
+        fs::write(wal_of(path), bytes).expect("written");
+    }
+
+    #[test]
+    fn a_whole_one_and_none_at_all_are_in_order() {
+        let (_dir, path) = killed(3);
+        check(&path).expect("as it was written");
+        fs::remove_file(wal_of(&path)).expect("removed");
+        check(&path).expect("nothing to recover");
+    }
+
+    #[test]
+    fn damage_before_the_last_commit_is_refused_and_named() {
+        for at in [HEADER_BYTES, HEADER_BYTES + 5, HEADER_BYTES + 9, HEADER_BYTES + 17, HEADER_BYTES + 100] {
+            let (_dir, path) = killed(3);
+            turn(&path, at);
+            let error = check(&path).expect_err("damaged");
+            assert!(matches!(error, WalError::Frame { frame: 1, commits: 1.., .. }), "byte {at}: {error}");
+        }
+        for at in 0..HEADER_BYTES {
+            let (_dir, path) = killed(3);
+            turn(&path, at);
+            assert!(matches!(check(&path), Err(WalError::Header { .. })), "byte {at}");
+        }
+    }
+
+    #[test]
+    fn a_last_commit_that_was_torn_is_no_damage_and_neither_is_what_it_left_behind() {
+        let (_dir, path) = killed(3);
+        let length = usize::try_from(fs::metadata(wal_of(&path)).expect("there").len()).expect("small");
+        turn(&path, length - PAGE);
+        check(&path).expect("it may have been torn");
+        let connection = Connection::open(&path).expect("recovered");
+        // A shorter commit leaves the rest of the torn one behind itself; what follows then is torn again.
+        connection.execute_batch("PRAGMA synchronous = FULL; INSERT INTO t VALUES (1)").expect("committed");
+        check(&path).expect("what is left behind was never acknowledged");
+        let rows: u64 = connection.query_row("SELECT count(*) FROM t", [], |row| row.get(0)).expect("read");
+        assert_eq!(rows, 3, "two that were whole, and the new one");
+        commit(&connection, 2 * PAGE);
+        check(&path).expect("as it was written");
+    }
+}

@@ -13,6 +13,7 @@ mod compiling;
 mod crashes;
 mod delivery;
 mod developing;
+mod disk;
 mod dispatch;
 mod doctor;
 mod dry_run;

@@ -26,7 +26,7 @@ pub use self::{
     tokens::{Identity, Token},
     users::{NewUser, User},
 };
-use crate::sqlite::{self, Damage, SchemaError};
+use crate::sqlite::{self, Access, Damage, SchemaError};
 
 /// `MIGRATIONS[n]` takes a file from version `n` to `n + 1`. Released ones are never changed.
 ///
@@ -150,11 +150,17 @@ impl Accounts {
 }
 
 /// Looks at the whole file of the accounts, while a host may be running: that its pages fit together, and that every
-/// column holds what its index does.
+/// column holds what its index does. A file of an earlier release has not all of these indexes.
 pub(crate) fn examine(path: &Path) -> Result<(), Damage> {
-    let declared = sqlite::schema_after(MIGRATIONS).expect("the migrations make the tables of every new file");
-    let unreadable = |error: SchemaError| Damage::Structure { path: path.to_owned(), found: error.to_string() };
-    sqlite::examine(&sqlite::open_read_only(path, MIGRATIONS).map_err(unreadable)?, path, &declared)
+    let unreadable = |error: rusqlite::Error| Damage::Structure { path: path.to_owned(), found: error.to_string() };
+    let connection = sqlite::connect(path, Access::Read).map_err(unreadable)?;
+    let version = sqlite::version_of(&connection).map_err(unreadable)? as usize;
+    let Some(migrations) = MIGRATIONS.get(..version) else {
+        let found = format!("it says that it has version {version}, of {} that there are", MIGRATIONS.len());
+        return Err(Damage::Structure { path: path.to_owned(), found });
+    };
+    let declared = sqlite::schema_after(migrations).expect("the migrations make the tables of every new file");
+    sqlite::examine(&connection, path, &declared)
 }
 
 /// `[a-z][a-z0-9-]{0,62}`, the form actors' names have.

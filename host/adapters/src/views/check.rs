@@ -172,3 +172,75 @@ impl LogReader for UpTo {
         Ok(self.log.recorded(key)?.filter(|seq| *seq <= self.end))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rosehip_core::{
+        event::{Audited, Deed, Event, Via},
+        log::{Frame, Head},
+        ports::LogStore as _,
+        time::Timestamp,
+    };
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::store::{SqliteLog, SqliteOptions};
+
+    /// A log of some logins, and its views.
+    fn viewed() -> TempDir {
+        let dir = tempfile::tempdir().expect("a directory");
+        let mut log = SqliteLog::open(&log_path(dir.path()), &SqliteOptions::default()).expect("opened");
+        let mut frame = Frame::after(Head::default());
+        for name in ["ann", "ben", "cem"] {
+            let (by, about, detail) = (Some(name.to_owned()), None, None);
+            let audited = Audited { what: Deed::LoggedIn, by, about, detail, via: Via::Session, times: 1 };
+            frame.push(Event::from(audited).draft(Timestamp::from_millis(0)), [0; 32]);
+        }
+        log.append(&frame).expect("committed");
+        drop(Projector::open(&views_path(dir.path()), &log).expect("folded"));
+        dir
+    }
+
+    fn change(dir: &TempDir, sql: &str) {
+        Connection::open(views_path(dir.path())).expect("opened").execute_batch(sql).expect("changed");
+    }
+
+    fn is_left_behind(dir: &TempDir) -> bool {
+        let mut names = std::fs::read_dir(dir.path()).expect("listed").map(|file| file.expect("one").file_name());
+        names.any(|name| name.to_str().is_some_and(|name| name.contains("check")))
+    }
+
+    #[test]
+    fn views_that_were_folded_are_what_the_log_says_and_nothing_is_left_behind() {
+        let dir = viewed();
+        assert_eq!(check(dir.path()).expect("the same"), Some(3));
+        assert!(!is_left_behind(&dir));
+        std::fs::remove_file(views_path(dir.path())).expect("removed");
+        assert_eq!(check(dir.path()).expect("none"), None);
+    }
+
+    #[test]
+    fn a_row_that_is_another_is_missing_or_is_one_too_many_is_named() {
+        for (sql, row) in [
+            ("UPDATE audit SET user = 'bem' WHERE seq = 2", 2),
+            ("DELETE FROM audit WHERE seq = 3", 3),
+            ("INSERT INTO audit(seq, what, is_own) VALUES (9, 'logged-in', 0)", 4),
+        ] {
+            let dir = viewed();
+            change(&dir, sql);
+            let found = check(dir.path()).expect_err(sql);
+            let is_named =
+                matches!(&found, ViewCheckError::Differs { table, row: at } if table == "audit" && *at == row);
+            assert!(is_named, "{sql}: {found}");
+        }
+    }
+
+    #[test]
+    fn views_of_another_release_are_let_be_and_those_of_another_log_are_not() {
+        let dir = viewed();
+        change(&dir, "UPDATE position SET hash = 'x'");
+        assert!(matches!(check(dir.path()), Err(ViewCheckError::Position)));
+        change(&dir, "PRAGMA user_version = 1");
+        assert_eq!(check(dir.path()).expect("they are built anew"), None);
+    }
+}

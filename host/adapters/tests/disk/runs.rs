@@ -2,6 +2,7 @@
 
 use std::{
     env,
+    path::Path,
     sync::{
         Mutex,
         atomic::{AtomicU64, Ordering},
@@ -9,10 +10,19 @@ use std::{
     thread,
 };
 
+use tempfile::TempDir;
+
 /// A number that whoever runs the tests may set.
 pub(crate) fn number(variable: &str, otherwise: u64) -> u64 {
     let Ok(text) = env::var(variable) else { return otherwise };
     text.parse().unwrap_or_else(|_| panic!("{variable}={text} is not a number"))
+}
+
+/// A directory in memory, where there is one: what is looked at is what would be on a disk, and nothing waits for it.
+pub(crate) fn scratch() -> TempDir {
+    let memory = Path::new("/dev/shm");
+    let made = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+    made.expect("a directory")
 }
 
 /// Whether these tests are built as they are when they are run by themselves in a hurry.

@@ -14,7 +14,7 @@ use std::{
 };
 
 use rosehip_adapters::{
-    accounts::{Accounts, Session},
+    accounts::{AccountError, Accounts, NewUser, Role, Session},
     data_dir::{DataDir, DataDirOptions},
     keys::Keys,
     lock::DirLock,
@@ -25,7 +25,7 @@ use rosehip_adapters::{
     writer::{AppendError, Appended, Writer, WriterOptions},
 };
 use rosehip_core::{
-    event::{Audited, Deed, Erased, Event, ObjectRevised, Via, object_stream},
+    event::{Audited, Deed, Erased, Event, HostStarted, HostStopped, ObjectRevised, Via, object_stream},
     ids::{DedupKey, ObjectKey},
     log::{Append, Draft, Entry, EntryHash},
     object::Object,
@@ -109,9 +109,12 @@ pub(crate) fn run(root: &Path, plan: Plan) -> Result<(), Box<dyn Error>> {
     let acks = Acks::open(root)?;
     for start in 0..plan.starts() {
         let run = Run::begin(root, plan, start, acks.clone())?;
+        let started = HostStarted { version: "0.1.0".into(), cautious: false };
+        run.append(vec![vec![Event::from(started).draft(now())]]);
         for step in 0..plan.steps() {
             run.step(step);
         }
+        run.append(vec![vec![Event::from(HostStopped {}).draft(now())]]);
         run.end();
     }
     Ok(())
@@ -137,6 +140,7 @@ impl Acks {
 struct Run {
     dir: PathBuf,
     start: u64,
+    has_users: bool,
     acks: Acks,
     parts: Parts,
     writer: Writer,
@@ -178,7 +182,8 @@ impl Run {
         let runtime = tokio::runtime::Builder::new_current_thread().build()?;
         acks.say("started", start);
         let parts = Parts { _lock, reader, keys, modules, media, accounts };
-        Ok(Self { dir, start, acks, parts, writer, views, hashes, runtime })
+        let has_users = plan != Plan::Short;
+        Ok(Self { dir, start, has_users, acks, parts, writer, views, hashes, runtime })
     }
 
     fn step(&self, step: u64) {
@@ -249,6 +254,17 @@ impl Run {
         if let Ok(true) = self.parts.accounts.create_session(&session) {
             self.acks.say("session", session.id);
         }
+        // Hashing a password takes its time.
+        if self.has_users && number == 3 {
+            self.add_user().expect("only a short life is disturbed");
+        }
+    }
+
+    fn add_user(&self) -> Result<(), AccountError> {
+        let (accounts, actor) = (&self.parts.accounts, "site".parse().expect("a name"));
+        let (password, now) = ("correct horse", now());
+        accounts.add_user(NewUser { name: "ann", role: Role::Editor, actor: &actor, password, now })?;
+        accounts.create_token(&"ann".parse()?, "laptop", now).map(drop)
     }
 
     /// What the connections of these files do by themselves once their write-ahead log is long.

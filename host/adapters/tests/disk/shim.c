@@ -5,6 +5,7 @@
  *   DISK_JOURNAL  where records go: op (1 byte), fd (4), a number (8), two lengths (4 each), the bytes of both
  *   DISK_FAULT    "write:17:5": the 17th write fails with errno 5; "sync:…" and "name:…" likewise
  *   DISK_FULL     a path: while there is a file, no file grows (ENOSPC)
+ *   DISK_BROKEN   a path: while there is a file, no sync succeeds (EIO)
  *
  * A call and its record are one under a lock, so that the order of records is the order of effects. A call that failed
  * is not recorded, but for the one that was made to fail. Files named "acks" are recorded and never fail.
@@ -31,7 +32,7 @@ static const char *const CLASS_NAMES[CLASSES] = {"write", "sync", "name"};
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 /* 0: not below the root; 1: below it; 2: below it, and never failed. */
 static char watched[FDS];
-static const char *root, *full;
+static const char *root, *full, *broken;
 static size_t root_length;
 static int journal = -1;
 static enum class fault_class = CLASSES;
@@ -40,6 +41,7 @@ static long fault_at, fault_errno, calls[CLASSES];
 __attribute__((constructor)) static void begin(void) {
     root = getenv("DISK_ROOT");
     full = getenv("DISK_FULL");
+    broken = getenv("DISK_BROKEN");
     root_length = root ? strlen(root) : 0;
     const char *path = getenv("DISK_JOURNAL"), *fault = getenv("DISK_FAULT");
     if (path) journal = syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
@@ -94,10 +96,12 @@ static int fails(enum class class, int fd, const char *path) {
     return 1;
 }
 
+static int is_there(const char *path) { return path && !syscall(SYS_faccessat, AT_FDCWD, path, F_OK); }
+
 /* Whether the disk has no room for a file to end there. */
 static int is_full(int fd, off_t end) {
     struct stat found;
-    if (!full || watched[fd] == 2 || syscall(SYS_faccessat, AT_FDCWD, full, F_OK)) return 0;
+    if (watched[fd] == 2 || !is_there(full)) return 0;
     if (fstat(fd, &found) || end <= found.st_size) return 0;
     errno = ENOSPC;
     return 1;
@@ -109,8 +113,7 @@ static int open_watched(int (*real)(const char *, int, ...), const char *path, i
     if (!below(path)) return real(path, flags, mode);
     pthread_mutex_lock(&lock);
     int fd = real(path, flags, mode);
-    if (fd >= FDS) abort();
-    if (fd >= 0) {
+    if (fd >= 0 && fd < FDS) {
         const char *name = strrchr(path, '/');
         watched[fd] = strcmp(name, "/acks") ? 1 : 2;
         record(OPEN, fd, flags & (O_CREAT | O_TRUNC), path, strlen(path), NULL);
@@ -188,7 +191,9 @@ static int sync_watched(int number, int fd) {
     if (!is_watched(fd)) return syscall(number, fd);
     int result = -1;
     pthread_mutex_lock(&lock);
-    if (!fails(SYNCS, fd, NULL)) {
+    if (watched[fd] == 1 && is_there(broken)) {
+        errno = EIO;
+    } else if (!fails(SYNCS, fd, NULL)) {
         result = syscall(number, fd);
         if (!result) record(SYNC, fd, 0, NULL, 0, NULL);
     }

@@ -130,3 +130,24 @@ fn a_log_of_a_newer_release_is_refused_and_left_alone() {
     assert!(SqliteReader::open(&path).is_err());
     assert_eq!(fs::read(&path).expect("read"), before);
 }
+
+/// Whoever reads an entry gets what was written, whatever column was changed.
+#[test]
+fn an_entry_that_was_altered_is_refused_by_whoever_reads_it() {
+    let changes = ["time = 1", "kind = 'other'", "salt = zeroblob(32)", "body = x'00'", "hash = zeroblob(32)"];
+    for change in changes {
+        let mut subject = Sqlite::new();
+        for n in 0..3 {
+            let head = subject.log.head().expect("a head");
+            subject.log.append(&frame(head, &format!("{{\"n\":{n}}}"))).expect("committed");
+        }
+        let other = rusqlite::Connection::open(subject.dir.path().join("log.db")).expect("opened");
+        other.execute(&format!("UPDATE entries SET {change} WHERE seq = 2"), []).expect("altered");
+        let reader = subject.reader();
+        for read in [reader.read(2, 1), reader.read(1, 10), reader.stream(&draft("a", "").stream, 0)] {
+            let error = read.expect_err(change).to_string();
+            assert!(error.contains("entry 2: ") || error.contains("entry 3: "), "{change}: {error}");
+        }
+        assert_eq!(reader.read(1, 1).expect("it is whole").len(), 1);
+    }
+}
