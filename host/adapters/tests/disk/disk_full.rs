@@ -96,12 +96,12 @@ fn fill_and_free(root: &Path, disk: &Disk) {
         assert_eq!(append(&writer, 50_000), Err(AppendError::DiskFull), "round {round}");
         assert_eq!(writer.committed(), kept);
         assert_eq!(reader.read(1, usize::MAX).expect("reads go on").len() as u64, kept);
-        media.put(&[round; 100_000]).expect_err("there is no room for an image either");
+        media.put(&vec![round; 100_000]).expect_err("there is no room for an image either");
         disk.free();
 
         let appended = append(&writer, 50_000).expect("work resumes");
         assert_eq!(appended.first, kept + 1);
-        media.put(&[round; 100_000]).expect("there is room for the image");
+        media.put(&vec![round; 100_000]).expect("there is room for the image");
     }
     writer.stop();
     verify(&dir, |_| {}).expect("verified");

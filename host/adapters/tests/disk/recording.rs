@@ -87,7 +87,12 @@ impl Recording {
     pub(crate) fn acks(&self, end: usize) -> impl Iterator<Item = &str> {
         self.changes[..end].iter().filter_map(|change| match change {
             Change::Ack(line) => Some(line.as_str()),
-            _ => None,
+            Change::Write { .. }
+            | Change::Truncate { .. }
+            | Change::Sync { .. }
+            | Change::Name { .. }
+            | Change::SyncDir { .. }
+            | Change::Failed(_) => None,
         })
     }
 }

@@ -177,20 +177,20 @@ impl Run {
             signer: Some(opened.signer),
             ..WriterOptions::default()
         };
-        let DataDir { lock: _lock, log, keys, modules, media, accounts, .. } = opened;
+        let DataDir { lock, log, keys, modules, media, accounts, .. } = opened;
         let writer = Writer::start(log, options)?;
         let runtime = tokio::runtime::Builder::new_current_thread().build()?;
         acks.say("started", start);
-        let parts = Parts { _lock, reader, keys, modules, media, accounts };
+        let parts = Parts { _lock: lock, reader, keys, modules, media, accounts };
         let has_users = plan != Plan::Short;
         Ok(Self { dir, start, has_users, acks, parts, writer, views, hashes, runtime })
     }
 
     fn step(&self, step: u64) {
         let number = self.start * 100 + step;
-        let sizes = [10, 300, 5_000, 20_000];
-        let append = |n: u64| vec![revised(&format!("Note/{number}-{n}"), sizes[(number + n) as usize % 4])];
-        self.append((0..1 + step % 4).map(append).collect());
+        let sizes = [10, 300, 5_000, 20_000].into_iter().cycle().skip(usize::from(step.is_multiple_of(2)));
+        let append = |(n, size)| vec![revised(&format!("Note/{number}-{n}"), size)];
+        self.append((0..=step % 4).zip(sizes).map(append).collect());
         match step % 7 {
             0 => self.keep_key(number),
             1 => self.keep_image(number),
@@ -198,7 +198,7 @@ impl Run {
             3 => self.keep_session(number),
             4 => self.fold_in(),
             5 => self.erase(number),
-            _ => self.append(vec![vec![audited(); 3], vec![revised("Note/again", 100), keyed(number)]]),
+            _ => self.append(vec![vec![audited(); 3], vec![revised("Note/again", 100)], many(number)]),
         }
         if step == 8 {
             // Room that is not given back is no harm.
@@ -287,7 +287,9 @@ impl Run {
         self.append(vec![vec![Event::from(erased).draft(now())]]);
         // Only what is recorded as erased may go.
         if self.writer.committed() > before && self.runtime.block_on(self.writer.erase(seqs.clone())).is_ok() {
-            seqs.iter().for_each(|seq| self.acks.say("erased", seq));
+            for seq in seqs {
+                self.acks.say("erased", seq);
+            }
         }
     }
 
@@ -325,10 +327,13 @@ fn audited() -> Draft {
     Event::from(Audited { what: Deed::LoggedIn, by, about, detail, via: Via::Session, times: 1 }).draft(now())
 }
 
-fn keyed(number: u64) -> Draft {
-    let mut key = [0; 32];
-    key[..8].copy_from_slice(&number.to_be_bytes());
-    Draft { dedup: Some(DedupKey::from_bytes(key)), ..audited() }
+/// Entries that fill the indexes: each with a stream or a key of its own.
+fn many(number: u64) -> Vec<Draft> {
+    let keyed = (0..60).map(|n| {
+        let key = noise(number * 100 + n, 32).try_into().expect("32 bytes");
+        Draft { dedup: Some(DedupKey::from_bytes(key)), ..audited() }
+    });
+    (0..40).map(|n| revised(&format!("Order/{number}-{n}"), 10)).chain(keyed).collect()
 }
 
 /// Bytes that are different for each number.
