@@ -165,6 +165,11 @@ impl Host {
         assert_eq!(child.wait().expect("it ends").code(), None, "a signal ended it");
     }
 
+    /// Waits until the process has ended by itself. Its exit code; none where a signal ended it, such as its own abort.
+    pub fn ended(&mut self) -> Option<i32> {
+        self.child.take().expect("it serves").wait().expect("it ends").code()
+    }
+
     /// Asks the process to end and waits until it has.
     pub fn stop(&mut self) -> Option<i32> {
         let mut child = self.child.take().expect("it serves");

@@ -12,16 +12,14 @@
 //! ```
 
 use std::{
-    fs::DirBuilder,
     io,
-    os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
 };
 
 use rosehip_core::{
     ids::UserMark,
     log::Head,
-    ports::{LogStore as _, StoreError},
+    ports::{LogReader as _, LogStore as _, StoreError},
 };
 
 use crate::{
@@ -33,6 +31,7 @@ use crate::{
     media::{MediaFileError, MediaFiles},
     modules::{ModuleFileError, ModuleFiles},
     store::{SchemaError, SqliteLog, SqliteOptions, SqliteReader},
+    wal::{self, WalError},
 };
 
 /// How a data directory is opened.
@@ -68,6 +67,9 @@ pub enum OpenError {
     /// The log is not what its signed head says, or that cannot be told.
     #[error(transparent)]
     Head(#[from] HeadError),
+    /// A write-ahead log is damaged, so that opening it would drop what was acknowledged.
+    #[error(transparent)]
+    Wal(#[from] WalError),
     /// A key cannot be read or made.
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -111,23 +113,27 @@ impl DataDir {
     ///
     /// A log that is shorter than its signed head is refused as truncated, and nothing is changed, until the
     /// operator accepts it. A log without a head file is accepted: a host that ended before it first signed leaves
-    /// none.
+    /// none. A write-ahead log that is damaged before its last commit is refused likewise, because SQLite would drop what
+    /// stands behind the damage.
     pub fn open(path: &Path, options: &DataDirOptions) -> Result<Self, OpenError> {
         let directory = |source| OpenError::Directory { path: path.to_owned(), source };
-        DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(directory)?;
+        durable::make_dir(path, 0o700).map_err(directory)?;
         let lock = DirLock::take(path)?;
         if keys::read_host(path)?.is_none() {
             HeadFile::of(path).must_be_absent()?;
         }
         let keys = Keys::open(path)?;
+        check_wals(path, options)?;
         let mut log = SqliteLog::open(&log_path(path), &options.store)?;
         erasure::complete(&mut log)?;
         let head = log.head()?;
+        // What is appended is chained to it, so it is read as any entry is: held against the one before.
+        log.read(head.seq, 1)?;
         let file = HeadFile::of(path);
         let last_signed = signed_head(&file, &keys, &log, head, options)?;
         let modules = ModuleFiles::open(path)?;
         let media = MediaFiles::open(path)?;
-        let accounts = Accounts::open(&path.join("accounts.db"))?;
+        let accounts = Accounts::open(&accounts_path(path))?;
         // The entry that says an account went is durable before the account goes.
         for (at, mark) in erasure::users_of_last(&log)? {
             for user in accounts.users()? {
@@ -155,6 +161,24 @@ pub fn cache_path(data_dir: &Path) -> PathBuf {
 /// The log's file in a data directory, for readers.
 pub fn log_path(data_dir: &Path) -> PathBuf {
     data_dir.join("log.db")
+}
+
+/// The file of the accounts in a data directory.
+pub(crate) fn accounts_path(data_dir: &Path) -> PathBuf {
+    data_dir.join("accounts.db")
+}
+
+/// Looks at what SQLite is about to recover.
+fn check_wals(path: &Path, options: &DataDirOptions) -> Result<(), WalError> {
+    for database in [log_path(path), accounts_path(path)] {
+        match wal::check(&database) {
+            Err(error @ (WalError::Frame { .. } | WalError::Header { .. })) if options.accept_truncation => {
+                tracing::warn!(%error, "the operator accepts what SQLite recovers of it");
+            }
+            checked => checked?,
+        }
+    }
+    Ok(())
 }
 
 /// `seq` of the signed head, which the log was held against.

@@ -4,9 +4,9 @@
 //! Callers see to it that one path has one writer at a time.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Write as _},
-    os::unix::fs::OpenOptionsExt as _,
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
 };
 
@@ -29,6 +29,18 @@ pub(crate) fn create_new(path: &Path, bytes: &[u8], mode: u32) -> io::Result<boo
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
         Err(error) => Err(error),
     }
+}
+
+/// Makes a directory unless it is there, with those above it that are missing. After `Ok` it survives power loss.
+pub(crate) fn make_dir(path: &Path, mode: u32) -> io::Result<()> {
+    // The name of one that is there may be as new as those that are missing: a process that was killed may have made it.
+    let missing = path.ancestors().take_while(|dir| !dir.exists()).count().max(1);
+    DirBuilder::new().recursive(true).mode(mode).create(path)?;
+    path.canonicalize()?.ancestors().skip(1).take(missing).try_for_each(|dir| match sync_dir(dir) {
+        // Who may not read a directory did not make one in it.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        synced => synced,
+    })
 }
 
 /// Makes the names in `dir` survive power loss.

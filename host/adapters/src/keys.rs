@@ -1,7 +1,7 @@
 //! Private keys: the host's own, and one for each local actor. Each is a file of its own under `keys/`, an ed25519
 //! key in PKCS#8 PEM (RFC 8410) that only its owner may read, made when it is first asked for. Beside them lies the
 //! secret that authenticates the cache of compiled modules, 32 random bytes, and the one that signs webhooks, in the text form
-//! that receivers are given; both readable by the same alone.
+//! that receivers are given and with its sha-256 on a second line; both readable by the same alone.
 
 use std::{
     fs::DirBuilder,
@@ -11,11 +11,13 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
+use data_encoding::HEXLOWER;
 use ed25519_dalek::{
     SigningKey,
     pkcs8::{DecodePrivateKey as _, EncodePrivateKey as _, spki::der::pem::LineEnding},
 };
 use rosehip_core::ids::ActorName;
+use sha2::{Digest as _, Sha256};
 
 use crate::{durable, sinks::WebhookSecret};
 
@@ -33,6 +35,14 @@ pub enum KeyError {
     /// The file is there and holds no secret of webhooks. It was left as it is, because receivers may know it.
     #[error("{path} holds no secret of the form whsec_…")]
     NoSecret {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The secret of webhooks is not the one whose sha-256 stands below it. It was left as it is.
+    #[error(
+        "{path}: its first line is not the secret whose sha-256 stands on the second; without that line it is taken"
+    )]
+    Altered {
         /// The file.
         path: PathBuf,
     },
@@ -120,7 +130,8 @@ impl Keys {
         let io = |source| KeyError::Io { path: path.clone(), source };
         let mut bytes = [0; 32];
         getrandom::fill(&mut bytes).map_err(|error| io(io::Error::other(error)))?;
-        let text = format!("{}\n", WebhookSecret::from_bytes(bytes).reveal());
+        let secret = WebhookSecret::from_bytes(bytes).reveal();
+        let text = format!("{secret}\n{}\n", sum_of(&secret));
         durable::create_new(&path, text.as_bytes(), 0o600).map_err(io)?;
         read_webhook(&path)?.ok_or_else(|| io(io::ErrorKind::NotFound.into()))
     }
@@ -145,8 +156,19 @@ pub fn webhook_secret(data_dir: &Path) -> Result<Option<WebhookSecret>, KeyError
 fn read_webhook(path: &Path) -> Result<Option<WebhookSecret>, KeyError> {
     let bytes = durable::read_if_there(path).map_err(|source| KeyError::Io { path: path.to_owned(), source })?;
     let Some(bytes) = bytes else { return Ok(None) };
-    let text = str::from_utf8(&bytes).ok().and_then(|text| text.trim().parse().ok());
-    text.map(Some).ok_or_else(|| KeyError::NoSecret { path: path.to_owned() })
+    let no_secret = || KeyError::NoSecret { path: path.to_owned() };
+    let text = str::from_utf8(&bytes).map_err(|_| no_secret())?.trim();
+    let (secret, sum) = text.split_once('\n').map_or((text, None), |(secret, sum)| (secret, Some(sum)));
+    // Earlier releases wrote no sum, and who has chosen a secret need not know of it.
+    if sum.is_some_and(|sum| sum != sum_of(secret)) {
+        return Err(KeyError::Altered { path: path.to_owned() });
+    }
+    secret.parse().map(Some).map_err(|_| no_secret())
+}
+
+/// Unlike a key, a secret with a bit turned is as good as any.
+fn sum_of(secret: &str) -> String {
+    format!("sha256:{}", HEXLOWER.encode(&Sha256::digest(secret)))
 }
 
 /// What the keys of a data directory are, without making one.
@@ -186,6 +208,14 @@ pub fn examine(data_dir: &Path) -> FoundKeys {
         }
     }
     found
+}
+
+/// Looks at the files under `keys/`, if a host has made any.
+pub(crate) fn check(data_dir: &Path) -> Result<(), KeyError> {
+    if !data_dir.join("keys").exists() {
+        return Ok(());
+    }
+    examine(data_dir).unreadable.into_iter().next().map_or(Ok(()), Err)
 }
 
 /// The host's key of a data directory, without making one.
@@ -277,9 +307,16 @@ mod tests {
         assert_eq!(webhook_secret(dir.path()).expect("read"), None);
         let secret = keys.webhook().expect("made");
         assert_eq!(keys.webhook().expect("read"), secret);
-        assert_eq!(webhook_secret(dir.path()).expect("read"), Some(secret));
+        assert_eq!(webhook_secret(dir.path()).expect("read").as_ref(), Some(&secret));
         let path = dir.path().join("keys/webhook.secret");
         assert_eq!(std::fs::metadata(&path).expect("there").permissions().mode() & 0o777, 0o600);
+
+        let (mut bytes, shared) = (std::fs::read(&path).expect("read"), secret.reveal());
+        bytes[10] ^= 1;
+        std::fs::write(&path, bytes).expect("written");
+        assert!(matches!(keys.webhook(), Err(KeyError::Altered { .. })));
+        std::fs::write(&path, format!("{shared}\n")).expect("as earlier releases wrote it");
+        assert_eq!(keys.webhook().expect("read"), secret);
 
         std::fs::write(&path, "hunter2").expect("written");
         let refused = keys.webhook().expect_err("no secret").to_string();

@@ -25,5 +25,6 @@ pub mod store;
 pub mod transports;
 pub mod verify;
 pub mod views;
+pub mod wal;
 pub mod watch;
 pub mod writer;

@@ -96,6 +96,17 @@ impl ModuleFiles {
     }
 }
 
+/// Holds every module that is kept in a data directory against its name. Returns how many there are.
+pub(crate) fn check(data_dir: &Path) -> Result<usize, ModuleFileError> {
+    let files = ModuleFiles { dir: data_dir.join("modules"), writing: Mutex::default() };
+    if !files.dir.exists() {
+        return Ok(0);
+    }
+    let digests = files.list()?;
+    digests.iter().try_for_each(|digest| files.get(*digest).map(drop))?;
+    Ok(digests.len())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,13 +1,14 @@
 //! What the SQLite files of a data directory have in common: how they are opened, and numbered migrations.
 
 use std::{
+    collections::BTreeMap,
     fs, io,
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use rosehip_core::ports::StoreError;
-use rusqlite::{Connection, OpenFlags, config::DbConfig};
+use rusqlite::{Connection, OpenFlags, config::DbConfig, ffi};
 
 use crate::durable;
 
@@ -80,6 +81,27 @@ fn is_in_memory(path: &Path) -> bool {
     path.to_str().is_some_and(|path| path.starts_with(MEMORY_BEGINS) && path.ends_with(MEMORY_ENDS))
 }
 
+/// A file is not what was written to it.
+#[derive(Debug, thiserror::Error)]
+pub enum Damage {
+    /// Pages, rows or indexes do not fit together.
+    #[error("{path} is damaged: {found}")]
+    Structure {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite says.
+        found: String,
+    },
+    /// A table or an index is not declared as this release declares it.
+    #[error("{path} is damaged: {name} is not declared as this release declares it")]
+    Declaration {
+        /// The file.
+        path: PathBuf,
+        /// The table or index.
+        name: String,
+    },
+}
+
 /// What a connection is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Access {
@@ -115,15 +137,10 @@ pub(crate) fn open(path: &Path, migrations: &[&str]) -> Result<Connection, Schem
     if version > known {
         return Err(SchemaError::Newer { path: path.to_owned(), found: version, known });
     }
-    connection
-        .execute_batch(
-            // The first counts for a file that is new: room that erasing leaves can then be given back step by step.
-            "PRAGMA auto_vacuum = INCREMENTAL;
-             PRAGMA journal_mode = WAL;
-             PRAGMA synchronous = FULL;
-             PRAGMA foreign_keys = ON;",
-        )
-        .map_err(refused)?;
+    // It counts for a file that is new: room that erasing leaves can then be given back step by step.
+    connection.execute_batch("PRAGMA auto_vacuum = INCREMENTAL").map_err(refused)?;
+    use_wal(&connection, path).map_err(refused)?;
+    connection.execute_batch("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;").map_err(refused)?;
     if version > 0 && version < known {
         back_up_before_migration(&connection, path, version)?;
     }
@@ -133,6 +150,21 @@ pub(crate) fn open(path: &Path, migrations: &[&str]) -> Result<Connection, Schem
         connection.execute_batch(&migration).map_err(refused)?;
     }
     Ok(connection)
+}
+
+/// Gives a file a write-ahead log. SQLite answers before it commits to that and tells nobody of a failure, after which the
+/// file has the journal it had. So another connection is asked, which knows nothing but the file. (The file itself is never
+/// opened by other means: closing it would give up the locks that SQLite holds on it for the whole process.)
+pub(crate) fn use_wal(connection: &Connection, path: &Path) -> Result<(), rusqlite::Error> {
+    connection.execute_batch("PRAGMA journal_mode = WAL")?;
+    let asked = connect(path, Access::Read)?;
+    version_of(&asked)?;
+    let mode: String = asked.query_row("PRAGMA journal_mode", [], |row| row.get(0))?;
+    if mode == "wal" {
+        return Ok(());
+    }
+    let reason = format!("it was to have a write-ahead log, and its journal is still {mode:?}");
+    Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_IOERR), Some(reason)))
 }
 
 /// Opens a file of the newest version for reading, while its writer goes on.
@@ -165,6 +197,45 @@ pub(crate) fn back_up(connection: &Connection, target: &Path) -> io::Result<()> 
     }
 }
 
+/// The tables, indexes and whatever else a file declares: its name and its SQL.
+pub(crate) type Declared = BTreeMap<String, Option<String>>;
+
+/// What is declared in a file.
+pub(crate) fn schema_of(connection: &Connection) -> Result<Declared, rusqlite::Error> {
+    let mut statement = connection.prepare("SELECT name, sql FROM sqlite_schema")?;
+    statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+}
+
+/// The tables of a file.
+pub(crate) fn tables_of(connection: &Connection) -> Result<Vec<String>, rusqlite::Error> {
+    let mut statement = connection.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")?;
+    statement.query_map([], |row| row.get(0))?.collect()
+}
+
+/// What migrations declare in an empty file.
+pub(crate) fn schema_after(migrations: &[&str]) -> Result<Declared, rusqlite::Error> {
+    let connection = Connection::open_in_memory()?;
+    migrations.iter().try_for_each(|migration| connection.execute_batch(migration))?;
+    schema_of(&connection)
+}
+
+/// Looks at a whole file: that its pages fit together, that each index holds what its table does, and that everything is
+/// declared as it should be.
+pub(crate) fn examine(connection: &Connection, path: &Path, declared: &Declared) -> Result<(), Damage> {
+    let structure = |found: String| Damage::Structure { path: path.to_owned(), found };
+    let found = schema_of(connection).map_err(|error| structure(error.to_string()))?;
+    let differs = |name: &&String| found.get(*name) != declared.get(*name);
+    if let Some(name) = declared.keys().chain(found.keys()).find(differs) {
+        return Err(Damage::Declaration { path: path.to_owned(), name: name.clone() });
+    }
+    let found: Result<String, _> = connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0));
+    match found {
+        Ok(found) if found == "ok" => Ok(()),
+        Ok(found) => Err(structure(found)),
+        Err(error) => Err(structure(error.to_string())),
+    }
+}
+
 fn back_up_before_migration(connection: &Connection, path: &Path, version: u32) -> Result<(), SchemaError> {
     let mut backup = path.as_os_str().to_owned();
     backup.push(format!(".backup-v{version}"));
@@ -176,7 +247,8 @@ fn back_up_before_migration(connection: &Connection, path: &Path, version: u32) 
     })
 }
 
-fn version_of(connection: &Connection) -> Result<u32, rusqlite::Error> {
+/// Which of the migrations a file has seen.
+pub(crate) fn version_of(connection: &Connection) -> Result<u32, rusqlite::Error> {
     connection.query_row("PRAGMA user_version", [], |row| row.get(0))
 }
 

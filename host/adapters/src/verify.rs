@@ -1,4 +1,5 @@
-//! Checking a whole log: its chain, its bodies, its erasures, its index keys, its signed head, and the images that it names.
+//! Checking a data directory: the log's chain, its bodies, its erasures, its indexes and its signed head, the images that it
+//! names, the modules, the accounts and the keys. Views are held against the log by [`crate::views::check`].
 
 use std::path::Path;
 
@@ -10,11 +11,14 @@ use rosehip_core::{
 };
 
 use crate::{
-    data_dir::log_path,
+    accounts,
+    data_dir::{accounts_path, log_path},
     head::{self, HeadError, HeadFile},
     keys::{self, KeyError},
     media::{MediaFileError, NamedImages},
-    store::{SchemaError, SqliteReader},
+    modules::{self, ModuleFileError},
+    store::{Damage, SchemaError, SqliteReader},
+    wal::{self, WalError},
 };
 
 /// Entries read at a time.
@@ -73,19 +77,45 @@ pub enum VerifyError {
     /// An image that the log names is not there as it was kept.
     #[error(transparent)]
     Media(#[from] MediaFileError),
+    /// A module is not as it was kept.
+    #[error(transparent)]
+    Module(#[from] ModuleFileError),
+    /// The file of the log or of the accounts is not as it was written, wherever that shows.
+    #[error(transparent)]
+    Damage(#[from] Damage),
+    /// The write-ahead log of either is not, so that the next start would drop what was acknowledged.
+    #[error(transparent)]
+    Wal(#[from] WalError),
 }
 
 /// Walks the log of a data directory from its first entry to its last, in batches, while a host may be running, and
-/// holds it against the signed head. `progress` is told the `seq` reached after each batch.
+/// holds it against the signed head; then looks at everything else that the directory keeps. `progress` is told the `seq`
+/// reached after each batch.
 pub fn verify(data_dir: &Path, progress: impl FnMut(u64)) -> Result<VerifyReport, VerifyError> {
+    let (log, accounts) = (log_path(data_dir), accounts_path(data_dir));
+    wal::check(&log)?;
+    wal::check(&accounts)?;
     // The head is read before the log, which only grows.
     let signed = signed_of(data_dir)?;
-    let reader = SqliteReader::open(&log_path(data_dir))?;
+    let reader = SqliteReader::open(&log)?;
     let mut images = NamedImages::default();
     let report = walk(&reader, signed, progress, |entry| images.take(entry))?;
-    let Err(error) = images.check(data_dir) else { return Ok(report) };
+    reader.examine(&log)?;
+    check_images(data_dir, &reader, images, report.head.seq)?;
+    modules::check(data_dir)?;
+    // A log that no host has opened yet, such as one that is being put back, has no accounts.
+    if accounts.exists() {
+        accounts::examine(&accounts)?;
+    }
+    keys::check(data_dir)?;
+    Ok(report)
+}
+
+/// Holds the images against the log, which was read up to `read`.
+fn check_images(data_dir: &Path, reader: &SqliteReader, mut images: NamedImages, read: u64) -> Result<(), VerifyError> {
+    let Err(error) = images.check(data_dir) else { return Ok(()) };
     // A host that runs may have removed an image meanwhile; its log says so before the file goes.
-    let mut after = report.head.seq;
+    let mut after = read;
     loop {
         let batch = reader.read(after + 1, BATCH)?;
         for entry in &batch {
@@ -93,8 +123,8 @@ pub fn verify(data_dir: &Path, progress: impl FnMut(u64)) -> Result<VerifyReport
         }
         match batch.last() {
             Some(last) => after = last.header.seq,
-            None if after == report.head.seq => return Err(error.into()),
-            None => return Ok(images.check(data_dir).map(|_| report)?),
+            None if after == read => return Err(error.into()),
+            None => return Ok(images.check(data_dir).map(drop)?),
         }
     }
 }

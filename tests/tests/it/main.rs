@@ -14,6 +14,7 @@ mod copies;
 mod crashes;
 mod delivery;
 mod developing;
+mod disk;
 mod dispatch;
 mod doctor;
 mod dry_run;

@@ -26,10 +26,14 @@ pub use self::{
     tokens::{Identity, Token},
     users::{NewUser, User},
 };
-use crate::sqlite::{self, SchemaError};
+use crate::sqlite::{self, Access, Damage, SchemaError};
 
 /// `MIGRATIONS[n]` takes a file from version `n` to `n + 1`. Released ones are never changed.
-const MIGRATIONS: &[&str] = &["
+///
+/// The second has every column stand in an index as well, so that each is there twice: a bit that turned in either is
+/// found by [`examine`].
+const MIGRATIONS: &[&str] = &[
+    "
     CREATE TABLE users(
         name TEXT PRIMARY KEY,
         role TEXT NOT NULL,
@@ -51,7 +55,12 @@ const MIGRATIONS: &[&str] = &["
         expires INTEGER NOT NULL
     ) STRICT;
     CREATE INDEX sessions_by_user ON sessions(user);
-    CREATE INDEX sessions_by_expiry ON sessions(expires)"];
+    CREATE INDEX sessions_by_expiry ON sessions(expires)",
+    "
+    CREATE INDEX users_twice ON users(name, role, actor, password, created);
+    CREATE INDEX tokens_twice ON tokens(user, name, created);
+    CREATE INDEX sessions_twice ON sessions(id, data)",
+];
 
 /// Why an account was not read or changed.
 #[derive(Debug, thiserror::Error)]
@@ -138,6 +147,20 @@ impl Accounts {
     fn lock(&self) -> MutexGuard<'_, Connection> {
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Looks at the whole file of the accounts, while a host may be running: that its pages fit together, and that every
+/// column holds what its index does. A file of an earlier release has not all of these indexes.
+pub(crate) fn examine(path: &Path) -> Result<(), Damage> {
+    let unreadable = |error: rusqlite::Error| Damage::Structure { path: path.to_owned(), found: error.to_string() };
+    let connection = sqlite::connect(path, Access::Read).map_err(unreadable)?;
+    let version = sqlite::version_of(&connection).map_err(unreadable)? as usize;
+    let Some(migrations) = MIGRATIONS.get(..version) else {
+        let found = format!("it says that it has version {version}, of {} that there are", MIGRATIONS.len());
+        return Err(Damage::Structure { path: path.to_owned(), found });
+    };
+    let declared = sqlite::schema_after(migrations).expect("the migrations make the tables of every new file");
+    sqlite::examine(&connection, path, &declared)
 }
 
 /// `[a-z][a-z0-9-]{0,62}`, the form actors' names have.

@@ -7,20 +7,21 @@ use rosehip_core::{
     log::{Entry, EntryHash, EntryHeader, Frame, Head, SALT_BYTES, StoredEntry, Stream},
     ports::{Compacted, Compaction, LogReader, LogStore, StoreError},
 };
-use rusqlite::{Connection, Statement};
+use rusqlite::{Connection, Statement, hooks::Wal};
 
 use super::{
     MIGRATIONS, SchemaError,
-    queries::{self, Stored, signed, unreadable, write_error},
+    queries::{self, Stored, is_of_sync, signed, unreadable, write_error},
 };
 use crate::sqlite;
 
 const INSERT: &str =
     "INSERT INTO entries(seq, version, time, stream_key, stream, kind, dedup, body_hash, hash, salt, body)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
-/// The writer's side reads back index pages all over the file (streams and keys are hashes), and a page that is
-/// changed often is worth folding into the file late: 64 MiB of cache, 64 MiB of write-ahead log.
-const PRAGMAS: &str = "PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 16384;";
+/// The writer's side reads back index pages all over the file (streams and keys are hashes): 64 MiB of cache.
+const PRAGMAS: &str = "PRAGMA cache_size = -65536;";
+/// A page that is changed often is worth folding into the file late: with 64 MiB of write-ahead log.
+const CHECKPOINT_PAGES: i32 = 16_384;
 /// Bytes are overwritten where they lie before they are let go: what shrinks is moved about within its page.
 const OVERWRITE: &str = "UPDATE entries SET salt = zeroblob(length(salt)), body = zeroblob(length(body))
     WHERE seq = ?1 AND body IS NOT NULL";
@@ -30,11 +31,26 @@ const DELETE: &str = "DELETE FROM entries WHERE seq = ?1";
 /// `PRAGMA auto_vacuum` of a file that gives free pages back when it is asked to.
 const INCREMENTAL: u32 = 2;
 
-/// How the log's file is kept.
+/// How the log's file is kept. No configuration sets any of it.
 #[derive(Debug, Clone, Default)]
 pub struct SqliteOptions {
     /// Pages (of 4 KiB) the file may have; beyond, appends fail as on a full disk. Unlimited by default.
     pub max_page_count: Option<u32>,
+    /// When a commit is durable.
+    pub commits: Commits,
+    /// Pages of the write-ahead log that are folded into the file; 16,384 by default.
+    pub checkpoint_pages: Option<i32>,
+}
+
+/// When a commit is durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Commits {
+    /// Before it returns: `synchronous = FULL`.
+    #[default]
+    Synced,
+    /// With the next checkpoint: `synchronous = NORMAL`, under which a power cut takes away what was acknowledged. It is
+    /// there for the proof that power cuts are told apart.
+    Unsynced,
 }
 
 /// The log in a SQLite file, as its one writer holds it.
@@ -50,12 +66,18 @@ impl SqliteLog {
     /// Opens or creates the file, migrating one of an older release after copying it to `{path}.backup-v{n}`.
     /// A file of a newer release is refused and left as it is.
     pub fn open(path: &Path, options: &SqliteOptions) -> Result<Self, SchemaError> {
-        let connection = sqlite::open(path, MIGRATIONS)?;
+        let mut connection = sqlite::open(path, MIGRATIONS)?;
         let refused = |source| SchemaError::Sqlite { path: path.to_owned(), source };
         connection.execute_batch(PRAGMAS).map_err(refused)?;
         if let Some(pages) = options.max_page_count {
             connection.execute_batch(&format!("PRAGMA max_page_count = {pages}")).map_err(refused)?;
         }
+        if options.commits == Commits::Unsynced {
+            connection.execute_batch("PRAGMA synchronous = NORMAL").map_err(refused)?;
+        }
+        let most = options.checkpoint_pages.unwrap_or(CHECKPOINT_PAGES);
+        let hook = move |wal: &mut Wal, pages| if pages < most { Ok(()) } else { fold_in(wal) };
+        connection.wal_hook(Some(hook)).map_err(refused)?;
         Ok(Self { connection })
     }
 
@@ -149,6 +171,16 @@ impl SqliteLog {
                 Ok(())
             }
         }
+    }
+}
+
+/// Folds the write-ahead log into the file after a commit. SQLite does that by itself and keeps silent whatever happens; a
+/// sync that fails is not passed over here, and is the outcome of that commit.
+fn fold_in(wal: &mut Wal) -> Result<(), rusqlite::Error> {
+    match wal.checkpoint() {
+        Err(error) if is_of_sync(&error) => Err(error),
+        // Readers are at work, or there is no room: all of it stays where it is, and the next commit tries again.
+        Ok(()) | Err(_) => Ok(()),
     }
 }
 

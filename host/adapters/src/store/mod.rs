@@ -8,10 +8,10 @@ mod log;
 mod queries;
 mod reader;
 
-pub use log::{SqliteLog, SqliteOptions};
+pub use log::{Commits, SqliteLog, SqliteOptions};
 pub use reader::SqliteReader;
 
-pub use crate::sqlite::{SchemaError, in_memory};
+pub use crate::sqlite::{Damage, SchemaError, in_memory};
 
 /// `MIGRATIONS[n]` takes a file from version `n` to `n + 1`. Released ones are never changed.
 ///

@@ -1,8 +1,11 @@
 //! Reading entries from a connection, for the writer's side and the readers alike.
+//!
+//! What a disk gives back is not taken on trust: an entry is handed out only if its header hashes onto the entry before
+//! and its body onto its header. What the indexes leave out is not seen here; `verify` holds them against the table.
 
 use rosehip_core::{
     ids::DedupKey,
-    log::{EntryHash, EntryHeader, Head, StoredEntry, Stream},
+    log::{ChainError, EntryHash, EntryHeader, Head, StoredEntry, Stream},
     ports::StoreError,
     time::Timestamp,
 };
@@ -11,6 +14,7 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension as _, Row, ffi, types::V
 const HEAD: &str = "SELECT seq, hash FROM entries ORDER BY seq DESC LIMIT 1";
 const READ: &str = "SELECT seq, version, time, stream, kind, dedup, body_hash, hash, salt, body, stream_key
     FROM entries WHERE seq >= ?1 ORDER BY seq LIMIT ?2";
+const HASH: &str = "SELECT hash FROM entries WHERE seq = ?1";
 const RUNS: &str = "SELECT seq FROM entries WHERE stream_key = ?1 ORDER BY seq";
 const LAST_RUN: &str = "SELECT seq FROM entries WHERE stream_key = ?1 AND stream = ?2 ORDER BY seq DESC LIMIT 1";
 const STREAMS: &str = "SELECT seq, stream FROM entries WHERE seq >= ?1 ORDER BY seq";
@@ -37,8 +41,19 @@ pub(super) fn head(connection: &Connection) -> Result<Head, StoreError> {
     Ok(head.unwrap_or_default())
 }
 
-/// At most `limit` rows from `seq` on, in order.
+/// At most `limit` rows from `seq` on, in order, each held against the one before.
 pub(super) fn read(connection: &Connection, from: u64, limit: usize) -> Result<Vec<Stored>, StoreError> {
+    let rows = read_unchecked(connection, from, limit)?;
+    let Some(first) = rows.first() else { return Ok(rows) };
+    let mut links = Links::onto(connection, first.entry.header.seq)?;
+    for row in &rows {
+        links.check(&row.entry)?;
+    }
+    Ok(rows)
+}
+
+/// The same rows as they are stored, for whoever checks them.
+pub(super) fn read_unchecked(connection: &Connection, from: u64, limit: usize) -> Result<Vec<Stored>, StoreError> {
     let mut statement = connection.prepare_cached(READ).map_err(unreadable)?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let rows = statement.query_map((signed(from), limit), stored).map_err(unreadable)?;
@@ -56,16 +71,46 @@ pub(super) fn stream(connection: &Connection, stream: &Stream, after: u64) -> Re
         if found.last().is_some_and(|last| signed(last.header.seq) >= start) {
             continue;
         }
+        let mut links = Links::onto(connection, unsigned(start))?;
         let mut rows = run.query([start]).map_err(unreadable)?;
         while let Some(row) = rows.next().map_err(unreadable)? {
             if text(row, 3).map_err(unreadable)? != &*stream.0 {
                 break;
             }
-            found.push(stored(row).map_err(unreadable)?.entry);
+            let entry = stored(row).map_err(unreadable)?.entry;
+            links.check(&entry)?;
+            found.push(entry);
         }
     }
     found.retain(|entry| entry.header.seq > after);
     Ok(found)
+}
+
+/// Holds entries that follow one another against the chain.
+struct Links {
+    before: Head,
+}
+
+impl Links {
+    /// The first entry to be checked is `seq`.
+    fn onto(connection: &Connection, seq: u64) -> Result<Self, StoreError> {
+        let before = seq.saturating_sub(1);
+        let mut statement = connection.prepare_cached(HASH).map_err(unreadable)?;
+        let hash = statement.query_row([signed(before)], |row| bytes32(row, 0)).optional().map_err(unreadable)?;
+        if hash.is_none() && before > 0 {
+            return Err(altered(&ChainError::Gap { wanted: before, found: seq }));
+        }
+        Ok(Self { before: Head { seq: before, hash: hash.map(EntryHash).unwrap_or_default() } })
+    }
+
+    fn check(&mut self, entry: &StoredEntry) -> Result<(), StoreError> {
+        self.before = entry.follows(self.before).map_err(|error| altered(&error))?;
+        Ok(())
+    }
+}
+
+fn altered(error: &ChainError) -> StoreError {
+    StoreError::Unreadable(error.to_string())
 }
 
 pub(super) fn stream_head(connection: &Connection, stream: &Stream) -> Result<Option<u64>, StoreError> {
@@ -108,10 +153,16 @@ pub(super) fn write_error(error: rusqlite::Error) -> StoreError {
     match (failure.code, failure.extended_code) {
         // The shared-memory index of the WAL could not grow: for want of space as well.
         (ErrorCode::DiskFull, _) | (_, ffi::SQLITE_IOERR_SHMSIZE) => StoreError::Full,
-        (_, ffi::SQLITE_IOERR_FSYNC | ffi::SQLITE_IOERR_DIR_FSYNC) => StoreError::SyncFailed(error.to_string()),
+        _ if is_of_sync(&error) => StoreError::SyncFailed(error.to_string()),
         (ErrorCode::SystemIoFailure | ErrorCode::DatabaseBusy, _) => StoreError::Unknown(error.to_string()),
         _ => unreadable(error),
     }
+}
+
+/// Whether the disk did not confirm what was written to it.
+pub(super) fn is_of_sync(error: &rusqlite::Error) -> bool {
+    let code = error.sqlite_error().map(|failure| failure.extended_code);
+    matches!(code, Some(ffi::SQLITE_IOERR_FSYNC | ffi::SQLITE_IOERR_DIR_FSYNC))
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it is handed to map_err")]

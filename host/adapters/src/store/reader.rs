@@ -10,7 +10,7 @@ use rosehip_core::{
 use rusqlite::Connection;
 
 use super::{MIGRATIONS, SchemaError, queries};
-use crate::sqlite;
+use crate::sqlite::{self, Damage};
 
 /// What a connection keeps of the file at most: entries of one stream lie apart, and finding them goes over an index.
 const PAGE_CACHE_KIB: i64 = 8_000;
@@ -47,6 +47,12 @@ impl SqliteReader {
         queries::body_bytes(&self.connection)
     }
 
+    /// Looks at the whole file: that its pages fit together, and that its indexes hold what its table does.
+    pub(crate) fn examine(&self, path: &Path) -> Result<(), Damage> {
+        let declared = sqlite::schema_after(MIGRATIONS).expect("the migrations make the tables of every new log");
+        sqlite::examine(&self.connection, path, &declared)
+    }
+
     /// Has several calls see the log as it is at one moment, which spares finding out for each. The log's file cannot be
     /// tidied meanwhile, so it is not for long.
     pub(crate) fn at_once<R>(&self, read: impl FnOnce(&Self) -> R) -> Result<R, StoreError> {
@@ -56,13 +62,14 @@ impl SqliteReader {
         Ok(read)
     }
 
-    /// At most `limit` entries from `seq` on, each with the key its stream is indexed under, if it is.
+    /// At most `limit` entries from `seq` on as they are stored, unchecked, each with the key its stream is indexed
+    /// under, if it is.
     pub(crate) fn read_with_keys(
         &self,
         from: u64,
         limit: usize,
     ) -> Result<Vec<(Option<i64>, StoredEntry)>, StoreError> {
-        let rows = queries::read(&self.connection, from, limit)?;
+        let rows = queries::read_unchecked(&self.connection, from, limit)?;
         Ok(rows.into_iter().map(|stored| (stored.stream_key, stored.entry)).collect())
     }
 }

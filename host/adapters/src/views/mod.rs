@@ -7,6 +7,7 @@
 mod actors;
 mod audit;
 mod boxes;
+mod check;
 mod deliveries;
 mod effects;
 mod flow_rows;
@@ -26,6 +27,7 @@ use rosehip_core::{event::UnreadableEvent, ports::StoreError};
 
 pub use audit::AuditFilter;
 pub use boxes::{BoxQuery, BoxTip};
+pub use check::{ViewCheckError, check};
 pub use deliveries::{AboutKey, DeliveryCounts, DeliveryPlace, DeliveryRow, OpenDelivery, PeerRow};
 pub use effects::{RecordedMinute, StuckEffect, StuckFilter};
 pub use flows::{ChildFlow, FlowFilter, OpenFlow};

@@ -124,8 +124,7 @@ CREATE TABLE behavior_entries(seq INTEGER PRIMARY KEY) STRICT;
 /// does not have are thrown away and begun anew.
 pub(super) fn open(path: &Path, log: &impl LogReader) -> Result<(Connection, Head), ViewError> {
     if let Ok(connection) = open_file(path)
-        && let Ok(version) = connection.query_row("PRAGMA user_version", [], |row| row.get::<_, u32>(0))
-        && version == VERSION
+        && let Ok(true) = is_of_this_release(&connection)
         && let Some(head) = position(&connection, log)?
     {
         return Ok((connection, head));
@@ -141,19 +140,25 @@ pub(super) fn open_read_only(path: &Path) -> Result<Connection, rusqlite::Error>
     sqlite::connect(path, Access::Read)
 }
 
+/// Whether the views have the tables that this release folds into.
+pub(super) fn is_of_this_release(connection: &Connection) -> Result<bool, rusqlite::Error> {
+    Ok(connection.query_row("PRAGMA user_version", [], |row| row.get::<_, u32>(0))? == VERSION)
+}
+
 fn open_file(path: &Path) -> Result<Connection, rusqlite::Error> {
     let connection = sqlite::connect(path, Access::Write)?;
     // A power cut may lose the last commits, which are folded again, but leaves the file whole.
     // Pages of the indexes change again and again: a long write-ahead log folds each into the file once.
+    sqlite::use_wal(&connection, path)?;
     connection.execute_batch(
-        "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -16000;
-         PRAGMA wal_autocheckpoint = 16384; PRAGMA secure_delete = ON;",
+        "PRAGMA synchronous = NORMAL; PRAGMA cache_size = -16000; PRAGMA wal_autocheckpoint = 16384;
+         PRAGMA secure_delete = ON;",
     )?;
     Ok(connection)
 }
 
 /// Where the views stand, if the log has that very entry.
-fn position(connection: &Connection, log: &impl LogReader) -> Result<Option<Head>, StoreError> {
+pub(super) fn position(connection: &Connection, log: &impl LogReader) -> Result<Option<Head>, StoreError> {
     let stored = connection
         .query_row("SELECT seq, hash FROM position", [], |row| Ok((row.get::<_, u64>(0)?, row.get::<_, String>(1)?)))
         .optional();
@@ -165,7 +170,8 @@ fn position(connection: &Connection, log: &impl LogReader) -> Result<Option<Head
     Ok(entry.filter(|entry| entry.hash.to_string() == hash).map(|entry| Head { seq, hash: entry.hash }))
 }
 
-fn remove(path: &Path) -> Result<(), rusqlite::Error> {
+/// Removes the file and what SQLite keeps beside it.
+pub(super) fn remove(path: &Path) -> Result<(), rusqlite::Error> {
     for suffix in ["", "-wal", "-shm"] {
         let mut file = path.as_os_str().to_owned();
         file.push(suffix);

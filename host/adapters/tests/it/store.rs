@@ -78,7 +78,8 @@ fn a_log_that_was_not_closed_is_whole() {
 fn a_full_disk_refuses_the_frame_and_reads_go_on() {
     let dir = tempfile::tempdir().expect("a directory");
     let path = dir.path().join("log.db");
-    let mut log = SqliteLog::open(&path, &SqliteOptions { max_page_count: Some(20) }).expect("opened");
+    let mut log = SqliteLog::open(&path, &SqliteOptions { max_page_count: Some(20), ..SqliteOptions::default() })
+        .expect("opened");
     let body = "x".repeat(30_000);
     let mut last = Ok(());
     while last.is_ok() {
@@ -128,4 +129,25 @@ fn a_log_of_a_newer_release_is_refused_and_left_alone() {
     assert!(matches!(error, SchemaError::Newer { found: 9, known: 1, .. }), "{error}");
     assert!(SqliteReader::open(&path).is_err());
     assert_eq!(fs::read(&path).expect("read"), before);
+}
+
+/// Whoever reads an entry gets what was written, whatever column was changed.
+#[test]
+fn an_entry_that_was_altered_is_refused_by_whoever_reads_it() {
+    let changes = ["time = 1", "kind = 'other'", "salt = zeroblob(32)", "body = x'00'", "hash = zeroblob(32)"];
+    for change in changes {
+        let mut subject = Sqlite::new();
+        for n in 0..3 {
+            let head = subject.log.head().expect("a head");
+            subject.log.append(&frame(head, &format!("{{\"n\":{n}}}"))).expect("committed");
+        }
+        let other = rusqlite::Connection::open(subject.dir.path().join("log.db")).expect("opened");
+        other.execute(&format!("UPDATE entries SET {change} WHERE seq = 2"), []).expect("altered");
+        let reader = subject.reader();
+        for read in [reader.read(2, 1), reader.read(1, 10), reader.stream(&draft("a", "").stream, 0)] {
+            let error = read.expect_err(change).to_string();
+            assert!(error.contains("entry 2: ") || error.contains("entry 3: "), "{change}: {error}");
+        }
+        assert_eq!(reader.read(1, 1).expect("it is whole").len(), 1);
+    }
 }

@@ -187,7 +187,11 @@ async fn observers_see_entries_before_whoever_appended_them_is_answered() {
 #[tokio::test]
 async fn a_full_disk_is_told_and_the_writer_resumes_when_there_is_space() {
     let dir = tempfile::tempdir().expect("a directory");
-    let log = SqliteLog::open(&dir.path().join("log.db"), &SqliteOptions { max_page_count: Some(40) }).expect("opened");
+    let log = SqliteLog::open(
+        &dir.path().join("log.db"),
+        &SqliteOptions { max_page_count: Some(40), ..SqliteOptions::default() },
+    )
+    .expect("opened");
     let writer = Writer::start(log, WriterOptions::default()).expect("started");
     let large = || Append::unconditional(vec![draft("a", &"x".repeat(30_000))]);
     let refused = loop {

@@ -45,6 +45,26 @@ pub enum ChainError {
     },
 }
 
+impl StoredEntry {
+    /// Holds the entry against the one before it: its place, its header's hash and, where it is there, its body. Gives
+    /// the log's end up to here. Whether a body may be missing is for [`ChainVerifier`] to tell.
+    pub fn follows(&self, before: Head) -> Result<Head, ChainError> {
+        let (seq, wanted) = (self.header.seq, before.seq + 1);
+        if seq != wanted {
+            return Err(ChainError::Gap { wanted, found: seq });
+        }
+        if self.header.hash_after(before.hash) != self.hash {
+            return Err(ChainError::Header { seq });
+        }
+        match &self.body {
+            Some((salt, body)) if Entry::hash_body(salt, body) != self.header.body_hash => {
+                Err(ChainError::Body { seq })
+            }
+            Some(_) | None => Ok(Head { seq, hash: self.hash }),
+        }
+    }
+}
+
 /// Walks a log from its first entry and checks all of it. Missing bodies are collected and held against the
 /// erasures found by the end.
 #[derive(Debug, Default)]
@@ -57,27 +77,15 @@ pub struct ChainVerifier {
 impl ChainVerifier {
     /// Checks the next entry. `erased` are the `seq`s that it names, if it is an erasure.
     pub fn check(&mut self, entry: &StoredEntry, erased: &SeqSet) -> Result<(), ChainError> {
-        let (seq, wanted) = (entry.header.seq, self.head.seq + 1);
-        if seq != wanted {
-            return Err(ChainError::Gap { wanted, found: seq });
-        }
-        if entry.header.hash_after(self.head.hash) != entry.hash {
-            return Err(ChainError::Header { seq });
-        }
-        match &entry.body {
-            Some((salt, body)) if Entry::hash_body(salt, body) != entry.header.body_hash => {
-                return Err(ChainError::Body { seq });
-            }
-            Some(_) => {}
-            None => {
-                self.missing.insert(seq);
-            }
+        let (seq, head) = (entry.header.seq, entry.follows(self.head)?);
+        if entry.body.is_none() {
+            self.missing.insert(seq);
         }
         if !erased.is_empty() {
             // What comes after an erasure was not there to be erased.
             self.erased.extend(&erased.up_to(seq - 1));
         }
-        self.head = Head { seq, hash: entry.hash };
+        self.head = head;
         Ok(())
     }
 

@@ -204,7 +204,7 @@ async fn dispatch(command: Command, context: &Context) -> anyhow::Result<()> {
         Command::Actors(actors) => actors.run(context).await,
         Command::Peers(peers) => peers.run(context).await,
         Command::Replay(replay) => replay.run(context).await,
-        Command::Verify(verify::Verify) => verify::Verify::run(context),
+        Command::Verify(verify) => verify.run(context),
         Command::Erase(erase) => erase.run(context).await,
         Command::Audit(audit) => audit.run(context).await,
         Command::Backup(backup) => backup.run(context).await,

@@ -5,8 +5,12 @@ use indicatif::{ProgressBar, ProgressStyle};
 use rosehip_adapters::{
     data_dir::log_path,
     head::HeadError,
+    keys::KeyError,
     media::MediaFileError,
+    modules::ModuleFileError,
     verify::{VerifyError, VerifyReport, verify},
+    views::{self, ViewCheckError},
+    wal::WalError,
 };
 use serde_json::json;
 
@@ -16,13 +20,18 @@ use super::{
     output::{print, print_json},
 };
 
-/// Check the whole log: its chain, its bodies, its erasures and its signed head. A host may be running.
+/// Check the whole data directory: the log's chain, bodies, erasures, indexes and signed head; images, modules, accounts and
+/// keys. A host may be running.
 #[derive(Debug, Args)]
 #[command(after_help = "Exit code 4 where the log does not verify; the entry and the rule are named.")]
-pub(super) struct Verify;
+pub(super) struct Verify {
+    /// Hold the views against the log, too: they are built anew beside, which takes their room again and a while
+    #[arg(long)]
+    views: bool,
+}
 
 impl Verify {
-    pub(super) fn run(context: &Context) -> anyhow::Result<()> {
+    pub(super) fn run(&self, context: &Context) -> anyhow::Result<()> {
         context.require_local("verify")?;
         let log = log_path(&context.data);
         if !log.exists() {
@@ -31,18 +40,31 @@ impl Verify {
         let progress = progress();
         let result = verify(&context.data, |seq| progress.set_position(seq));
         progress.finish_and_clear();
-        match result {
-            Ok(report) if context.json => print_json(&document(&report)),
-            Ok(report) => print(&sentence(&report)),
-            Err(error) if is_mismatch(&error) => {
-                if context.json {
-                    print_json(&json!({"ok": false, "error": error.to_string()}))?;
+        let report = match result {
+            Ok(report) => report,
+            Err(error) if is_mismatch(&error) => return mismatch(context, &error.to_string()),
+            Err(error) => return Err(error.into()),
+        };
+        if self.views {
+            match views::check(&context.data) {
+                Ok(_) => {}
+                Err(
+                    error @ (ViewCheckError::Differs { .. } | ViewCheckError::Position | ViewCheckError::Damage(_)),
+                ) => {
+                    return mismatch(context, &error.to_string());
                 }
-                Err(Failure::mismatch(error.to_string()).into())
+                Err(error @ (ViewCheckError::View(_) | ViewCheckError::Log(_))) => return Err(error.into()),
             }
-            Err(error) => Err(error.into()),
         }
+        if context.json { print_json(&document(&report)) } else { print(&sentence(&report)) }
     }
+}
+
+fn mismatch(context: &Context, error: &str) -> anyhow::Result<()> {
+    if context.json {
+        print_json(&json!({"ok": false, "error": error}))?;
+    }
+    Err(Failure::mismatch(error.to_owned()).into())
 }
 
 /// A count on a terminal, nothing elsewhere.
@@ -57,6 +79,10 @@ fn is_mismatch(error: &VerifyError) -> bool {
         VerifyError::Chain(_)
         | VerifyError::StreamKey { .. }
         | VerifyError::Erasure { .. }
+        | VerifyError::Damage(_)
+        | VerifyError::Wal(WalError::Frame { .. } | WalError::Header { .. })
+        | VerifyError::Module(ModuleFileError::Altered { .. })
+        | VerifyError::Key(KeyError::Malformed { .. } | KeyError::NoSecret { .. } | KeyError::Altered { .. })
         | VerifyError::Media(MediaFileError::Altered { .. } | MediaFileError::Missing(_)) => true,
         VerifyError::Head(head) => match head {
             HeadError::Truncated { .. }
@@ -67,7 +93,9 @@ fn is_mismatch(error: &VerifyError) -> bool {
             HeadError::Io { .. } | HeadError::Store(_) => false,
         },
         VerifyError::Media(MediaFileError::Io { .. })
-        | VerifyError::Key(_)
+        | VerifyError::Module(ModuleFileError::Io { .. })
+        | VerifyError::Wal(WalError::Io { .. })
+        | VerifyError::Key(KeyError::Io { .. })
         | VerifyError::Schema(_)
         | VerifyError::Store(_) => false,
     }

@@ -66,11 +66,16 @@ fn fix_of(error: &VerifyError) -> &'static str {
         }
         VerifyError::Head(HeadError::Malformed { .. }) => "put head.json back from a backup",
         VerifyError::Media(_) => "put the image back into media/ from a backup",
+        VerifyError::Module(_) => "put the module back into modules/ from a backup, or install it again",
+        VerifyError::Wal(_) => {
+            "restore a copy that verifies, or accept what SQLite recovers with `rosehip serve --accept-truncation`"
+        }
         VerifyError::Schema(_) => "use the release that wrote it, or a newer one",
         VerifyError::Chain(_)
         | VerifyError::StreamKey { .. }
         | VerifyError::Erasure { .. }
         | VerifyError::Store(_)
+        | VerifyError::Damage(_)
         | VerifyError::Head(HeadError::Io { .. } | HeadError::Store(_)) => {
             "`rosehip verify` says more; restore a copy that verifies"
         }

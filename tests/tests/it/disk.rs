@@ -1,0 +1,156 @@
+//! What a disk does to a host: it fills up and has room again, and it does not confirm what was written.
+//!
+//! Between the host and its files stands `shim.c` of the adapters' tests. With `SMALL_DISK`, a directory on a small file
+//! system of its own, the first test fills that instead; `CONTRIBUTING.md` has the command.
+
+use std::{
+    env, fs,
+    fs::File,
+    io::{ErrorKind, Write as _},
+    path::{Path, PathBuf},
+    process::Command,
+    sync::OnceLock,
+};
+
+use rosehip_tests::{Client, Host};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A disk that does as it is told by files in a directory.
+struct Disk(TempDir);
+
+/// What stands between, built once for all tests.
+fn shim() -> &'static str {
+    static BUILT: OnceLock<String> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        let built = Path::new(env!("CARGO_TARGET_TMPDIR")).join("host-disk-shim.so");
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../host/adapters/tests/disk/shim.c");
+        let compiled = Command::new("cc")
+            .args(["-shared", "-fPIC", "-O1", "-o"])
+            .args([&built, &source])
+            .args(["-ldl", "-lpthread"])
+            .status()
+            .expect("a C compiler builds what stands before the files; install it with: apt-get install gcc");
+        assert!(compiled.success(), "cc did not compile {}", source.display());
+        text(&built)
+    })
+}
+
+fn text(path: &Path) -> String {
+    path.to_str().expect("a path of text").to_owned()
+}
+
+impl Disk {
+    fn new() -> Self {
+        Self(tempfile::tempdir().expect("a directory"))
+    }
+
+    /// A host whose files lie on it.
+    async fn host(&self) -> Host {
+        let root = text(&env::temp_dir().canonicalize().expect("it is there"));
+        let (full, broken) = (text(&self.full()), text(&self.broken()));
+        let environment =
+            [("LD_PRELOAD", shim()), ("DISK_ROOT", &*root), ("DISK_FULL", &*full), ("DISK_BROKEN", &*broken)];
+        Host::start_configured("", &environment).await
+    }
+
+    fn full(&self) -> PathBuf {
+        self.0.path().join("full")
+    }
+
+    fn broken(&self) -> PathBuf {
+        self.0.path().join("broken")
+    }
+
+    fn fill(&self) {
+        match small_disk() {
+            Some(disk) => take_all_room(&disk.join("ballast")),
+            None => fs::write(self.full(), []).expect("written"),
+        }
+    }
+
+    fn free(&self) {
+        let full = small_disk().map_or_else(|| self.full(), |disk| disk.join("ballast"));
+        fs::remove_file(full).expect("removed");
+    }
+}
+
+fn small_disk() -> Option<PathBuf> {
+    env::var_os("SMALL_DISK").map(PathBuf::from)
+}
+
+fn take_all_room(ballast: &Path) {
+    let mut file = File::create(ballast).expect("made");
+    for size in [65_536, 4_096, 512, 1] {
+        let block = vec![0; size];
+        let full = loop {
+            if let Err(error) = file.write_all(&block) {
+                break error;
+            }
+        };
+        assert_eq!(full.kind(), ErrorKind::StorageFull, "{full}");
+    }
+}
+
+fn article(title: &str) -> Value {
+    let mut article = Client::article(title, "published", "urgent");
+    article["body"] = "word ".repeat(2_000).into();
+    article
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_is_507_before_any_acknowledgement_and_work_resumes_by_itself() {
+    let disk = Disk::new();
+    let host = disk.host().await;
+    let client = host.client();
+    client.post_and_wait("/new", &article("Before")).await.expect(201);
+
+    disk.fill();
+    let mut acknowledged = vec!["before".to_owned()];
+    // The files may have room in what they took before.
+    let refused = loop {
+        let slug = format!("full-{}", acknowledged.len());
+        let answer = client.post("/new", &article(&slug)).await;
+        if answer.status.as_u16() != 201 {
+            break answer;
+        }
+        acknowledged.push(slug);
+        assert!(acknowledged.len() < 1_000, "the disk does not get full");
+    };
+    refused.expect(507);
+    client.post("/new", &article("Refused")).await.expect(507);
+    client.get("/before/").await.expect(200);
+    client.get("/refused/").await.expect(404);
+    disk.free();
+
+    // Nobody started it anew.
+    client.post_and_wait("/new", &article("After")).await.expect(201);
+    acknowledged.push("after".to_owned());
+    for slug in &acknowledged {
+        let flow = client.first_flow(&format!("object={slug}")).await;
+        client.flow_until(flow["id"].as_str().expect("an id"), |flow| flow["status"] == "completed").await;
+    }
+    assert_eq!(host.verify().code, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failed_sync_ends_the_host_and_loses_nothing() {
+    let disk = Disk::new();
+    let mut host = disk.host().await;
+    let client = host.client();
+    client.post_and_wait("/new", &article("Kept")).await.expect(201);
+
+    fs::write(disk.broken(), []).expect("written");
+    let body = article("Not confirmed");
+    let request = client.request(reqwest::Method::POST, "/new").json(&body);
+    let answered = client.try_send(request).await;
+    assert!(answered.is_err(), "it answers after a failed sync: {:?}", answered.map(|answer| answer.status));
+    assert_eq!(host.ended(), None, "it aborts");
+    assert!(host.log().contains("the disk did not confirm"), "{}", host.log());
+
+    fs::remove_file(disk.broken()).expect("removed");
+    host.serve().await;
+    client.get("/kept/").await.expect(200);
+    client.post_and_wait("/new", &article("After")).await.expect(201);
+    assert_eq!(host.verify().code, Some(0));
+}
