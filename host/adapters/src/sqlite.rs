@@ -152,10 +152,13 @@ pub(crate) fn open(path: &Path, migrations: &[&str]) -> Result<Connection, Schem
     Ok(connection)
 }
 
-/// Gives a file a write-ahead log. SQLite answers before it commits to that and tells nobody of a failure, after which the
+/// Gives a file a write-ahead log; what is in memory needs none. SQLite answers before it commits to that and tells nobody of a failure, after which the
 /// file has the journal it had. So another connection is asked, which knows nothing but the file. (The file itself is never
 /// opened by other means: closing it would give up the locks that SQLite holds on it for the whole process.)
 pub(crate) fn use_wal(connection: &Connection, path: &Path) -> Result<(), rusqlite::Error> {
+    if is_in_memory(path) {
+        return Ok(());
+    }
     connection.execute_batch("PRAGMA journal_mode = WAL")?;
     let asked = connect(path, Access::Read)?;
     version_of(&asked)?;

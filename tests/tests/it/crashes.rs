@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    env,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -13,7 +14,10 @@ use reqwest::{Method, header};
 use rosehip_tests::{Client, Host};
 use serde_json::Value;
 
-const CYCLES: u32 = 200;
+/// Kills of one test, unless `KILLS` says how many.
+pub(crate) fn kills(usual: u32) -> u32 {
+    env::var("KILLS").map_or(usual, |kills| kills.parse().expect("KILLS is a number"))
+}
 
 /// Publishes articles one after the other until told to stop or the host is gone; gives those that were acknowledged.
 async fn publish_until(client: Client, cycle: u32, writer: u32, stop: Arc<AtomicBool>) -> Vec<String> {
@@ -52,12 +56,41 @@ async fn all_flows(client: &Client) -> BTreeMap<String, Vec<Value>> {
     }
 }
 
+/// Waits until all that was acknowledged has a flow that is done with; each has one, and the log is whole.
+pub(crate) async fn all_are_there_once(host: &Host, acknowledged: &[String]) {
+    let client = host.client();
+    let begun = Instant::now();
+    let flows = loop {
+        let flows = all_flows(&client).await;
+        let is_settled = |flow: &Value| {
+            let open = ["recorded", "attempting", "retrying"].iter().any(|status| flow["effects"][*status] != 0);
+            flow["status"] == "completed" && !open
+        };
+        let is_complete = acknowledged.iter().all(|slug| flows.contains_key(slug));
+        if is_complete && flows.values().flatten().all(is_settled) {
+            break flows;
+        }
+        // An effect whose attempt was cut off by two of the kills is due five minutes after the second at the latest.
+        assert!(begun.elapsed() < Duration::from_mins(6), "not all flows have settled");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    };
+    for slug in acknowledged {
+        assert_eq!(flows[slug].len(), 1, "{slug} fired {} times", flows[slug].len());
+    }
+    assert!(
+        flows.values().all(|flows| flows.len() == 1),
+        "a write that was not acknowledged may have landed, but once"
+    );
+    let verified = host.verify();
+    assert_eq!(verified.code, Some(0), "{}", verified.stderr);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_hundred_kills_lose_nothing_and_fire_nothing_twice() {
     let mut host = Host::start().await;
     let mut acknowledged = Vec::new();
     let mut seed: u64 = 0x9e37_79b9_7f4a_7c15;
-    for cycle in 0..CYCLES {
+    for cycle in 0..kills(200) {
         let stop = Arc::new(AtomicBool::new(false));
         let writers: Vec<_> =
             (0..4).map(|writer| tokio::spawn(publish_until(host.client(), cycle, writer, Arc::clone(&stop)))).collect();
@@ -75,31 +108,7 @@ async fn two_hundred_kills_lose_nothing_and_fire_nothing_twice() {
     }
     assert!(acknowledged.len() > 100, "only {} writes were acknowledged", acknowledged.len());
 
-    let client = host.client();
-    let begun = Instant::now();
-    let flows = loop {
-        let flows = all_flows(&client).await;
-        let is_settled = |flow: &Value| {
-            let open = ["recorded", "attempting", "retrying"].iter().any(|status| flow["effects"][*status] != 0);
-            flow["status"] == "completed" && !open
-        };
-        let is_complete = acknowledged.iter().all(|slug| flows.contains_key(slug));
-        if is_complete && flows.values().flatten().all(is_settled) {
-            break flows;
-        }
-        // An effect whose attempt was cut off by two of the kills is due five minutes after the second at the latest.
-        assert!(begun.elapsed() < Duration::from_mins(6), "not all flows have settled");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    };
-    for slug in &acknowledged {
-        assert_eq!(flows[slug].len(), 1, "{slug} fired {} times", flows[slug].len());
-    }
-    assert!(
-        flows.values().all(|flows| flows.len() == 1),
-        "a write that was not acknowledged may have landed, but once"
-    );
-    let verified = host.verify();
-    assert_eq!(verified.code, Some(0), "{}", verified.stderr);
+    all_are_there_once(&host, &acknowledged).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -16,6 +16,8 @@ use rosehip_tests::{Client, Host};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::crashes::{all_are_there_once, kills};
+
 /// A disk that does as it is told by files in a directory.
 struct Disk(TempDir);
 
@@ -48,9 +50,14 @@ impl Disk {
     /// A host whose files lie on it.
     async fn host(&self) -> Host {
         let root = text(&env::temp_dir().canonicalize().expect("it is there"));
-        let (full, broken) = (text(&self.full()), text(&self.broken()));
-        let environment =
-            [("LD_PRELOAD", shim()), ("DISK_ROOT", &*root), ("DISK_FULL", &*full), ("DISK_BROKEN", &*broken)];
+        let (full, broken, killer) = (text(&self.full()), text(&self.broken()), text(&self.killer()));
+        let environment = [
+            ("LD_PRELOAD", shim()),
+            ("DISK_ROOT", &*root),
+            ("DISK_FULL", &*full),
+            ("DISK_BROKEN", &*broken),
+            ("DISK_KILL", &*killer),
+        ];
         Host::start_configured("", &environment).await
     }
 
@@ -60,6 +67,18 @@ impl Disk {
 
     fn broken(&self) -> PathBuf {
         self.0.path().join("broken")
+    }
+
+    fn killer(&self) -> PathBuf {
+        self.0.path().join("kill")
+    }
+
+    /// Has the host be killed after so many more changes of its files.
+    fn kill_after(&self, changes: u32) {
+        // It comes whole or not at all.
+        let unnamed = self.0.path().join("kill-not-yet");
+        fs::write(&unnamed, changes.to_string()).expect("written");
+        fs::rename(&unnamed, self.killer()).expect("named");
     }
 
     fn fill(&self) {
@@ -153,4 +172,48 @@ async fn a_failed_sync_ends_the_host_and_loses_nothing() {
     client.get("/kept/").await.expect(200);
     client.post_and_wait("/new", &article("After")).await.expect(201);
     assert_eq!(host.verify().code, Some(0));
+}
+
+/// Waits until the flow of an article has done all it does; false where the host is gone before.
+async fn is_done(client: &Client, slug: &str) -> bool {
+    let path = format!("/flows?object={slug}");
+    loop {
+        let request = client.request(reqwest::Method::GET, &path).header("accept", "application/json");
+        let Ok(answer) = client.try_send(request).await else { return false };
+        let flow = answer.json()["flows"][0].clone();
+        let is_open = |status: &str| flow["effects"][status].as_u64() != Some(0);
+        if flow["status"] == "completed" && !["recorded", "attempting", "retrying"].iter().any(|status| is_open(status))
+        {
+            return true;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kill_between_any_two_changes_of_its_files_loses_nothing_and_fires_nothing_twice() {
+    let disk = Disk::new();
+    let mut host = disk.host().await;
+    let client = host.client();
+    let (mut acknowledged, mut rounds, mut changes) = (Vec::new(), 0, 0);
+    for cycle in 0..kills(100) {
+        let slug = format!("killed-{cycle}");
+        disk.kill_after(changes);
+        let request = client.request(reqwest::Method::POST, "/new").json(&article(&slug));
+        if let Ok(answer) = client.try_send(request).await {
+            answer.expect(201);
+            acknowledged.push(slug.clone());
+        }
+        changes += 3;
+        if acknowledged.last() == Some(&slug) && is_done(&client, &slug).await {
+            // There are no more changes than these. It begins anew, between others.
+            rounds += 1;
+            changes = rounds % 3;
+        }
+        host.kill();
+        fs::remove_file(disk.killer()).expect("it was not there before");
+        host.serve().await;
+    }
+    assert!(rounds > 0, "{changes} changes of its files are not all of them");
+    all_are_there_once(&host, &acknowledged).await;
 }

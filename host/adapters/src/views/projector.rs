@@ -34,7 +34,7 @@ const TAIL_COMMITS: usize = 1_024;
 pub struct Projector {
     connection: Connection,
     head: Head,
-    position: watch::Sender<u64>,
+    position: watch::Sender<Place>,
     tail: broadcast::Sender<Tail>,
 }
 
@@ -53,7 +53,7 @@ impl Projector {
         let mut projector = Self {
             connection,
             head,
-            position: watch::Sender::new(head.seq),
+            position: watch::Sender::new(Place::at(head.seq)),
             tail: broadcast::Sender::new(TAIL_COMMITS),
         };
         loop {
@@ -67,7 +67,7 @@ impl Projector {
             if let Some(last) = entries.last() {
                 // What happened before this process is not its to count.
                 drop(projector.fold(&records, Head { seq: last.header.seq, hash: last.hash })?);
-                projector.position.send_replace(projector.head.seq);
+                projector.position.send_replace(Place::at(projector.head.seq));
             }
         }
     }
@@ -100,6 +100,7 @@ impl Projector {
                     // A full disk, above all: the log knows how to go on after it, and so do the views.
                     Err(error) => {
                         tracing::error!(%error, position = self.head.seq, "the views are written again in a second");
+                        self.position.send_modify(|place| place.is_held_up = true);
                         std::thread::sleep(PATIENCE);
                     }
                 }
@@ -117,7 +118,7 @@ impl Projector {
         let happened = self.fold(&records, last)?;
         // Whoever waits for the views finds the counters as far.
         happened.count();
-        self.position.send_replace(self.head.seq);
+        self.position.send_replace(Place::at(self.head.seq));
         if self.tail.receiver_count() > 0 {
             // A follower that has just gone is no reason to stop.
             let _ = self.tail.send(records);
@@ -162,15 +163,33 @@ impl Projector {
     }
 }
 
+/// How far the views are.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    /// The last entry that they hold.
+    seq: u64,
+    /// Whether they could not be written the last time, and will be tried again.
+    is_held_up: bool,
+}
+
+impl Place {
+    fn at(seq: u64) -> Self {
+        Self { seq, is_held_up: false }
+    }
+}
+
 /// How far the views are. A clone follows the same ones.
 #[derive(Debug, Clone)]
-pub struct ViewPosition(watch::Receiver<u64>);
+pub struct ViewPosition(watch::Receiver<Place>);
 
 impl ViewPosition {
     /// Waits until the views hold entry `seq`.
     pub async fn reached(&self, seq: u64) -> Result<(), ViewError> {
-        let mut position = self.0.clone();
-        position.wait_for(|position| *position >= seq).await.map(drop).map_err(|_| ViewError::Stopped)
+        self.comes_to(|place| place.seq >= seq).await
+    }
+
+    async fn comes_to(&self, wanted: impl FnMut(&Place) -> bool) -> Result<(), ViewError> {
+        self.0.clone().wait_for(wanted).await.map(drop).map_err(|_| ViewError::Stopped)
     }
 }
 
@@ -185,9 +204,14 @@ impl ProjectorHandle {
         self.position.reached(seq).await
     }
 
+    /// Waits until the views hold entry `seq`, or cannot be written: whoever only reads is told what they hold.
+    pub async fn reached_or_held_up(&self, seq: u64) -> Result<(), ViewError> {
+        self.position.comes_to(|place| place.seq >= seq || place.is_held_up).await
+    }
+
     /// `seq` of the last entry that the views hold.
     pub fn position(&self) -> u64 {
-        *self.position.0.borrow()
+        self.position.0.borrow().seq
     }
 
     /// Whether the thread still follows the log.

@@ -6,6 +6,7 @@
  *   DISK_FAULT    "write:17:5": the 17th write fails with errno 5; "sync:…" and "name:…" likewise
  *   DISK_FULL     a path: while there is a file, no file grows (ENOSPC)
  *   DISK_BROKEN   a path: while there is a file, no sync succeeds (EIO)
+ *   DISK_KILL     a path: once there is a file with a number, the program is killed before so many more calls
  *
  * A call and its record are one under a lock, so that the order of records is the order of effects. A call that failed
  * is not recorded, but for the one that was made to fail. Files named "acks" are recorded and never fail.
@@ -15,6 +16,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -32,7 +34,7 @@ static const char *const CLASS_NAMES[CLASSES] = {"write", "sync", "name"};
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 /* 0: not below the root; 1: below it; 2: below it, and never failed. */
 static char watched[FDS];
-static const char *root, *full, *broken;
+static const char *root, *full, *broken, *killer;
 static size_t root_length;
 static int journal = -1;
 static enum class fault_class = CLASSES;
@@ -42,6 +44,7 @@ __attribute__((constructor)) static void begin(void) {
     root = getenv("DISK_ROOT");
     full = getenv("DISK_FULL");
     broken = getenv("DISK_BROKEN");
+    killer = getenv("DISK_KILL");
     root_length = root ? strlen(root) : 0;
     const char *path = getenv("DISK_JOURNAL"), *fault = getenv("DISK_FAULT");
     if (path) journal = syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
@@ -87,16 +90,29 @@ static int below(const char *path) {
 
 static int is_watched(int fd) { return fd >= 0 && fd < FDS && watched[fd]; }
 
+static int is_there(const char *path) { return path && !syscall(SYS_faccessat, AT_FDCWD, path, F_OK); }
+
+/* Ends the program where this call was to be its last but one. */
+static void count_down(void) {
+    static long left = -1;
+    if (left < 0 && is_there(killer)) {
+        char number[20] = {0};
+        int fd = syscall(SYS_openat, AT_FDCWD, killer, O_RDONLY | O_CLOEXEC);
+        if (fd >= 0 && syscall(SYS_read, fd, number, sizeof number - 1) > 0) left = strtol(number, NULL, 10);
+        if (fd >= 0) syscall(SYS_close, fd);
+    }
+    if (left >= 0 && left-- == 0) kill(getpid(), SIGKILL);
+}
+
 /* Whether this call is the one to fail. */
 static int fails(enum class class, int fd, const char *path) {
+    count_down();
     if (fd >= 0 && watched[fd] == 2) return 0;
     if (class != fault_class || ++calls[class] != fault_at) return 0;
     record(FAULT, fd, fault_errno, path ? path : "", path ? strlen(path) : 0, NULL);
     errno = fault_errno;
     return 1;
 }
-
-static int is_there(const char *path) { return path && !syscall(SYS_faccessat, AT_FDCWD, path, F_OK); }
 
 /* Whether the disk has no room for a file to end there. */
 static int is_full(int fd, off_t end) {

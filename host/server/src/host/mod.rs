@@ -414,9 +414,11 @@ impl Host {
         read(&self.engine.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Reads the views once they hold what was committed before the call.
+    /// Reads the views once they hold what was committed before the call, or cannot be written.
     async fn read_views<T>(&self, read: impl FnOnce(&ViewReader) -> Result<T, ViewError>) -> Result<T, ReadError> {
-        self.projector.reached(self.writer.committed()).await.map_err(|error| ReadError(error.to_string()))?;
+        // On a full disk the views stand still, and reading goes on.
+        let reached = self.projector.reached_or_held_up(self.writer.committed()).await;
+        reached.map_err(|error| ReadError(error.to_string()))?;
         self.views.with(read).map_err(|error: ViewError| ReadError(error.to_string()))
     }
 

@@ -83,14 +83,13 @@ pub(super) async fn form(
 ) -> Result<Response, Fault> {
     installed(&app.host, &name)?;
     let asked = input::fields(uri.query().unwrap_or_default().as_bytes()).remove("flow");
-    let flow = match asked.filter(|flow| !flow.is_empty()) {
-        Some(flow) => Some(detail(&app.host, &flow).await?),
-        None => {
-            let query = FlowQuery { behavior: Some(name.clone()), limit: 1, ..FlowQuery::default() };
-            match app.host.flows(query).await?.flows.first() {
-                Some(newest) => app.host.flow(&newest.id.to_string()).await?,
-                None => None,
-            }
+    let flow = if let Some(flow) = asked.filter(|flow| !flow.is_empty()) {
+        Some(detail(&app.host, &flow).await?)
+    } else {
+        let query = FlowQuery { behavior: Some(name.clone()), limit: 1, ..FlowQuery::default() };
+        match app.host.flows(query).await?.flows.first() {
+            Some(newest) => app.host.flow(&newest.id.to_string()).await?,
+            None => None,
         }
     };
     let event = flow.as_ref().map_or_else(of_nothing_yet, of_flow);
