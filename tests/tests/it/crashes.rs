@@ -56,22 +56,26 @@ async fn all_flows(client: &Client) -> BTreeMap<String, Vec<Value>> {
     }
 }
 
+/// Whether a flow has completed and nothing is left to do about its effects.
+pub(crate) fn is_settled(flow: &Value) -> bool {
+    let is_open = ["recorded", "attempting", "retrying"].iter().any(|status| flow["effects"][*status] != 0);
+    flow["status"] == "completed" && !is_open
+}
+
 /// Waits until all that was acknowledged has a flow that is done with; each has one, and the log is whole.
 pub(crate) async fn all_are_there_once(host: &Host, acknowledged: &[String]) {
     let client = host.client();
     let begun = Instant::now();
     let flows = loop {
         let flows = all_flows(&client).await;
-        let is_settled = |flow: &Value| {
-            let open = ["recorded", "attempting", "retrying"].iter().any(|status| flow["effects"][*status] != 0);
-            flow["status"] == "completed" && !open
-        };
         let is_complete = acknowledged.iter().all(|slug| flows.contains_key(slug));
         if is_complete && flows.values().flatten().all(is_settled) {
             break flows;
         }
         // An effect whose attempt was cut off by two of the kills is due five minutes after the second at the latest.
-        assert!(begun.elapsed() < Duration::from_mins(6), "not all flows have settled");
+        let missing: Vec<_> = acknowledged.iter().filter(|slug| !flows.contains_key(*slug)).collect();
+        let unsettled: Vec<_> = flows.values().flatten().filter(|flow| !is_settled(flow)).collect();
+        assert!(begun.elapsed() < Duration::from_mins(6), "missing: {missing:?}; not settled: {unsettled:#?}");
         tokio::time::sleep(Duration::from_millis(100)).await;
     };
     for slug in acknowledged {

@@ -16,7 +16,7 @@ use rosehip_tests::{Client, Host};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::crashes::{all_are_there_once, kills};
+use crate::crashes::{all_are_there_once, is_settled, kills};
 
 /// A disk that does as it is told by files in a directory.
 struct Disk(TempDir);
@@ -180,10 +180,7 @@ async fn is_done(client: &Client, slug: &str) -> bool {
     loop {
         let request = client.request(reqwest::Method::GET, &path).header("accept", "application/json");
         let Ok(answer) = client.try_send(request).await else { return false };
-        let flow = answer.json()["flows"][0].clone();
-        let is_open = |status: &str| flow["effects"][status].as_u64() != Some(0);
-        if flow["status"] == "completed" && !["recorded", "attempting", "retrying"].iter().any(|status| is_open(status))
-        {
+        if is_settled(&answer.json()["flows"][0]) {
             return true;
         }
         tokio::task::yield_now().await;
@@ -197,9 +194,15 @@ async fn a_kill_between_any_two_changes_of_its_files_loses_nothing_and_fires_not
     let client = host.client();
     let (mut acknowledged, mut rounds, mut changes) = (Vec::new(), 0, 0);
     for cycle in 0..kills(100) {
+        // What an earlier kill left comes to its end first: a call in which four hosts ended is not made again.
+        while !client.flows("status=running").await.is_empty() {
+            tokio::task::yield_now().await;
+        }
         let slug = format!("killed-{cycle}");
         disk.kill_after(changes);
-        let request = client.request(reqwest::Method::POST, "/new").json(&article(&slug));
+        // It sends nothing: what was cut off on its way is tried again after minutes, and all behind it waits.
+        let article = Client::article(&slug, "published", "other");
+        let request = client.request(reqwest::Method::POST, "/new").json(&article);
         if let Ok(answer) = client.try_send(request).await {
             answer.expect(201);
             acknowledged.push(slug.clone());
