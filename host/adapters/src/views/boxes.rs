@@ -84,6 +84,12 @@ pub struct BoxQuery {
     pub limit: usize,
 }
 
+/// An activity by its id. The plus keeps SQLite from going through all of a box: it knows nothing of how long that is.
+pub(super) const IN_BOX: &str = "SELECT seq FROM activities WHERE token = ?1 AND id = ?2 AND +owner = ?3 AND +box = ?4";
+/// The last activity of a Cid, likewise.
+pub(super) const CID_IN_BOX: &str =
+    "SELECT seq FROM activities WHERE cid = ?1 AND +owner = ?2 AND +box = ?3 ORDER BY +seq DESC LIMIT 1";
+
 impl ViewReader {
     /// A box as a whole.
     pub fn box_tip(&self, owner: &ActorName, name: BoxName) -> Result<BoxTip, ViewError> {
@@ -101,10 +107,9 @@ impl ViewReader {
 
     /// `seq` of the activity of this Cid in a box.
     pub fn place_in_box(&self, owner: &ActorName, name: BoxName, cid: &str) -> Result<Option<u64>, ViewError> {
-        let sql = "SELECT seq FROM activities WHERE cid = ?1 AND owner = ?2 AND box = ?3 ORDER BY seq DESC LIMIT 1";
         let place = |row: &Row<'_>| row.get(0);
         let which = (cid, owner.as_str(), name.to_string());
-        Ok(self.connection().prepare_cached(sql)?.query_row(which, place).optional()?)
+        Ok(self.connection().prepare_cached(CID_IN_BOX)?.query_row(which, place).optional()?)
     }
 
     /// `seq`s of activities of a box, as the query orders them.
@@ -139,8 +144,7 @@ impl ViewReader {
     /// `seq` of the activity of this id in a box of an actor's.
     pub fn activity_in_box(&self, owner: &ActorName, name: BoxName, id: &str) -> Result<Option<u64>, ViewError> {
         let token = id.rsplit(['/', ':']).next().unwrap_or(id);
-        let sql = "SELECT seq FROM activities WHERE token = ?1 AND id = ?2 AND owner = ?3 AND box = ?4";
-        let mut statement = self.connection().prepare_cached(sql)?;
+        let mut statement = self.connection().prepare_cached(IN_BOX)?;
         Ok(statement.query_row((token, id, owner.as_str(), name.to_string()), |row| row.get(0)).optional()?)
     }
 }

@@ -64,8 +64,7 @@ pub struct OpenFlow {
 impl ViewReader {
     /// Flows, newest first, with the `seq` that a next page begins before.
     pub fn flows(&self, filter: &FlowFilter, limit: usize) -> Result<Vec<(u64, FlowSummary)>, ViewError> {
-        let Selected { from, conditions, mut values, place } = filter.sql();
-        let sql = format!("SELECT flows.seq, row FROM {from} WHERE {conditions} ORDER BY {place} DESC LIMIT ?");
+        let (sql, mut values) = filter.list();
         values.push(Box::new(i64::try_from(limit).unwrap_or(i64::MAX)));
         self.rows(&sql, rusqlite::params_from_iter(values))
     }
@@ -160,6 +159,17 @@ struct Selected {
 }
 
 impl FlowFilter {
+    /// The list, newest first, with the values of its question marks but for the last, which is how many.
+    fn list(&self) -> (String, Vec<Box<dyn ToSql>>) {
+        let Selected { from, conditions, values, place } = self.sql();
+        (format!("SELECT flows.seq, row FROM {from} WHERE {conditions} ORDER BY {place} DESC LIMIT ?"), values)
+    }
+
+    #[cfg(test)]
+    pub(super) fn list_sql(&self) -> String {
+        self.list().0
+    }
+
     /// A mark that few flows have leads to them; of the others, each is asked for its marks.
     fn sql(&self) -> Selected {
         let mut marks = self.marks().into_iter();
@@ -190,7 +200,7 @@ impl FlowFilter {
             }
         }
         if let Some(object) = &self.object {
-            conditions.push_str(" AND (object IN (?, ?) OR slug = ?)");
+            conditions.push_str(" AND object IN (?, ?, (SELECT key FROM slugs WHERE slug = ?))");
             for name in [object.clone(), format!("Article/{object}"), object.clone()] {
                 values.push(Box::new(name));
             }

@@ -35,6 +35,11 @@ pub struct SlugOwner {
     pub is_current: bool,
 }
 
+/// An activity by its id, its token or its Cid. Ids of other hosts may end alike: a whole id is held against the whole, and
+/// what was done here comes first.
+pub(super) const ACTIVITY: &str = "SELECT seq, matched_by, is_public AND box = 'outbox' FROM activities
+     WHERE (token = ?1 AND (?3 = 0 OR id = ?2)) OR cid = ?2 ORDER BY box DESC LIMIT 1";
+
 impl ViewReader {
     /// Opens the file, which a projector has made.
     pub fn open(path: &Path) -> Result<Self, ViewError> {
@@ -92,15 +97,12 @@ impl ViewReader {
 
     /// Where an activity stands, by its id, its token or its Cid.
     pub fn activity(&self, name: &str) -> Result<Option<ActivityPlace>, ViewError> {
-        // Ids of other hosts may end alike: a whole id is held against the whole, and what was done here comes first.
-        let sql = "SELECT seq, matched_by, is_public AND box = 'outbox' FROM activities
-             WHERE (token = ?1 AND (?3 = 0 OR id = ?2)) OR cid = ?2 ORDER BY box DESC LIMIT 1";
         let is_whole = name.contains(':');
         let token = name.rsplit(['/', ':']).next().unwrap_or(name);
         let place = |row: &Row<'_>| {
             Ok(ActivityPlace { seq: row.get(0)?, matched_by: row.get(1)?, is_for_everybody: row.get(2)? })
         };
-        Ok(self.connection.prepare_cached(sql)?.query_row((token, name, is_whole), place).optional()?)
+        Ok(self.connection.prepare_cached(ACTIVITY)?.query_row((token, name, is_whole), place).optional()?)
     }
 
     /// Entries that hold activities which are not matched yet, oldest first.

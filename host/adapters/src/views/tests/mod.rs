@@ -262,3 +262,25 @@ fn a_flow_waits_since_it_was_suspended() {
     views.take(flow(1), 1_020, FlowResumed { flow: flow(1), current: None });
     assert_eq!(waits(&views, 9_999), 0);
 }
+
+/// Lists and lookups stay as quick as they are however much there is: each begins at an index.
+#[test]
+fn nothing_is_looked_for_by_going_through_all_there_is() {
+    let views = Views::new();
+    let plan = |sql: &str| {
+        let mut statement = views.reader.connection().prepare(&format!("EXPLAIN QUERY PLAN {sql}")).expect("SQL");
+        let count = statement.parameter_count();
+        let steps = statement.query_map(rusqlite::params_from_iter(vec!["a"; count]), |row| row.get::<_, String>(3));
+        steps.expect("a plan").collect::<Result<Vec<_>, _>>().expect("steps").join("; ")
+    };
+    let object = FlowFilter { object: Some("a".to_owned()), ..FlowFilter::default() };
+    for (sql, index) in [
+        (super::queries::ACTIVITY.to_owned(), "INDEX activities_by_token (token=?)"),
+        (super::boxes::IN_BOX.to_owned(), "INDEX activities_by_token (token=?)"),
+        (super::boxes::CID_IN_BOX.to_owned(), "INDEX activities_by_cid (cid=?)"),
+        (object.list_sql(), "INDEX flows_by_object (object=? AND seq<?)"),
+    ] {
+        let plan = plan(&sql);
+        assert!(plan.contains(index) && !plan.contains("SCAN"), "{sql}: {plan}");
+    }
+}
