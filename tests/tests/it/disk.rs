@@ -162,8 +162,12 @@ async fn a_failed_sync_ends_the_host_and_loses_nothing() {
     fs::write(disk.broken(), []).expect("written");
     let body = article("Not confirmed");
     let request = client.request(reqwest::Method::POST, "/new").json(&body);
-    let answered = client.try_send(request).await;
-    assert!(answered.is_err(), "it answers after a failed sync: {:?}", answered.map(|answer| answer.status));
+    // What it did before may have met the disk first, and then this is refused while the host ends.
+    let answered = client.try_send(request).await.map(|answer| answer.status);
+    assert!(
+        !answered.as_ref().is_ok_and(reqwest::StatusCode::is_success),
+        "a failed sync is acknowledged: {answered:?}"
+    );
     assert_eq!(host.ended(), None, "it aborts");
     assert!(host.log().contains("the disk did not confirm"), "{}", host.log());
 
