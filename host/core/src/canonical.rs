@@ -14,9 +14,43 @@ const JSON_JCS: u64 = 0xb601;
 /// Multicodec of sha2-256.
 const SHA2_256: u64 = 0x12;
 
+/// Members of an object, wherever they are kept.
+pub type Members<'a> = BTreeMap<&'a str, &'a Value>;
+
 /// The RFC 8785 bytes of a value. Fails only on what JSON has no form for, such as a key that is no string.
 pub fn to_bytes(value: &impl Serialize) -> Result<Vec<u8>, serde_json::Error> {
     serde_json_canonicalizer::to_vec(value)
+}
+
+/// The RFC 8785 bytes of an object with these members.
+///
+/// Most documents are written by `serde_json` as RFC 8785 has them, which takes a tenth of the time: text is escaped in the
+/// same way, and what may differ is told by looking at it.
+pub fn of_members(members: &Members<'_>) -> Vec<u8> {
+    let is_plain = members.iter().all(|(name, value)| sorts_plainly(name) && is_plain(value));
+    let bytes = if is_plain { serde_json::to_vec(members) } else { to_bytes(members) };
+    bytes.expect("a JSON value always has a canonical form")
+}
+
+/// Whether `serde_json` writes the value in its canonical form.
+fn is_plain(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(_) | Value::String(_) => true,
+        // §3.2.2.3: numbers are those of ECMAScript. Integers that a double holds exactly are written alike.
+        Value::Number(number) => {
+            number.as_i64().is_some_and(|number| number.unsigned_abs() < 1 << f64::MANTISSA_DIGITS)
+        }
+        Value::Array(values) => values.iter().all(is_plain),
+        Value::Object(members) => {
+            members.keys().is_sorted() && members.iter().all(|(name, value)| sorts_plainly(name) && is_plain(value))
+        }
+    }
+}
+
+/// §3.2.3: names are ordered by UTF-16 code units, which is the order of UTF-8 but for names with characters from U+E000 on.
+fn sorts_plainly(name: &str) -> bool {
+    const FIRST_BYTE_OF_U_E000: u8 = 0xee;
+    name.bytes().all(|byte| byte < FIRST_BYTE_OF_U_E000)
 }
 
 /// A content id: CIDv1, codec `json-jcs`, sha2-256, in base32.
@@ -28,13 +62,13 @@ pub struct Cid(String);
 impl Cid {
     /// The content id of a document: over its canonical bytes without the members `id` and `proof`.
     pub fn of_document(document: &Map<String, Value>) -> Self {
-        let content: BTreeMap<&str, &Value> = document
+        let content: Members<'_> = document
             .iter()
             .map(|(name, value)| (name.as_str(), value))
             .filter(|(name, _)| !matches!(*name, "id" | "proof"))
             .collect();
-        let bytes = to_bytes(&content).expect("a JSON value always has a canonical form");
-        let hash = Multihash::<64>::wrap(SHA2_256, &Sha256::digest(bytes)).expect("a sha-256 fits into 64 bytes");
+        let hash = Multihash::<64>::wrap(SHA2_256, &Sha256::digest(of_members(&content)))
+            .expect("a sha-256 fits into 64 bytes");
         Self(cid::Cid::new_v1(JSON_JCS, hash).to_string())
     }
 
@@ -117,6 +151,15 @@ mod tests {
         assert!(places.is_sorted(), "{sorted}");
     }
 
+    #[test]
+    fn numbers_at_the_end_of_what_a_double_holds_are_written_alike() {
+        for number in [i64::MIN, -(1 << 53), 1 - (1 << 53), 0, (1 << 53) - 1, 1 << 53, (1 << 53) + 1, i64::MAX] {
+            let value = Value::from(number);
+            let members = Members::from([("n", &value)]);
+            assert_eq!(of_members(&members), to_bytes(&members).expect("canonical"), "{number}");
+        }
+    }
+
     /// RFC 8785 appendix B: the ends of the number range.
     #[test]
     fn numbers_of_rfc_8785_appendix_b() {
@@ -179,6 +222,11 @@ mod tests {
         }
     }
 
+    /// Often of characters that sort plainly.
+    fn any_name() -> impl Strategy<Value = String> {
+        prop_oneof!["[a-zA-Z@éß€]{0,4}", any::<String>()]
+    }
+
     fn any_json() -> impl Strategy<Value = Value> {
         let leaf = prop_oneof![
             Just(Value::Null),
@@ -190,7 +238,7 @@ mod tests {
         leaf.prop_recursive(4, 64, 8, |inner| {
             prop_oneof![
                 prop::collection::vec(inner.clone(), 0..8).prop_map(Value::from),
-                prop::collection::btree_map(any::<String>(), inner, 0..8)
+                prop::collection::btree_map(any_name(), inner, 0..8)
                     .prop_map(|members| Value::Object(members.into_iter().collect())),
             ]
         })
@@ -205,9 +253,16 @@ mod tests {
             prop_assert_eq!(to_bytes(&read).expect("canonical"), once);
         }
 
+        /// What is written the short way is what the library writes.
+        #[test]
+        fn the_short_way_writes_the_same(members in prop::collection::btree_map(any_name(), any_json(), 0..8)) {
+            let members: Members<'_> = members.iter().map(|(name, value)| (name.as_str(), value)).collect();
+            prop_assert_eq!(of_members(&members), to_bytes(&members).expect("canonical"));
+        }
+
         /// The order in which members were written is no part of the canonical bytes.
         #[test]
-        fn member_order_is_forgotten(members in prop::collection::btree_map(any::<String>(), any_json(), 0..8)) {
+        fn member_order_is_forgotten(members in prop::collection::btree_map(any_name(), any_json(), 0..8)) {
             let forth: Map<String, Value> = members.clone().into_iter().collect();
             let text: Vec<String> = members.iter().rev()
                 .map(|(name, value)| format!("{}:{value}", Value::from(name.as_str()))).collect();

@@ -4,6 +4,8 @@ mod activity;
 mod email;
 mod ends;
 mod notify;
+#[cfg(test)]
+mod sample;
 mod set;
 mod webhook;
 

@@ -146,41 +146,11 @@ fn subject(outgoing: &Outgoing) -> String {
 
 #[cfg(test)]
 mod tests {
-    use rosehip_core::{
-        effect::Effect,
-        ids::{BoxName, EffectId, FlowId},
-        state::EffectStatus,
-    };
-
     use super::*;
+    use crate::sinks::sample;
 
     fn outgoing(payload: Value) -> Outgoing {
-        let owner = "site".parse().expect("a name");
-        let behavior = "publish".parse().expect("a name");
-        let activity = "https://example.org/a".parse().expect("a URL");
-        let flow = FlowId::derive(&activity, &owner, BoxName::Outbox, &behavior, 1);
-        let node = "notify".parse().expect("a name");
-        let effect = Effect {
-            id: EffectId::derive(flow, &node, None, 0),
-            node,
-            item: None,
-            ordinal: 0,
-            kind: "notify".to_owned(),
-            payload,
-            status: EffectStatus::Recorded,
-            receipt: None,
-        };
-        Outgoing {
-            flow,
-            behavior,
-            owner,
-            object: None,
-            activity: activity.clone(),
-            depth: 0,
-            root: activity,
-            trace: None,
-            effect,
-        }
+        sample::outgoing("notify", payload)
     }
 
     #[tokio::test]

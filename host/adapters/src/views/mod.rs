@@ -2,12 +2,14 @@
 //!
 //! They live in a file of their own, `views.db`, with their position in the log. They hold nothing that the log
 //! does not: deleting the file, or a position that the log does not have, rebuilds them. They are written by one
-//! thread, behind the log's writer and never in its way, so reading one's own write waits for its `seq`.
+//! thread, behind the log's writer and never in its way, so reading one's own write waits for its `seq`, which has what was
+//! gathered until then written at once.
 
 mod actors;
 mod audit;
 mod boxes;
 mod check;
+mod commits;
 mod deliveries;
 mod effects;
 mod flow_rows;
@@ -28,6 +30,7 @@ use rosehip_core::{event::UnreadableEvent, ports::StoreError};
 pub use audit::AuditFilter;
 pub use boxes::{BoxQuery, BoxTip};
 pub use check::{ViewCheckError, check};
+pub use commits::ViewsIntake;
 pub use deliveries::{AboutKey, DeliveryCounts, DeliveryPlace, DeliveryRow, OpenDelivery, PeerRow};
 pub use effects::{RecordedMinute, StuckEffect, StuckFilter};
 pub use flows::{ChildFlow, FlowFilter, OpenFlow};

@@ -1,29 +1,23 @@
 //! The thread that follows the log and keeps the views.
 
-use std::{
-    path::Path,
-    sync::{
-        Arc,
-        mpsc::{Receiver, Sender, channel},
-    },
-    thread::JoinHandle,
-    time::Duration,
-};
+use std::{path::Path, sync::Arc, thread::JoinHandle, time::Duration};
 
-use rosehip_core::{
-    event::Record,
-    log::{Entry, Head},
-    ports::LogReader,
-};
+use rosehip_core::{event::Record, log::Head, ports::LogReader};
 use rusqlite::Connection;
 use tokio::sync::{broadcast, watch};
 
-use super::{ViewError, fold::Batch, schema, tallies::Happened};
+use super::{
+    ViewError,
+    commits::{Bell, Commit, Commits, ViewsIntake},
+    fold::Batch,
+    schema,
+    tallies::Happened,
+};
 
 /// Records of one commit, for whoever follows live.
 pub type Tail = Arc<[Record]>;
 
-/// Entries folded in one transaction at most.
+/// Entries of the log folded in one transaction at most, while it is caught up with.
 const BATCH_ENTRIES: usize = 4_000;
 /// How long views that could not be written wait to be tried again.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -34,6 +28,7 @@ const TAIL_COMMITS: usize = 1_024;
 pub struct Projector {
     connection: Connection,
     head: Head,
+    commits: Commits,
     position: watch::Sender<Place>,
     tail: broadcast::Sender<Tail>,
 }
@@ -53,6 +48,7 @@ impl Projector {
         let mut projector = Self {
             connection,
             head,
+            commits: Commits::new(),
             position: watch::Sender::new(Place::at(head.seq)),
             tail: broadcast::Sender::new(TAIL_COMMITS),
         };
@@ -72,23 +68,19 @@ impl Projector {
         }
     }
 
-    /// Starts the thread. What the returned sender is given must follow the log without gaps; when it is dropped,
-    /// the thread ends.
-    pub fn start(self) -> std::io::Result<(Sender<Arc<[Entry]>>, ProjectorHandle)> {
-        let (sender, receiver) = channel();
-        let (position, tail) = (self.follow(), self.tail.clone());
-        let thread = std::thread::Builder::new().name("projector".to_owned()).spawn(move || self.run(&receiver))?;
-        Ok((sender, ProjectorHandle { position, tail, thread: Some(thread) }))
+    /// Starts the thread. What the returned intake is given must follow the log without gaps; when it is dropped, the thread
+    /// ends.
+    pub fn start(self) -> std::io::Result<(ViewsIntake, ProjectorHandle)> {
+        let (intake, position, tail) = (self.commits.intake(), self.follow(), self.tail.clone());
+        let thread = std::thread::Builder::new().name("projector".to_owned()).spawn(move || self.run())?;
+        Ok((intake, ProjectorHandle { position, tail, thread: Some(thread) }))
     }
 
-    fn run(mut self, commits: &Receiver<Arc<[Entry]>>) {
-        while let Ok(first) = commits.recv() {
-            let mut batch = vec![first];
-            while batch.iter().map(|commit| commit.len()).sum::<usize>() < BATCH_ENTRIES
-                && let Ok(more) = commits.try_recv()
-            {
-                batch.push(more);
-            }
+    fn run(mut self) {
+        let mut goes_on = true;
+        while goes_on {
+            let mut batch = Vec::new();
+            goes_on = self.commits.gather(&mut batch, || self.tail.receiver_count() > 0);
             loop {
                 match self.take_in(&batch) {
                     Ok(()) => break,
@@ -110,7 +102,7 @@ impl Projector {
 
     /// Folds commits that follow what the views hold and one another, in one transaction, and tells whoever follows.
     /// After an error the views are as they were.
-    pub fn take_in(&mut self, commits: &[Arc<[Entry]>]) -> Result<(), ViewError> {
+    pub fn take_in(&mut self, commits: &[Commit]) -> Result<(), ViewError> {
         let last = commits.iter().rev().find_map(|commit| commit.last());
         let Some(last) = last.map(|entry| Head { seq: entry.header.seq, hash: entry.hash }) else { return Ok(()) };
         let records = commits.iter().flat_map(|commit| commit.iter()).map(Record::of).collect::<Result<Vec<_>, _>>()?;
@@ -128,7 +120,7 @@ impl Projector {
 
     /// Follows how far the views are.
     pub fn follow(&self) -> ViewPosition {
-        ViewPosition(self.position.subscribe())
+        ViewPosition { place: self.position.subscribe(), bell: self.commits.bell() }
     }
 
     /// Folds records that end at `head` into the views, in one transaction.
@@ -180,7 +172,10 @@ impl Place {
 
 /// How far the views are. A clone follows the same ones.
 #[derive(Debug, Clone)]
-pub struct ViewPosition(watch::Receiver<Place>);
+pub struct ViewPosition {
+    place: watch::Receiver<Place>,
+    bell: Bell,
+}
 
 impl ViewPosition {
     /// Waits until the views hold entry `seq`.
@@ -188,8 +183,12 @@ impl ViewPosition {
         self.comes_to(|place| place.seq >= seq).await
     }
 
-    async fn comes_to(&self, wanted: impl FnMut(&Place) -> bool) -> Result<(), ViewError> {
-        self.0.clone().wait_for(wanted).await.map(drop).map_err(|_| ViewError::Stopped)
+    async fn comes_to(&self, mut wanted: impl FnMut(&Place) -> bool) -> Result<(), ViewError> {
+        let mut place = self.place.clone();
+        if !wanted(&place.borrow_and_update()) {
+            self.bell.ring();
+        }
+        place.wait_for(wanted).await.map(drop).map_err(|_| ViewError::Stopped)
     }
 }
 
@@ -211,12 +210,12 @@ impl ProjectorHandle {
 
     /// `seq` of the last entry that the views hold.
     pub fn position(&self) -> u64 {
-        self.position.0.borrow().seq
+        self.position.place.borrow().seq
     }
 
     /// Whether the thread still follows the log.
     pub fn is_running(&self) -> bool {
-        self.position.0.has_changed().is_ok()
+        self.position.place.has_changed().is_ok()
     }
 
     /// Every record from now on.

@@ -164,13 +164,12 @@ impl Run {
         let dir = data(root);
         let opened = DataDir::open(&dir, &plan.options())?;
         let reader = opened.reader()?;
-        let (sender, views) = Projector::open(&views_path(&dir), &reader)?.start()?;
+        let (views_intake, views) = Projector::open(&views_path(&dir), &reader)?.start()?;
         let hashes: Arc<Mutex<HashMap<u64, EntryHash>>> = Arc::default();
         let seen = Arc::clone(&hashes);
         let observer = move |entries: &Arc<[Entry]>| {
             seen.lock().expect("no panic").extend(entries.iter().map(|entry| (entry.header.seq, entry.hash)));
-            // The views may have stopped for an error; the log goes on.
-            let _ = sender.send(Arc::clone(entries));
+            views_intake.observe(entries);
         };
         let options = WriterOptions {
             observers: vec![Box::new(observer)],

@@ -68,9 +68,9 @@ impl Announcement<'_> {
             "published": self.now,
             "to": to,
             "cc": cc,
-            "object": body,
         });
         let Value::Object(mut document) = document else { unreachable!("the literal above is an object") };
+        document.insert("object".to_owned(), body);
         if let Some(origin) = &self.origin {
             document.insert("cause".to_owned(), origin.told(self.base_url));
         }

@@ -7,7 +7,11 @@ use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
 use super::{PublicKey, Signer};
-use crate::{canonical, destination::quoted, time::Timestamp};
+use crate::{
+    canonical::{self, Members},
+    destination::quoted,
+    time::Timestamp,
+};
 
 const TYPE: &str = "DataIntegrityProof";
 const CRYPTOSUITE: &str = "eddsa-jcs-2022";
@@ -105,12 +109,12 @@ impl Proof {
             if !contexts(document.get("@context")).starts_with(contexts(Some(context))) {
                 return Err(ProofError::OtherContext);
             }
-            content.insert("@context".to_owned(), context.clone());
+            content.insert("@context", context);
         }
         if let Some(expires) = self.expires.filter(|expires| *expires < now) {
             return Err(ProofError::Expired(expires));
         }
-        match key.verify(&hash_data(&self.options, &content), &self.signature) {
+        match key.verify(&hash_data(&members(&self.options), &content), &self.signature) {
             true => Ok(()),
             false => Err(ProofError::Wrong(*key)),
         }
@@ -141,26 +145,26 @@ pub fn attach(document: &mut Map<String, Value>, signer: &Signer, created: Times
     ] {
         proof.insert(name.to_owned(), value.into());
     }
-    let signature = signer.sign(&hash_data(&proof, &unsecured(document)));
+    let signature = signer.sign(&hash_data(&members(&proof), &unsecured(document)));
     proof.insert("proofValue".to_owned(), multibase::encode(Base::Base58Btc, signature).into());
     document.insert("proof".to_owned(), proof.into());
 }
 
 /// The document that is signed: without its proof and without a linked data signature, which is made after the proof.
-fn unsecured(document: &Map<String, Value>) -> Map<String, Value> {
+fn unsecured(document: &Map<String, Value>) -> Members<'_> {
     let is_linked_data_signature = |value: &Value| value.get("type").is_some_and(|kind| kind == "RsaSignature2017");
-    document
-        .iter()
-        .filter(|(name, value)| *name != "proof" && !(*name == "signature" && is_linked_data_signature(value)))
-        .map(|(name, value)| (name.clone(), value.clone()))
-        .collect()
+    let mut content = members(document);
+    content.retain(|name, value| *name != "proof" && !(*name == "signature" && is_linked_data_signature(value)));
+    content
+}
+
+fn members(document: &Map<String, Value>) -> Members<'_> {
+    document.iter().map(|(name, value)| (name.as_str(), value)).collect()
 }
 
 /// §3.3.4: what the signature is over.
-fn hash_data(options: &Map<String, Value>, content: &Map<String, Value>) -> Vec<u8> {
-    [options, content]
-        .map(|part| Sha256::digest(canonical::to_bytes(part).expect("a JSON value always has a canonical form")))
-        .concat()
+fn hash_data(options: &Members<'_>, content: &Members<'_>) -> Vec<u8> {
+    [options, content].map(|part| Sha256::digest(canonical::of_members(part))).concat()
 }
 
 fn signature_of(text: &str) -> Option<[u8; 64]> {

@@ -192,13 +192,12 @@ impl Host {
         })?;
         let webhook_secret = dir.keys.webhook()?;
         let (deliveries_intake, federation) = federation::Prepared::new(&options, dir.keys, Arc::clone(&views))?;
-        let (commits, projector) = projector.start().context("the thread of the views cannot be started")?;
+        let (views_intake, projector) = projector.start().context("the thread of the views cannot be started")?;
         let writer_options = WriterOptions {
             observers: vec![
                 Box::new(move |entries: &Arc<[Entry]>| intake.observe(entries)),
                 Box::new(move |entries: &Arc<[Entry]>| deliveries_intake.observe(entries)),
-                // A projector that has ended has said why; the log goes on without views.
-                Box::new(move |entries: &Arc<[Entry]>| drop(commits.send(Arc::clone(entries)))),
+                Box::new(move |entries: &Arc<[Entry]>| views_intake.observe(entries)),
             ],
             signer: Some(dir.signer),
             ..WriterOptions::default()

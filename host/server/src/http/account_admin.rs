@@ -8,7 +8,7 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 use rosehip_adapters::{
-    accounts::{AccountError, NewUser, Role, Token, User, UserName},
+    accounts::{AccountError, Accounts, NewUser, Role, Token, User, UserName},
     clock::SystemClock,
 };
 use rosehip_core::{
@@ -175,10 +175,8 @@ pub(super) async fn set_password(
     let (name, password) = (user_name(&name)?, members.required("password")?);
     members.end()?;
     let _permit = app.passwords.acquire().await.map_err(|_| BackendError::Stopping)?;
-    let user = name.clone();
-    blocking(&app, move |app| app.host.accounts().set_password(&user, &password)).await?;
-    app.host.audit(about(&visitor, Deed::PasswordChanged, &name)).await;
-    Ok(done(&parts, "/users"))
+    let audited = about(&visitor, Deed::PasswordChanged, &name);
+    change(&app, &parts, audited, move |accounts| accounts.set_password(&name, &password)).await
 }
 
 /// `POST /users/{name}/role`: `{role}`
@@ -193,11 +191,8 @@ pub(super) async fn set_role(
     let (name, role) = (user_name(&name)?, members.required("role")?);
     members.end()?;
     let role: Role = role.parse()?;
-    let user = name.clone();
-    blocking(&app, move |app| app.host.accounts().set_role(&user, role)).await?;
     let audited = Audited { detail: Some(role.to_string()), ..about(&visitor, Deed::RoleChanged, &name) };
-    app.host.audit(audited).await;
-    Ok(done(&parts, "/users"))
+    change(&app, &parts, audited, move |accounts| accounts.set_role(&name, role)).await
 }
 
 /// `DELETE /users/{name}`, `POST /users/{name}/delete`
@@ -208,10 +203,20 @@ pub(super) async fn remove_user(
     parts: Parts,
 ) -> Result<Response, Fault> {
     let name = user_name(&name)?;
-    let user = name.clone();
-    blocking(&app, move |app| app.host.accounts().remove_user(&user)).await?;
-    app.host.audit(about(&visitor, Deed::UserRemoved, &name)).await;
-    Ok(done(&parts, "/users"))
+    let audited = about(&visitor, Deed::UserRemoved, &name);
+    change(&app, &parts, audited, move |accounts| accounts.remove_user(&name)).await
+}
+
+/// Changes a user, and records that once it is done.
+async fn change(
+    app: &App,
+    parts: &Parts,
+    audited: Audited,
+    call: impl FnOnce(&Accounts) -> Result<(), AccountError> + Send + 'static,
+) -> Result<Response, Fault> {
+    blocking(app, move |app| call(app.host.accounts())).await?;
+    app.host.audit(audited).await;
+    Ok(done(parts, "/users"))
 }
 
 /// A token as a row of a page.

@@ -55,6 +55,23 @@ struct BeforeActing {
     commands: Vec<String>,
 }
 
+impl BeforeActing {
+    /// A page that says nothing yet.
+    fn new(frame: Frame, back: (String, String), title: String) -> Self {
+        Self {
+            frame,
+            back,
+            title,
+            badge: None,
+            words: Vec::new(),
+            changes: Vec::new(),
+            effect: None,
+            form: None,
+            commands: Vec::new(),
+        }
+    }
+}
+
 struct Act {
     action: String,
     fields: Vec<(String, String)>,
@@ -202,19 +219,18 @@ fn finish(
     }
     words.extend(told.why.filter(|_| !matches!(told.verdict, Replayed::Same)));
     let origin = app.host.base_url();
+    let frame = Frame::new(format!("{title}? · {}", id.short()), visitor);
+    let back = (format!("/flows/{id}"), format!("{} {}", flow.state.summary.behavior, id.short()));
     page::html(&BeforeActing {
-        frame: Frame::new(format!("{title}? · {}", id.short()), visitor),
-        back: (format!("/flows/{id}"), format!("{} {}", flow.state.summary.behavior, id.short())),
-        title: format!("{title}?"),
         badge: Some(badge),
         words,
         changes: told.changes,
-        effect: None,
         form: Some(Act::new(format!("/flows/{id}/{verb}"), title)),
         commands: vec![
             format!("rosehip flows {verb} {id}"),
             format!("curl -X POST -H \"Authorization: Bearer $ROSEHIP_TOKEN\" {origin}/flows/{id}/{verb}"),
         ],
+        ..BeforeActing::new(frame, back, format!("{title}?"))
     })
 }
 
@@ -256,19 +272,19 @@ pub(super) async fn redrive(
         None => Badge { sign: "✓", word: "would be sent", tone: "good" },
     };
     let origin = app.host.base_url();
+    let title = format!("Try {} again?", view.kind);
+    let frame = Frame::new(title.clone(), &visitor);
+    let back = (format!("/flows/{}#effect-{effect}", flow.state.id()), format!("flow {}", flow.state.id().short()));
     Ok(page::html(&BeforeActing {
-        frame: Frame::new(format!("Try {} again?", view.kind), &visitor),
-        back: (format!("/flows/{}#effect-{effect}", flow.state.id()), format!("flow {}", flow.state.id().short())),
-        title: format!("Try {} again?", view.kind),
         badge: Some(badge),
         words,
-        changes: Vec::new(),
         form: Some(Act::new(format!("/effects/{effect}/redrive"), "Try again")),
         effect: Some(view),
         commands: vec![
             format!("rosehip effects redrive {effect}"),
             format!("curl -X POST -H \"Authorization: Bearer $ROSEHIP_TOKEN\" {origin}/effects/{effect}/redrive"),
         ],
+        ..BeforeActing::new(frame, back, title)
     }))
 }
 
@@ -297,17 +313,11 @@ pub(super) async fn redrive_all(
     }
     let mut act = Act::new("/effects/redrive".to_owned(), format!("Try {count} again"));
     act.fields = fields.into_iter().collect();
-    Ok(page::html(&BeforeActing {
-        frame: Frame::new("Try effects again?", &visitor),
-        back: ("/flows?view=dead".to_owned(), "Dead letters".to_owned()),
-        title: format!("Try {count} {} again?", if done.matched == 1 { "effect" } else { "effects" }),
-        badge: None,
-        words,
-        changes: Vec::new(),
-        effect: None,
-        form: (done.matched > 0).then_some(act),
-        commands: Vec::new(),
-    }))
+    let frame = Frame::new("Try effects again?", &visitor);
+    let back = ("/flows?view=dead".to_owned(), "Dead letters".to_owned());
+    let title = format!("Try {count} {} again?", if done.matched == 1 { "effect" } else { "effects" });
+    let form = (done.matched > 0).then_some(act);
+    Ok(page::html(&BeforeActing { words, form, ..BeforeActing::new(frame, back, title) }))
 }
 
 /// `GET /flows/bulk?action=&…`: how many flows a filter finds and what would be done to them.
@@ -347,15 +357,9 @@ pub(super) async fn bulk(
     let mut act = Act::new("/flows/bulk".to_owned(), format!("{verbs} {count}"));
     act.is_grave = action == FlowAction::Cancel;
     act.fields = std::iter::once(("action".to_owned(), verb.to_owned())).chain(fields).collect();
-    Ok(page::html(&BeforeActing {
-        frame: Frame::new(format!("{verbs} {count} flows?"), &visitor),
-        back: (back.address_of_list(), "Flows".to_owned()),
-        title: format!("{verbs} {count} {}?", if done.matched == 1 { "flow" } else { "flows" }),
-        badge: None,
-        words,
-        changes: Vec::new(),
-        effect: None,
-        form: (done.matched > 0).then_some(act),
-        commands: Vec::new(),
-    }))
+    let frame = Frame::new(format!("{verbs} {count} flows?"), &visitor);
+    let back = (back.address_of_list(), "Flows".to_owned());
+    let title = format!("{verbs} {count} {}?", if done.matched == 1 { "flow" } else { "flows" });
+    let form = (done.matched > 0).then_some(act);
+    Ok(page::html(&BeforeActing { words, form, ..BeforeActing::new(frame, back, title) }))
 }

@@ -128,40 +128,13 @@ impl Webhooks {
 
 #[cfg(test)]
 mod tests {
-    use rosehip_core::{
-        effect::Effect,
-        ids::{BoxName, EffectId, FlowId},
-        state::EffectStatus,
-    };
-
     use super::*;
-
-    fn outgoing(payload: Value) -> Outgoing {
-        let owner = "site".parse().expect("a name");
-        let behavior = "publish".parse().expect("a name");
-        let activity = "https://example.org/a".parse().expect("a URL");
-        let flow = FlowId::derive(&activity, &owner, BoxName::Outbox, &behavior, 1);
-        let node = "tell".parse().expect("a name");
-        let id = EffectId::derive(flow, &node, None, 0);
-        let (kind, status) = ("webhook".to_owned(), EffectStatus::Recorded);
-        let effect = Effect { id, node, item: None, ordinal: 0, kind, payload, status, receipt: None };
-        Outgoing {
-            flow,
-            behavior,
-            owner,
-            object: None,
-            activity: activity.clone(),
-            depth: 0,
-            root: activity,
-            trace: None,
-            effect,
-        }
-    }
+    use crate::sinks::sample;
 
     #[test]
     fn the_body_is_that_of_the_payload_or_of_the_standard() {
         let now = Timestamp::from_millis(1_700_000_000_000);
-        let body = |payload| body(&outgoing(payload), now);
+        let body = |payload| body(&sample::outgoing("webhook", payload), now);
         assert_eq!(body(json!({"url": "https://a.example/", "body": [1]})), json!([1]));
         assert_eq!(
             body(json!({"url": "https://a.example/", "type": "post.published", "data": {"a": 1}})),

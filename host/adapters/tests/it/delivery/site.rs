@@ -118,11 +118,11 @@ impl Site {
             base_url: BASE.to_owned(),
             options,
         });
-        let (commits, projector) = projector.start().expect("a thread");
+        let (views_intake, projector) = projector.start().expect("a thread");
         let writer_options = WriterOptions {
             observers: vec![
                 Box::new(move |entries: &Arc<[Entry]>| intake.observe(entries)),
-                Box::new(move |entries: &Arc<[Entry]>| drop(commits.send(Arc::clone(entries)))),
+                Box::new(move |entries: &Arc<[Entry]>| views_intake.observe(entries)),
             ],
             signer: Some(dir.signer),
             ..WriterOptions::default()
