@@ -1,0 +1,101 @@
+//! However machine code is optimised, a guest does the same: its answers, its fuel, its log and the way it traps. So what a
+//! host recorded is replayed on any level, byte for byte.
+//!
+//! Each level is the real engine of a host, compiled by cranelift at that level.
+
+mod flow;
+mod programs;
+
+use rosehip_wasm::Optimization;
+
+use self::{
+    flow::{Flow, Recorded},
+    programs::{PROGRAMS, Program, STEPS},
+};
+use super::*;
+
+const LEVELS: [Optimization; 3] = [Optimization::None, Optimization::Speed, Optimization::SpeedAndSize];
+
+/// An engine of each level.
+fn engines() -> [WasmEngine; 3] {
+    // Code that is not optimised burns its fuel more slowly: on a busy machine the clock must not end a call first.
+    let options =
+        |optimization| EngineOptions { optimization, epoch_fuse: Duration::from_secs(600), ..EngineOptions::new(1) };
+    LEVELS.map(|level| WasmEngine::new(&options(level)).expect("a pool for a call fits"))
+}
+
+/// What the levels make of a guest: one report where they agree, and else the first that differs with its level.
+fn agreed(engines: &[WasmEngine; 3], wasm: &[u8], call: &str) -> GuestReport {
+    let reports = engines.each_ref().map(|engine| {
+        let digest = load(engine, wasm);
+        engine.run(digest, call, &Surroundings::of_describe(0)).expect("the guest is loaded")
+    });
+    let [first, others @ ..] = reports;
+    for (level, other) in LEVELS[1..].iter().zip(others) {
+        assert_eq!(other, first, "{level:?} beside {:?}", LEVELS[0]);
+    }
+    first
+}
+
+#[test]
+fn programs_do_the_same_and_cost_the_same_at_each_level() {
+    let engines = engines();
+    for Program { name, run, ends } in PROGRAMS {
+        for abi in Abi::BOTH {
+            let guest = Guest { items: programs::ITEMS, logs: true, run, ..Guest::default() };
+            let report = agreed(&engines, &guest.build(abi), r#"{"v":1,"node":"f","input":{"n":[3,5,8,13]}}"#);
+            let ended = match &report.result {
+                Ok(_) => "answers",
+                Err(GuestFailure::Retry(_)) => "retry",
+                Err(GuestFailure::Fatal(_)) => "fatal",
+                Err(GuestFailure::Stopped { rule, .. } | GuestFailure::Host { rule, .. }) => *rule,
+            };
+            assert_eq!(ended, *ends, "{name} as {abi:?}: {:?}", report.result);
+            assert!(report.fuel > 1_000, "{name} as {abi:?} has used {} of its fuel", report.fuel);
+        }
+    }
+}
+
+/// The one thing that the levels do not share: how much stack a function takes, and with it how deep a recursion may go.
+/// That it ends and how is the same; after how many calls, and so with how much fuel, is not.
+#[test]
+fn a_stack_ends_in_the_same_way_though_not_at_the_same_depth() {
+    let engines = engines();
+    let items = "(func $deeper (param i32 i64 i64 i64) (result i64)
+        (i64.add (i64.mul (local.get 1) (i64.mul (local.get 2) (local.get 3))) (call $deeper
+            (i32.add (local.get 0) (i32.const 1)) (i64.add (local.get 1) (i64.const 3))
+            (i64.rotl (local.get 2) (local.get 1)) (i64.sub (local.get 3) (local.get 2)))))";
+    let run = "(drop (call $deeper (local.get $len) (i64.const 1) (i64.const 2) (i64.const 3))) unreachable";
+    let wasm = Guest { items, run, ..Guest::default() }.build(Abi::Core);
+    let reports = engines.each_ref().map(|engine| {
+        let digest = load(engine, &wasm);
+        engine.run(digest, "{}", &Surroundings::of_describe(0)).expect("the guest is loaded")
+    });
+    for report in &reports {
+        assert_eq!((stopped(report), report.log.len()), (stopped(&reports[0]), 0));
+    }
+}
+
+#[test]
+fn flows_are_recorded_byte_for_byte_the_same_at_each_level_and_replayed_at_each_other() {
+    let engines = engines();
+    for abi in Abi::BOTH {
+        let wasm = Guest { items: programs::ITEMS, logs: true, run: STEPS, ..Guest::default() }.build(abi);
+        for flow in Flow::ALL {
+            let recorded = engines.each_ref().map(|engine| Recorded::on(engine, &wasm, flow));
+            for (level, other) in LEVELS.iter().zip(&recorded) {
+                assert_eq!(other.lines(), recorded[0].lines(), "{flow:?} as {abi:?}: {level:?} beside {:?}", LEVELS[0]);
+                assert_eq!(other.head(), recorded[0].head());
+            }
+            assert_eq!(recorded[0].end(), flow.end(), "{}", recorded[0].lines());
+            for (level, recorded) in LEVELS.iter().zip(&recorded) {
+                for (other, engine) in LEVELS.iter().zip(&engines) {
+                    recorded.assert_replays_on(
+                        engine,
+                        &format!("{flow:?} as {abi:?}, recorded at {level:?}, on {other:?}"),
+                    );
+                }
+            }
+        }
+    }
+}
