@@ -8,6 +8,7 @@ mod directory;
 mod directory_trust;
 mod erasure;
 mod faults;
+mod formats;
 mod outgoing;
 mod receiver;
 mod sinks;
