@@ -56,6 +56,35 @@ fn programs_do_the_same_and_cost_the_same_at_each_level() {
     }
 }
 
+/// The bytes that a program answers with.
+fn told(name: &str) -> Vec<u8> {
+    let program = PROGRAMS.iter().find(|program| program.name == name).expect("it is there");
+    let guest = Guest { items: programs::ITEMS, logs: true, run: program.run, ..Guest::default() };
+    let report = agreed(&engines(), &guest.build(Abi::Core), r#"{"v":1}"#);
+    let outcome: serde_json::Value = serde_json::from_str(&report.result.expect("it answers")).expect("JSON");
+    support::unhex(outcome["output"].as_str().expect("hexadecimal"))
+}
+
+#[test]
+fn floats_are_numbers_and_no_nan() {
+    let bytes = told("floats");
+    let sum = f64::from_le_bytes(bytes[..8].try_into().expect("eight bytes"));
+    let single = f32::from_le_bytes(bytes[8..12].try_into().expect("four bytes"));
+    assert!(sum.is_normal() && single.is_normal(), "{sum} and {single}: the program proves nothing");
+}
+
+/// What a computation makes of NaN is the canonical one, whatever the processor would make of it. What only moves bits about
+/// (`neg`, `copysign`, `select`) leaves them as they are, and so do `promote` and `demote`: those hand on the payload.
+#[test]
+fn a_nan_that_is_computed_is_the_canonical_one() {
+    let bytes = told("the bits of NaN");
+    let double = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().expect("eight bytes"));
+    for at in (0..=80).step_by(8).chain((128..176).step_by(8)) {
+        assert_eq!(format!("{:#x}", double(at)), "0x7ff8000000000000", "at {at}");
+    }
+    assert_eq!([88, 96, 120].map(double), [0xfff4_0000_dead_beef, 0x7ff8_0000_1234_5678, 0xfff8_0000_1234_5678]);
+}
+
 /// The one thing that the levels do not share: how much stack a function takes, and with it how deep a recursion may go.
 /// That it ends and how is the same; after how many calls, and so with how much fuel, is not.
 #[test]

@@ -67,7 +67,7 @@ pub(super) const ITEMS: &str = r#"
             (local.set $sum (f64.add (local.get $sum) (f64.div
                 (f64.mul (f64.sqrt (local.get $x)) (f64.const 1.1))
                 (f64.add (f64.convert_i32_u (local.get $n)) (f64.const 0.3)))))
-            (local.set $single (f32.sub (f32.mul (f32.demote_f64 (local.get $sum)) (f32.const 1.7))
+            (local.set $single (f32.sub (f32.mul (f32.demote_f64 (local.get $sum)) (f32.const 0.4))
                 (f32.div (local.get $single) (f32.const 3.3))))
             (local.set $sum (f64.add (f64.max (local.get $sum) (f64.promote_f32 (local.get $single)))
                 (f64.copysign (f64.const 1e-12) (f64.sub (f64.nearest (local.get $x)) (f64.const 60)))))

@@ -15,6 +15,13 @@ use crate::{
     ids::EffectId,
 };
 
+/// What stands where two texts differ first.
+fn first_difference(one: &str, other: &str) -> String {
+    let same = one.bytes().zip(other.bytes()).take_while(|(one, other)| one == other).count();
+    let around = |text: &str| text.chars().skip(same.saturating_sub(40)).take(80).collect::<String>();
+    format!("…{}… became …{}…", around(one), around(other))
+}
+
 /// A flow that entries are offered to, and those that it took.
 struct Offered {
     flow: FlowState,
@@ -38,7 +45,8 @@ impl Offered {
             }
             Err(error @ (FlowError::Illegal { .. } | FlowError::Elsewhere { .. })) => {
                 assert!(!is_allowed, "the flow refuses {event:?}: {error}");
-                assert_eq!(format!("{:?}", self.flow), before, "what was refused changed the flow");
+                let after = format!("{:?}", self.flow);
+                assert!(after == before, "what was refused changed the flow: {}", first_difference(&before, &after));
             }
             Err(error @ FlowError::Foreign { .. }) => panic!("{event:?}: {error}"),
         }

@@ -292,15 +292,17 @@ impl ReferenceStateMachine for Model {
             12 => Just(End::Unreachable),
             1 => Just(End::Refused),
         ];
+        // Much happens to one host, and something to another.
+        let peer = || prop_oneof![4 => Just(0), 1 => Just(PEERS - 1)];
         let passed = prop::sample::select([&SCHEDULE[..], &[1, 60_000]].concat());
         let mut acts = vec![
-            (4, (0..PEERS, 0..LINES).prop_map(|(peer, line)| Act::Enqueue { peer, line }).boxed()),
+            (4, (peer(), 0..LINES).prop_map(|(peer, line)| Act::Enqueue { peer, line }).boxed()),
             (3, Just(Act::Leave).boxed()),
             (8, Just(Act::Await).boxed()),
             (2, passed.prop_map(|ms| Act::Pass { ms }).boxed()),
             (
                 1,
-                (0..PEERS, prop::bool::weighted(0.3))
+                (peer(), prop::bool::weighted(0.3))
                     .prop_map(|(peer, is_blocked)| Act::Block { peer, is_blocked })
                     .boxed(),
             ),
@@ -314,7 +316,7 @@ impl ReferenceStateMachine for Model {
             acts.push((10, ends.prop_map(|(peer, nth, end, halves)| Act::End { peer, nth, end, halves }).boxed()));
         }
         if let Some(peers) = peers(|peer| !peer.dead.is_empty()) {
-            acts.push((2, (peers, 0..4_usize).prop_map(|(peer, nth)| Act::Redrive { peer, nth }).boxed()));
+            acts.push((4, (peers, 0..4_usize).prop_map(|(peer, nth)| Act::Redrive { peer, nth }).boxed()));
         }
         prop::strategy::Union::new_weighted(acts).boxed()
     }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use proptest::prelude::*;
 use proptest_state_machine::{StateMachineTest, prop_state_machine};
 use rosehip_core::{
     delivery::DeliveryState,
@@ -193,7 +194,16 @@ impl StateMachineTest for Deliveries {
     }
 }
 
+/// So many sequences as the ordinary tests have time for, or as are asked for.
+fn sequences() -> ProptestConfig {
+    let is_asked = std::env::var_os("PROPTEST_CASES").is_some();
+    let config = ProptestConfig::default();
+    if is_asked || cfg!(debug_assertions) { config } else { ProptestConfig { cases: 4_096, ..config } }
+}
+
 prop_state_machine! {
+    #![proptest_config(sequences())]
+
     #[test]
     fn deliveries_leave_wait_and_are_given_up_as_the_model_says(sequential 1..120 => Deliveries);
 }
