@@ -2,13 +2,17 @@
 
 use rusqlite::{Connection, types::ValueRef};
 
-/// Bytes are told in hexadecimal, and text as it is.
+/// Bytes are told in hexadecimal, and text as it is; so are bodies, which are JSON.
 fn literal(value: ValueRef<'_>) -> String {
+    let quoted = |text: &[u8]| format!("'{}'", String::from_utf8_lossy(text).replace('\'', "''").replace('\n', "\\n"));
     match value {
         ValueRef::Null => "NULL".to_owned(),
         ValueRef::Integer(number) => number.to_string(),
         ValueRef::Real(number) => number.to_string(),
-        ValueRef::Text(text) => format!("'{}'", String::from_utf8_lossy(text).replace('\'', "''").replace('\n', "\\n")),
+        ValueRef::Text(text) => quoted(text),
+        ValueRef::Blob(json) if json.starts_with(b"{") && str::from_utf8(json).is_ok() => {
+            format!("CAST({} AS BLOB)", quoted(json))
+        }
         ValueRef::Blob(bytes) => format!("X'{}'", data_encoding::HEXUPPER.encode(bytes)),
     }
 }
