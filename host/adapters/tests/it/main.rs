@@ -2,6 +2,7 @@
 
 mod changes;
 mod contract;
+mod damage;
 mod data_dir;
 mod delivery;
 mod directory;
