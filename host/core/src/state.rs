@@ -247,13 +247,11 @@ impl EffectStatus {
     /// The status `to`, if something leads there from this one.
     pub fn becomes(self, to: Self) -> Result<Self, Illegal> {
         let leads_there = |from: &Self| EffectEvent::ALL.iter().find(|event| from.on(**event) == Ok(to));
-        match leads_there(&self) {
-            Some(_) => Ok(to),
-            None => {
-                let event = Self::ALL.iter().find_map(leads_there).map_or("be recorded", |event| event.as_str());
-                Err(illegal("effect", self.as_str(), event))
-            }
+        if leads_there(&self).is_some() {
+            return Ok(to);
         }
+        let event = Self::ALL.iter().find_map(leads_there).map_or("be recorded", |event| event.as_str());
+        Err(illegal("effect", self.as_str(), event))
     }
 
     /// Whether the host still has something to do for the effect.

@@ -76,7 +76,7 @@ fn a_full_disk_refuses_before_any_acknowledgement_and_work_resumes() {
         .output()
         .expect("it runs");
     let told = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    assert!(output.status.success(), "{}{}", told(&output.stdout), told(&output.stderr));
+    assert!(output.status.success(), "{}: {}{}", output.status, told(&output.stdout), told(&output.stderr));
 }
 
 fn fill_and_free(root: &Path, disk: &Disk) {

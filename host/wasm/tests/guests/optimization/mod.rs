@@ -20,7 +20,7 @@ const LEVELS: [Optimization; 3] = [Optimization::None, Optimization::Speed, Opti
 fn engines() -> [WasmEngine; 3] {
     // Code that is not optimised burns its fuel more slowly: on a busy machine the clock must not end a call first.
     let options =
-        |optimization| EngineOptions { optimization, epoch_fuse: Duration::from_secs(600), ..EngineOptions::new(1) };
+        |optimization| EngineOptions { optimization, epoch_fuse: Duration::from_mins(10), ..EngineOptions::new(1) };
     LEVELS.map(|level| WasmEngine::new(&options(level)).expect("a pool for a call fits"))
 }
 

@@ -137,7 +137,7 @@ pub(super) const ITEMS: &str = r#"
     (func $says (call $log (i32.const 1) (i32.const 768) (i32.const 20)))"#;
 
 /// A step of a flow: what it does is the letter that its node is called by.
-pub(super) const STEPS: &str = r#"
+pub(super) const STEPS: &str = r"
     (local $at i32) (local $letter i32)
     (local.set $at (local.get $ptr))
     (block $found (loop $next
@@ -157,7 +157,7 @@ pub(super) const STEPS: &str = r#"
     (if (i32.eq (local.get $letter) (i32.const 114)) (then (return (call $retry (i32.const 768) (i32.const 1)))))
     (drop (call $burn))
     (drop (i32.div_u (local.get $len) (call $zero)))
-    unreachable"#;
+    unreachable";
 
 /// A body that works for a while and then does this, whose value nobody needs.
 macro_rules! traps {

@@ -69,7 +69,14 @@ impl Effect {
         let (to, how) = self.goal(act);
         match act {
             Act::Say { from, to } => *from == self.status && Table::of_effects().leads(from, to),
-            _ => Table::of_effects().has(self.status, to, how),
+            Act::Attempt
+            | Act::Succeed
+            | Act::Fail { .. }
+            | Act::Refuse
+            | Act::Deny
+            | Act::Cancel
+            | Act::Lack
+            | Act::Redrive => Table::of_effects().has(self.status, to, how),
         }
     }
 

@@ -230,7 +230,9 @@ impl Peer {
         } else {
             Vec::new()
         };
-        with_it.iter().for_each(|seq| self.give_up(*seq));
+        for seq in &with_it {
+            self.give_up(*seq);
+        }
         with_it.len() as u64
     }
 }
