@@ -35,7 +35,7 @@ const MEMORY_KEPT_BYTES: usize = 256 << 10;
 const TRAP_FRAMES: NonZeroUsize = NonZeroUsize::new(8).expect("eight is not zero");
 
 /// How machine code is optimised. What a guest does and what it costs in fuel is the same at each level; only where its
-/// stack ends is not, because frames are of other sizes.
+/// stack ends need not be, because frames may be of other sizes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Optimization {
     /// Not at all.
