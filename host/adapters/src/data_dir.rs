@@ -125,10 +125,11 @@ impl DataDir {
         let keys = Keys::open(path)?;
         check_wals(path, options)?;
         let mut log = SqliteLog::open(&log_path(path), &options.store)?;
-        erasure::complete(&mut log)?;
         let head = log.head()?;
-        // What is appended is chained to it, so it is read as any entry is: held against the one before.
+        // What is appended is chained to it, so it is read as any entry is: held against the one before. One of a format that
+        // this release does not know is refused before anything is changed.
         log.read(head.seq, 1)?;
+        erasure::complete(&mut log)?;
         let file = HeadFile::of(path);
         let last_signed = signed_head(&file, &keys, &log, head, options)?;
         let modules = ModuleFiles::open(path)?;

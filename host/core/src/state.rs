@@ -244,6 +244,16 @@ impl EffectStatus {
         })
     }
 
+    /// The status `to`, if something leads there from this one.
+    pub fn becomes(self, to: Self) -> Result<Self, Illegal> {
+        let leads_there = |from: &Self| EffectEvent::ALL.iter().find(|event| from.on(**event) == Ok(to));
+        if leads_there(&self).is_some() {
+            return Ok(to);
+        }
+        let event = Self::ALL.iter().find_map(leads_there).map_or("be recorded", |event| event.as_str());
+        Err(illegal("effect", self.as_str(), event))
+    }
+
     /// Whether the host still has something to do for the effect.
     pub fn is_open(self) -> bool {
         matches!(self, Self::Recorded | Self::Attempting | Self::Retrying)
@@ -352,5 +362,9 @@ mod tests {
     fn an_illegal_pair_says_what_was_tried() {
         let error = FlowStatus::Completed.on(FlowEvent::Retry).expect_err("not in the table");
         assert_eq!(error.to_string(), "a flow that is completed cannot retry");
+        let error = EffectStatus::Denied.becomes(EffectStatus::Dispatched).expect_err("not in the table");
+        assert_eq!(error.to_string(), "an effect that is denied cannot dispatch");
+        let error = EffectStatus::Attempting.becomes(EffectStatus::Recorded).expect_err("not in the table");
+        assert_eq!(error.to_string(), "an effect that is attempting cannot be recorded");
     }
 }

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 
 use rosehip_core::limits;
 use wasmparser::WasmFeatures;
-use wasmtime::{Config, Enabled, InstanceAllocationStrategy, OperatorCost, PoolingAllocationConfig};
+use wasmtime::{Config, Enabled, InstanceAllocationStrategy, OperatorCost, OptLevel, PoolingAllocationConfig};
 
 /// What a guest's bytes may use (DESIGN §4a). Threads, garbage collection, exceptions, 64-bit memories, several
 /// memories in one module, relaxed SIMD and asynchronous components are out: each is non-deterministic, unbounded or
@@ -34,9 +34,33 @@ const MEMORY_KEPT_BYTES: usize = 256 << 10;
 /// Frames named in the message of a trap.
 const TRAP_FRAMES: NonZeroUsize = NonZeroUsize::new(8).expect("eight is not zero");
 
+/// How machine code is optimised. What a guest does and what it costs in fuel is the same at each level; only where its
+/// stack ends need not be, because frames may be of other sizes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Optimization {
+    /// Not at all.
+    None,
+    /// For speed, as a host does and a child that compiles for it.
+    #[default]
+    Speed,
+    /// For speed and size.
+    SpeedAndSize,
+}
+
+impl Optimization {
+    fn level(self) -> OptLevel {
+        match self {
+            Self::None => OptLevel::None,
+            Self::Speed => OptLevel::Speed,
+            Self::SpeedAndSize => OptLevel::SpeedAndSize,
+        }
+    }
+}
+
 /// The configuration of a host, for `concurrency` calls at a time.
-pub(crate) fn of_host(concurrency: usize) -> Config {
+pub(crate) fn of_host(concurrency: usize, optimization: Optimization) -> Config {
     let mut config = of_compiler();
+    config.cranelift_opt_level(optimization.level());
     config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(concurrency)));
     config
 }
@@ -53,6 +77,7 @@ pub(crate) fn of_compiler() -> Config {
         .operator_cost(operator_cost())
         .epoch_interruption(true)
         .cranelift_nan_canonicalization(true)
+        .cranelift_opt_level(Optimization::default().level())
         .max_wasm_stack(limits::GUEST_STACK_BYTES)
         .wasm_backtrace_max_frames(Some(TRAP_FRAMES))
         .memory_init_cow(true);

@@ -13,7 +13,7 @@ use crate::{
     admission,
     call::{self, Call},
     compile::{CacheOptions, Compiler, Compiling, Flights},
-    config,
+    config::{self, Optimization},
     failure::{refused, stopped},
     guest::{Compiled, Guest, Linkers},
     modules::Modules,
@@ -39,6 +39,9 @@ pub struct EngineOptions {
     pub loaded_bytes: usize,
     /// Where modules are compiled. A host has it done by a child.
     pub compiler: Compiler,
+    /// How they are optimised. A child compiles by the default and what it makes fits no engine of another level, so
+    /// another one is for [`Compiler::InProcess`].
+    pub optimization: Optimization,
     /// Where what was compiled is kept for the next start, if it is.
     pub cache: Option<CacheOptions>,
 }
@@ -53,6 +56,7 @@ impl EngineOptions {
             loaded_modules: limits::GUEST_LOADED_MODULES,
             loaded_bytes: limits::GUEST_LOADED_BYTES,
             compiler: Compiler::InProcess,
+            optimization: Optimization::default(),
             cache: None,
         }
     }
@@ -114,7 +118,7 @@ impl WasmEngine {
     pub fn new(options: &EngineOptions) -> Result<Self, EngineError> {
         let concurrency = options.concurrency.max(1);
         let unfit = |error: wasmtime::Error| EngineError::Pool { concurrency, reason: format!("{error:#}") };
-        let engine = Engine::new(&config::of_host(concurrency)).map_err(unfit)?;
+        let engine = Engine::new(&config::of_host(concurrency, options.optimization)).map_err(unfit)?;
         let linkers = Linkers::new(&engine).map_err(unfit)?;
         let ticker = Ticker::start(engine.clone(), options.epoch_fuse).map_err(EngineError::Ticker)?;
         let compiling = Compiling::new(&engine, options.compiler.clone(), options.cache.clone());

@@ -28,6 +28,7 @@ mod wasi;
 
 pub use admission::{Inspection, Usage};
 pub use compile::{COMPILE_VERB, CacheOptions, CacheSecret, Compiler, compile_child, own_program};
+pub use config::Optimization;
 pub use engine::{EngineError, EngineOptions, WasmEngine};
 
 /// Judges a module's bytes as [`WasmEngine`] does before it has them compiled, by the same rules, and runs nothing. This

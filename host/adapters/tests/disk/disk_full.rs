@@ -75,7 +75,8 @@ fn a_full_disk_refuses_before_any_acknowledgement_and_work_resumes() {
         .env("DISK_FULL", beside.path().join("full"))
         .output()
         .expect("it runs");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    let told = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert!(output.status.success(), "{}: {}{}", output.status, told(&output.stdout), told(&output.stderr));
 }
 
 fn fill_and_free(root: &Path, disk: &Disk) {

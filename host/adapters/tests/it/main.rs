@@ -2,12 +2,14 @@
 
 mod changes;
 mod contract;
+mod damage;
 mod data_dir;
 mod delivery;
 mod directory;
 mod directory_trust;
 mod erasure;
 mod faults;
+mod formats;
 mod outgoing;
 mod receiver;
 mod sinks;

@@ -52,6 +52,9 @@ macro_rules! events {
         pub enum Event { $($variant($body),)+ }
 
         impl Event {
+            /// Every kind that an entry may carry.
+            pub const KINDS: &[&str] = &[$($kind),+];
+
             /// The kind that its entry carries.
             pub fn kind(&self) -> &'static str {
                 match self { $(Self::$variant(_) => $kind,)+ }

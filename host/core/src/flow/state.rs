@@ -31,6 +31,20 @@ pub enum FlowError {
         /// What was tried.
         illegal: Illegal,
     },
+    /// It says that an effect stood elsewhere than it does.
+    #[error("flow {flow}, entry {seq}: effect {effect} is {found}, not {said}")]
+    Elsewhere {
+        /// The flow.
+        flow: FlowId,
+        /// The entry.
+        seq: u64,
+        /// The effect.
+        effect: EffectId,
+        /// Where it stands.
+        found: EffectStatus,
+        /// Where the entry says that it stood.
+        said: EffectStatus,
+    },
     /// It names a node or an effect that the flow does not have, or is no entry of a flow.
     #[error("flow {flow}, entry {seq}: {what} is not part of it")]
     Foreign {
@@ -132,7 +146,7 @@ impl FlowState {
         self.effect_places.get(&id).map(|place| &self.effects[*place])
     }
 
-    /// Takes in the flow's next entry. On an error nothing has changed that matters: the fold is given up.
+    /// Takes in the flow's next entry. What its tables refuse changes nothing.
     #[expect(clippy::wildcard_enum_match_arm, reason = "a fold passes over the entries that are not its own")]
     pub fn apply(&mut self, seq: u64, time: Timestamp, event: &Event) -> Result<(), FlowError> {
         let illegal = |illegal| FlowError::Illegal { flow: self.started.flow, seq, illegal };
@@ -194,6 +208,9 @@ impl FlowState {
 
     fn node_done(&mut self, seq: u64, time: Timestamp, done: &NodeDone) -> Result<(), FlowError> {
         let node = self.find(seq, &done.node)?;
+        if done.item.is_none() {
+            self.after(seq, node, NodeEvent::Finish)?;
+        }
         self.calls_of(seq, &done.node, done.item)?.end(done.attempt);
         let mut places = Vec::with_capacity(done.effects.len());
         for effect in &done.effects {
@@ -241,10 +258,14 @@ impl FlowState {
     }
 
     fn node_failed(&mut self, seq: u64, time: Timestamp, failed: &NodeFailed) -> Result<(), FlowError> {
-        self.calls_of(seq, &failed.node, failed.item)?.end(failed.attempt);
         let node = self.find(seq, &failed.node)?;
-        if failed.item.is_some() && self.node(node).status == NodeStatus::Failed {
-            // Another item failed in the same round, and the node with it.
+        // Another item may have failed in the same round, and the node with it.
+        let has_failed = failed.item.is_some() && self.node(node).status == NodeStatus::Failed;
+        if !has_failed {
+            self.after(seq, node, NodeEvent::Fail)?;
+        }
+        self.calls_of(seq, &failed.node, failed.item)?.end(failed.attempt);
+        if has_failed {
             return Ok(());
         }
         self.turn(seq, &failed.node, NodeEvent::Fail)?;
@@ -321,7 +342,11 @@ impl FlowState {
             return Err(self.foreign(seq, format!("effect {}", change.effect)));
         };
         let effect = &mut self.effects[place];
-        effect.status = change.to;
+        let (flow, found, said) = (self.started.flow, effect.status, change.from);
+        if found != said {
+            return Err(FlowError::Elsewhere { flow, seq, effect: change.effect, found, said });
+        }
+        effect.status = found.becomes(change.to).map_err(|illegal| FlowError::Illegal { flow, seq, illegal })?;
         effect.attempts = effect.attempts.max(change.attempt);
         effect.changed_at = Some(time);
         effect.next_retry_at = change.delay_ms.map(|delay| time.plus_millis(delay));
@@ -390,10 +415,14 @@ impl FlowState {
 
     fn turn(&mut self, seq: u64, id: &NodeId, event: NodeEvent) -> Result<NodeIndex, FlowError> {
         let index = self.find(seq, id)?;
-        let state = &mut self.nodes[index.index()];
-        state.status =
-            state.status.on(event).map_err(|illegal| FlowError::Illegal { flow: self.started.flow, seq, illegal })?;
+        self.nodes[index.index()].status = self.after(seq, index, event)?;
         Ok(index)
+    }
+
+    /// Where a node stands after `event`.
+    fn after(&self, seq: u64, index: NodeIndex, event: NodeEvent) -> Result<NodeStatus, FlowError> {
+        let status = self.node(index).status.on(event);
+        status.map_err(|illegal| FlowError::Illegal { flow: self.started.flow, seq, illegal })
     }
 
     fn find(&self, seq: u64, id: &NodeId) -> Result<NodeIndex, FlowError> {

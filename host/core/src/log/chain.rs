@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Entry, EntryHash, SeqSet, StoredEntry};
+use super::{Entry, EntryHash, FORMAT_VERSION, SeqSet, StoredEntry};
 
 /// The end of a log: its last entry's `seq` and hash; 0 and zeros while it is empty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -24,6 +24,19 @@ pub enum ChainError {
         wanted: u64,
         /// The `seq` that stands there.
         found: u64,
+    },
+    /// It is in a format that this release does not know.
+    #[error(
+        "entry {seq} has format version {found}, this release reads versions up to {known}: a newer release wrote it, or it \
+         was altered"
+    )]
+    Version {
+        /// The entry.
+        seq: u64,
+        /// Its format version.
+        found: u16,
+        /// The newest that this release reads.
+        known: u16,
     },
     /// A header or the stored hash was changed.
     #[error("entry {seq}: its header does not hash to what is stored")]
@@ -52,6 +65,11 @@ impl StoredEntry {
         let (seq, wanted) = (self.header.seq, before.seq + 1);
         if seq != wanted {
             return Err(ChainError::Gap { wanted, found: seq });
+        }
+        // What the bytes of another format's header are, this release cannot tell.
+        let found = self.header.version;
+        if !(1..=FORMAT_VERSION).contains(&found) {
+            return Err(ChainError::Version { seq, found, known: FORMAT_VERSION });
         }
         if self.header.hash_after(before.hash) != self.hash {
             return Err(ChainError::Header { seq });
@@ -175,6 +193,17 @@ mod tests {
         let mut changed = log(3);
         changed.remove(1);
         assert_eq!(verify(&changed, &[]), Err(ChainError::Gap { wanted: 2, found: 3 }));
+    }
+
+    /// Also where its header hashes as today's do, as one may that only its body tells from them.
+    #[test]
+    fn an_entry_of_a_newer_format_is_refused_by_its_version() {
+        let mut newer = log(2);
+        newer[1].header.version = FORMAT_VERSION + 1;
+        newer[1].hash = newer[1].header.hash_after(newer[0].hash);
+        let error = verify(&newer, &[]).expect_err("refused");
+        assert_eq!(error, ChainError::Version { seq: 2, found: 2, known: 1 });
+        assert!(error.to_string().starts_with("entry 2 has format version 2, this release reads versions up to 1"));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use data_encoding::HEXLOWER;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Entry, EntryHash, EntryHeader, SALT_BYTES, StoredEntry, Stream};
+use super::{Entry, EntryHash, EntryHeader, FORMAT_VERSION, SALT_BYTES, StoredEntry, Stream};
 use crate::{ids::DedupKey, time::Timestamp};
 
 /// An entry as an export holds it. Hashes and salts are lower-case hex; the body is the text that was hashed.
@@ -28,6 +28,9 @@ pub struct ExportedEntry {
 /// An exported entry that is not what its log had.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotAsWritten {
+    /// It is in a format that this release does not know.
+    #[error("entry {0} has format version {1}, which this release does not read")]
+    Version(u64, u16),
     /// The header does not hash to what it says.
     #[error("entry {0}: its header does not hash to what stands beside it")]
     Header(u64),
@@ -65,6 +68,9 @@ impl ExportedEntry {
     /// Checks header and body against their hashes. That they are those of a log, its owner alone can tell.
     pub fn check(self) -> Result<StoredEntry, NotAsWritten> {
         let seq = self.seq;
+        if !(1..=FORMAT_VERSION).contains(&self.version) {
+            return Err(NotAsWritten::Version(seq, self.version));
+        }
         let hex = |text: &str, what| {
             let bytes = HEXLOWER.decode(text.as_bytes()).ok().and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
             bytes.ok_or(NotAsWritten::Form(seq, what))
@@ -135,6 +141,7 @@ mod tests {
         };
         assert_eq!(changed(|entry| entry.kind = "flow.failed".into()), NotAsWritten::Header(1));
         assert_eq!(changed(|entry| entry.seq = 2), NotAsWritten::Header(2));
+        assert_eq!(changed(|entry| entry.version = 2), NotAsWritten::Version(1, 2));
         assert_eq!(changed(|entry| entry.body = Some("{}".into())), NotAsWritten::Body(1));
         assert_eq!(changed(|entry| entry.body = None), NotAsWritten::Body(1));
         assert_eq!(changed(|entry| entry.salt = Some("x".into())), NotAsWritten::Form(1, "salt"));

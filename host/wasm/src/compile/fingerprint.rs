@@ -41,16 +41,21 @@ impl Hasher for Sha256Hasher {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config;
+    use crate::config::{self, Optimization};
 
     #[test]
     fn the_child_compiles_for_the_pool_of_the_host() {
         let fingerprint = |config| Fingerprint::of(&Engine::new(&config).expect("the engine starts"));
-        let pooled = fingerprint(config::of_host(2));
+        let pooled = fingerprint(config::of_host(2, Optimization::default()));
         assert_eq!(fingerprint(config::of_compiler()), pooled);
-        assert_eq!(fingerprint(config::of_host(3)), pooled, "concurrency is no matter of compiling");
+        assert_eq!(
+            fingerprint(config::of_host(3, Optimization::default())),
+            pooled,
+            "concurrency is no matter of compiling"
+        );
         let mut other = config::of_compiler();
         other.consume_fuel(false);
         assert_ne!(fingerprint(other), pooled);
+        assert_ne!(fingerprint(config::of_host(2, Optimization::None)), pooled);
     }
 }

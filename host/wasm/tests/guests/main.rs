@@ -10,6 +10,7 @@ mod answers;
 mod broken_answers;
 mod limits_of_a_call;
 mod logs;
+mod optimization;
 mod preview_1;
 mod preview_2;
 #[path = "../support/mod.rs"]

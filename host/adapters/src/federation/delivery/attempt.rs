@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use rosehip_core::{
     delivery::DeliveryState,
+    effect::Failure,
     event::{Event, append_of},
     pipeline::deliver::{self, DeliveryEnd},
     time::Timestamp,
@@ -132,14 +133,16 @@ impl Shared {
 }
 
 /// How a delivery waits after an attempt, if it does.
-fn again(event: &Event, seq: u64, time: Timestamp, taken: &Taken) -> Option<Waiting> {
+pub(super) fn again(event: &Event, seq: u64, time: Timestamp, taken: &Taken) -> Option<Waiting> {
     let Event::DeliveryFailed(failed) = event else { return None };
     let not_before = time.plus_millis(failed.delay_ms);
-    Some(Waiting { changed: seq, not_before, failure: Some(failed.failure), ..taken.waiting })
+    // What was rejected was answered.
+    let since = if failed.failure == Failure::Rejected { seq } else { taken.waiting.since };
+    Some(Waiting { changed: seq, since, not_before, failure: Some(failed.failure), ..taken.waiting })
 }
 
 /// What an attempt told of its peer.
-fn heard(end: &DeliveryEnd, before: &DeliveryState, seq: u64, time: Timestamp) -> Heard {
+pub(super) fn heard(end: &DeliveryEnd, before: &DeliveryState, seq: u64, time: Timestamp) -> Heard {
     match end {
         DeliveryEnd::Delivered { .. } | DeliveryEnd::Refused { status: Some(_), .. } => Heard::Answer { pause: None },
         DeliveryEnd::Rejected { retry_after_ms, .. } => {

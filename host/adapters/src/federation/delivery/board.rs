@@ -147,6 +147,9 @@ fn waiting(open: &OpenDelivery) -> Waiting {
     Waiting {
         delivery: open.delivery,
         changed: open.changed,
+        // Of one that failed, the views do not tell when it was redriven. That was before its first failure since: it may be
+        // given up later than it could be, and never sooner.
+        since: open.silent_since.unwrap_or(open.changed),
         not_before: open.next_at.unwrap_or_default(),
         failure: open.next_at.map(|_| failure),
     }

@@ -259,5 +259,5 @@ impl fmt::Debug for Deliveries {
 
 /// One that waits without a failure since entry `seq`.
 fn fresh(delivery: rosehip_core::ids::DeliveryId, seq: u64) -> Waiting {
-    Waiting { delivery, changed: seq, not_before: Timestamp::default(), failure: None }
+    Waiting { delivery, changed: seq, since: seq, not_before: Timestamp::default(), failure: None }
 }

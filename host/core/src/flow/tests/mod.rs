@@ -1,6 +1,7 @@
 //! Flows as wholes: documents in, entries out, without a host. A scripted guest answers each call.
 
 mod each;
+mod models;
 mod timeline;
 
 use std::collections::BTreeMap;

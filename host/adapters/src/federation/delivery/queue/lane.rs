@@ -19,6 +19,8 @@ pub(in crate::federation::delivery) struct Waiting {
     pub delivery: DeliveryId,
     /// `seq` of the last entry about it: the views must hold that one before they are asked.
     pub changed: u64,
+    /// Since this entry it has waited for its peer to answer: it was enqueued, redriven or rejected then.
+    pub since: u64,
     /// Not before this moment.
     pub not_before: Timestamp,
     /// How its last attempt failed, since it was enqueued or redriven.
@@ -182,7 +184,7 @@ impl Lane {
     pub(super) fn hurry(&mut self) {
         if let Some(mut silence) = self.silence.take() {
             silence.next_at = None;
-            self.wake(|stand| silence.asked.contains_key(stand));
+            self.wake(silence.asked.keys().copied().collect());
             self.silence = Some(silence);
         }
     }
@@ -190,13 +192,13 @@ impl Lane {
     /// Lets everything leave that waits, whatever is known of the peer.
     pub(super) fn let_go(&mut self) {
         (self.silence, self.paused_until) = (None, None);
-        self.wake(|_| true);
+        let sleeping = self.waiting.iter().filter(|(_, waiting)| waiting.not_before != Timestamp::default());
+        self.wake(sleeping.map(|(stand, _)| *stand).collect());
     }
 
-    /// Lets these sleep no longer.
-    fn wake(&mut self, which: impl Fn(&Stand) -> bool) {
-        let sleeping = self.sleeping.iter().map(|(_, place, about)| (*about, *place));
-        for stand in sleeping.filter(which).collect::<Vec<_>>() {
+    /// Lets these sleep no longer, nor those of them that are to sleep once they are the first of their line.
+    fn wake(&mut self, stands: Vec<Stand>) {
+        for stand in stands {
             self.change(stand.0, |all| {
                 if let Some(waiting) = all.get_mut(&stand) {
                     waiting.not_before = Timestamp::default();
@@ -289,7 +291,7 @@ impl Lane {
                 self.width = (self.width * 2).min(limits.concurrency.max(1));
                 self.paused_until = self.paused_until.max(pause);
                 if let Some(silence) = self.silence.take() {
-                    self.wake(|stand| silence.asked.contains_key(stand));
+                    self.wake(silence.asked.into_keys().collect());
                 }
                 Vec::new()
             }
@@ -325,9 +327,7 @@ impl Lane {
     /// Takes out all that has waited since before entry `since` and is not under way.
     fn give_up(&mut self, since: u64) -> Vec<Waiting> {
         let has_waited = |(about, place): &Stand, waiting: &Waiting| {
-            // One that was redriven waits since then.
-            let began = if waiting.failure == Some(Failure::Unreachable) { place.seq() } else { waiting.changed };
-            began < since && self.moving.get(about).is_none_or(|moving| moving.place != *place)
+            waiting.since < since && self.moving.get(about).is_none_or(|moving| moving.place != *place)
         };
         let stands: Vec<Stand> = self
             .waiting

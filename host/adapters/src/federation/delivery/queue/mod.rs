@@ -18,6 +18,8 @@
 
 mod lane;
 #[cfg(test)]
+mod model;
+#[cfg(test)]
 mod tests;
 
 use std::{

@@ -1,6 +1,5 @@
 //! What the queue promises, without a clock and without peers.
 
-use proptest::prelude::*;
 use rosehip_core::{effect::Failure, ids::DeliveryId};
 
 use super::*;
@@ -24,7 +23,7 @@ fn stand(seq: u64, about: i64) -> Stand {
 
 fn fresh(seq: u64) -> Waiting {
     let delivery = DeliveryId::from_bytes([u8::try_from(seq % 256).expect("a byte"); 32]);
-    Waiting { delivery, changed: seq, not_before: Timestamp::default(), failure: None }
+    Waiting { delivery, changed: seq, since: seq, not_before: Timestamp::default(), failure: None }
 }
 
 fn put(queue: &mut Queue, name: &str, seq: u64, about: i64) {
@@ -287,6 +286,25 @@ fn what_waited_for_a_silent_peer_all_the_time_is_given_up_with_the_one_that_aske
 }
 
 #[test]
+fn what_was_redriven_in_a_silence_has_waited_since_then_also_when_it_failed_again() {
+    let mut queue = queue(8, 64);
+    put(&mut queue, "a", 10, 1);
+    for (failures, second) in [(1, 0), (2, 30)] {
+        let taken = take(&mut queue, second);
+        hang(&mut queue, &taken[0], failures, 20 + u64::from(failures), Some(second + 30));
+    }
+    // It had been given up before this silence.
+    queue.insert(&peer("a"), stand(5, 5), fresh(30));
+    let taken = take(&mut queue, 60);
+    assert_eq!(taken.iter().map(seq).collect::<Vec<_>>(), [5]);
+    hang(&mut queue, &taken[0], 1, 31, Some(90));
+    let taken = take(&mut queue, 90);
+    assert_eq!(taken.iter().map(seq).collect::<Vec<_>>(), [10]);
+    assert!(hang(&mut queue, &taken[0], 3, 40, None).is_empty(), "5 was not out of reach for a whole schedule");
+    assert_eq!(queue.lengths(), QueueLengths { queued: 1, retrying: 1, under_way: 0, unreachable: 1 });
+}
+
+#[test]
 fn what_failed_before_the_silence_takes_no_other_with_it() {
     let mut queue = queue(8, 64);
     put(&mut queue, "a", 10, 1);
@@ -341,6 +359,21 @@ fn who_redrives_has_a_silent_peer_asked_at_once_and_a_blocked_one_lets_everythin
 }
 
 #[test]
+fn what_waits_behind_a_redriven_one_leaves_a_blocked_peer_as_well() {
+    let mut queue = queue(8, 64);
+    put(&mut queue, "a", 2, 1);
+    let taken = take(&mut queue, 0);
+    queue.release(&taken[0], Some(failed(&taken[0], Failure::Rejected, 3, 900)), ANSWER);
+    queue.insert(&peer("a"), stand(1, 1), fresh(4));
+    queue.let_go(&peer("a"));
+    for seq in [1, 2] {
+        let taken = take(&mut queue, 1);
+        assert_eq!(taken.iter().map(super::tests::seq).collect::<Vec<_>>(), [seq]);
+        queue.release(&taken[0], None, Heard::Nothing);
+    }
+}
+
+#[test]
 fn what_is_redriven_before_its_attempt_is_released_waits_anew() {
     let mut queue = queue(8, 64);
     put(&mut queue, "a", 1, 1);
@@ -357,88 +390,4 @@ fn what_is_redriven_before_its_attempt_is_released_waits_anew() {
     queue.insert(&peer("a"), stand(1, 1), fresh(7));
     queue.release(&taken[0], None, ANSWER);
     assert_eq!(seqs(&mut queue, 0), [2]);
-}
-
-#[derive(Debug, Clone)]
-enum Act {
-    Put(u64),
-    Take,
-    Release(usize, bool, u8, u32),
-    Later,
-}
-
-proptest! {
-    /// Whatever happens: of a line one is under way, none overtakes another of its line, the bounds hold, nothing is lost.
-    #[test]
-    fn lines_keep_their_order_and_bounds_hold(acts in prop::collection::vec(prop_oneof![
-        (1..200_u64).prop_map(Act::Put),
-        Just(Act::Take),
-        (0..8_usize, any::<bool>(), 0..3_u8, 1..4_u32)
-            .prop_map(|(which, ends, heard, failures)| Act::Release(which, ends, heard, failures)),
-        Just(Act::Later),
-    ], 0..200)) {
-        let mut queue = queue(2, 3);
-        let mut under_way: Vec<Taken> = Vec::new();
-        let mut open = std::collections::BTreeSet::new();
-        let mut ended = std::collections::BTreeSet::new();
-        let (mut second, mut log) = (1, 1_000);
-        // Two peers, three lines in each; a delivery is enqueued once.
-        let of = |seq: u64| (format!("p{}", seq % 2), i64::try_from(seq % 3).expect("few"));
-        for act in acts {
-            log += 1;
-            match act {
-                Act::Put(seq) if !ended.contains(&seq) => {
-                    let (name, about) = of(seq);
-                    queue.insert(&peer(&name), stand(seq, about), fresh(seq));
-                    open.insert(seq);
-                }
-                Act::Take => {
-                    for taken in queue.take(at(second)).0 {
-                        prop_assert!(open.contains(&seq(&taken)));
-                        for other in &under_way {
-                            prop_assert!(other.peer != taken.peer || other.stand.0 != taken.stand.0, "one of a line");
-                        }
-                        under_way.push(taken);
-                    }
-                    prop_assert!(under_way.len() <= 3);
-                    for name in ["p0", "p1"] {
-                        prop_assert!(under_way.iter().filter(|taken| taken.peer == peer(name)).count() <= 2);
-                    }
-                }
-                Act::Release(which, ends, heard, failures) if !under_way.is_empty() => {
-                    let taken = under_way.remove(which % under_way.len());
-                    let failure = if heard == 1 { Failure::Unreachable } else { Failure::Rejected };
-                    let again = (!ends).then(|| failed(&taken, failure, log, second + 5));
-                    let heard = [ANSWER, silence(log, failures), Heard::Nothing][usize::from(heard)];
-                    if ends {
-                        open.remove(&seq(&taken));
-                        ended.insert(seq(&taken));
-                    }
-                    for given_up in queue.release(&taken, again, heard) {
-                        let gone = open.iter().copied().find(|seq| fresh(*seq).delivery == given_up.delivery);
-                        let gone = gone.expect("it was open");
-                        open.remove(&gone);
-                        ended.insert(gone);
-                    }
-                }
-                Act::Put(_) | Act::Release(..) => {}
-                Act::Later => second += 10,
-            }
-            prop_assert_eq!(queue.lengths().queued, open.len());
-        }
-        // All of them leave in the end.
-        for _ in 0..1_000 {
-            for taken in std::mem::take(&mut under_way) {
-                queue.release(&taken, None, ANSWER);
-                open.remove(&seq(&taken));
-            }
-            second += 10;
-            under_way = queue.take(at(second)).0;
-            if under_way.is_empty() && open.is_empty() {
-                break;
-            }
-        }
-        prop_assert!(open.is_empty(), "{:?} stay", open);
-        prop_assert_eq!(queue.lengths(), QueueLengths { unreachable: queue.lengths().unreachable, ..QueueLengths::default() });
-    }
 }
