@@ -2,20 +2,15 @@
 
 use std::sync::Arc;
 
-use reqwest::header::{HeaderMap, HeaderValue};
-use rosehip_adapters::{
-    federation::{Directory, FetchError},
-    outgoing::{Client, OutgoingOptions},
-};
+use rosehip_adapters::{federation::FetchError, outgoing::OutgoingOptions};
 use rosehip_core::{
     federation::{RemoteActor, Who, media_type},
     limits,
-    time::Timestamp,
 };
 use serde_json::{Value, json};
 
 use crate::{
-    directory::{KEY, Timed, activity, ada, at_home, parsed},
+    directory::{KEY, Timed, activity, ada, at_home},
     receiver::{Play, Receiver, answer},
 };
 
@@ -192,25 +187,4 @@ async fn without_development_only_public_hosts_are_asked_and_only_by_https() {
         assert!(matches!(timed.directory.find(&who).await, Err(FetchError::Refused(_))));
     }
     assert!(home.requests().is_empty());
-}
-
-#[tokio::test]
-async fn every_request_carries_the_headers_that_sign_its_url() {
-    let mut home = Receiver::serving(|n, _, port| match n {
-        0 => answer("302 Found", "location: /next", ""),
-        _ => activity(&ada(port)),
-    })
-    .await;
-    let sign = Arc::new(|url: &url::Url| {
-        let path = HeaderValue::from_str(url.path()).expect("a path");
-        HeaderMap::from_iter([(reqwest::header::HeaderName::from_static("signature"), path)])
-    });
-    let clock = Arc::new(|| Timestamp::from_millis(0));
-    let directory = Directory::new(Client::new(OutgoingOptions::federation(true)), Some(sign), clock);
-    directory.actor(&parsed(&home.url("/ada"))).await.expect("an actor");
-    let requests = home.requests();
-    assert!(
-        requests[0].contains("signature: /ada\r\n") && requests[1].contains("signature: /next\r\n"),
-        "{requests:?}"
-    );
 }

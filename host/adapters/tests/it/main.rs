@@ -10,6 +10,8 @@ mod erasure;
 mod faults;
 mod outgoing;
 mod receiver;
+mod request;
+mod signed_get;
 mod sinks;
 mod store;
 mod support;

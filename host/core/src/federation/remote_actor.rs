@@ -9,7 +9,7 @@ use crate::{
     destination::quoted,
     ids::TypeName,
     limits::{REMOTE_ACTOR_TEXT_BYTES, REMOTE_NAME_CHARS},
-    signing::PublicKey,
+    signing::{PublicKey, VerificationKey},
     time::Timestamp,
 };
 
@@ -40,7 +40,7 @@ pub struct RemoteActor {
     /// The collection of its followers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub followers: Option<String>,
-    /// Its ed25519 keys; none where it has only keys of other kinds.
+    /// Its keys of ed25519 and RSA; none where it has only keys of other kinds.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub keys: Vec<RemoteKey>,
 }
@@ -115,8 +115,16 @@ impl RemoteActor {
     }
 
     /// The key of this id, where the actor lists it and it counts at this moment.
-    pub fn key(&self, id: &str, now: Timestamp) -> Option<PublicKey> {
-        self.keys.iter().find(|key| key.id == id && key.is_valid_at(now)).map(|key| key.key)
+    pub fn key(&self, id: &str, now: Timestamp) -> Option<VerificationKey> {
+        self.keys.iter().find(|key| key.id == id && key.is_valid_at(now)).map(|key| key.key.clone())
+    }
+
+    /// The same, where it is a key that proofs are made with. RSA keys sign requests and nothing else.
+    pub fn proof_key(&self, id: &str, now: Timestamp) -> Option<PublicKey> {
+        match self.key(id, now)? {
+            VerificationKey::Ed25519(key) => Some(key),
+            VerificationKey::Rsa(_) => None,
+        }
     }
 
     fn text_bytes(&self) -> usize {

@@ -34,7 +34,7 @@ use tokio::sync::mpsc;
 
 use self::budgets::Budgets;
 pub use self::refused::Refused;
-use super::{Directory, Keyring};
+use super::{Directory, Keyring, Schemes};
 use crate::{
     clock::SystemClock,
     pool::Pool,
@@ -99,6 +99,8 @@ pub struct InboxParts {
     pub directory: Directory,
     /// Signs answers.
     pub keyring: Arc<Keyring>,
+    /// Is told how hosts sign what they send.
+    pub schemes: Arc<Schemes>,
     /// Is told whom an actor has begun to follow.
     pub began: mpsc::UnboundedSender<Began>,
 }
