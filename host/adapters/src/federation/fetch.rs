@@ -100,13 +100,7 @@ impl Fetch {
     }
 
     /// Asks in the form that the host takes, as far as is known, and in others where it refuses that.
-    async fn asked_signed(
-        &self,
-        signed: &SignedGet,
-        url: Url,
-        host: &Peer,
-        kind: &Kind,
-    ) -> Result<Answer, NoAnswer> {
+    async fn asked_signed(&self, signed: &SignedGet, url: Url, host: &Peer, kind: &Kind) -> Result<Answer, NoAnswer> {
         let mut forms = signed.forms(host, &url).into_iter().peekable();
         loop {
             let form = forms.next();

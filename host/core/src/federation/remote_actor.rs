@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{ActorUrl, RemoteKey, handle::is_user, items, remote_key, same_origin};
+use super::{ActorUrl, RemoteKey, handle::is_user, items, linked_data, remote_key, same_origin};
 use crate::{
     destination::quoted,
     ids::TypeName,
@@ -87,6 +87,7 @@ pub enum RemoteActorError {
 impl RemoteActor {
     /// Reads the document that was served at a URL.
     pub fn read(fetched: &ActorUrl, document: &Map<String, Value>) -> Result<Self, RemoteActorError> {
+        linked_data::check(document).map_err(|error| invalid("@context", &error.to_string()))?;
         let id = text(document, "id").ok_or_else(|| invalid("id", "it has none"))?;
         let id: ActorUrl = id.parse().map_err(|error| invalid("id", &format!("{error}")))?;
         if id != *fetched {

@@ -159,7 +159,8 @@ fn the_rsa_keys_of_an_actor_are_those_that_name_it() {
     ] {
         assert_eq!(ids(json!([foreign, key(&path, ADA, &pem)])), [path.as_str()]);
     }
-    let both = json!({"assertionMethod": [multikey(&format!("{ADA}#ed25519-key"), ADA)], "publicKey": key(&main, ADA, &pem)});
+    let both =
+        json!({"assertionMethod": [multikey(&format!("{ADA}#ed25519-key"), ADA)], "publicKey": key(&main, ADA, &pem)});
     let ada = read(both).expect("an actor");
     assert_eq!(ada.keys.len(), 2);
     let json = serde_json::to_string(&ada).expect("JSON");

@@ -174,7 +174,8 @@ mod tests {
         delivery.apply(&event, Timestamp::from_millis(9_000)).expect("legal");
         assert_eq!((delivery.status, delivery.failures.unreachable), (DeliveryStatus::Queued, 0));
         assert!(redriven(&delivery, None, None).is_err(), "it is queued");
-        let end = conclude(&delivery, DeliveryEnd::Delivered { status: 202, scheme: None }, &BACKOFF_MS, 0.0).expect("legal");
+        let end =
+            conclude(&delivery, DeliveryEnd::Delivered { status: 202, scheme: None }, &BACKOFF_MS, 0.0).expect("legal");
         delivery.apply(&end, Timestamp::from_millis(9_000)).expect("legal");
         assert_eq!((delivery.status, delivery.attempts, delivery.answered), (DeliveryStatus::Delivered, 7, Some(202)));
         assert!(conclude(&delivery, silent(), &BACKOFF_MS, 0.0).is_err() && give_up(&delivery, String::new()).is_err());

@@ -4,10 +4,10 @@
 use serde_json::{Map, Value, json};
 
 use crate::{
-    activity::{Activity, Asked, actor_url, id_of, sanitize_members, urls_of},
+    activity::{Activity, Asked, InvalidActivity, actor_url, id_of, sanitize_members, urls_of},
     canonical::Cid,
     event::{ActivityAppended, Event, ObjectReceived},
-    federation::{ActorUrl, same_origin},
+    federation::{ActorUrl, linked_data, same_origin},
     follows::{Follow, FollowState},
     ids::{ActivityId, ActorName, BoxName, ObjectKey, TypeName},
     limits::FLOW_DEPTH,
@@ -66,6 +66,7 @@ impl Arrival {
             let value = document.get(member).ok_or_else(|| malformed(member, "is missing"))?;
             id_of(value).ok_or_else(|| malformed(member, "is neither a URL nor an object with an id"))
         };
+        linked_data::check(&document).map_err(|error| malformed("@context", error.to_string()))?;
         let kind = document.get("type").and_then(Value::as_str).ok_or_else(|| malformed("type", "is no text"))?;
         let kind: TypeName = kind.parse().map_err(|error| malformed("type", format!("{error}")))?;
         let actor: ActorUrl = text("actor")?.parse().map_err(|error| malformed("actor", format!("{error}")))?;
@@ -212,6 +213,8 @@ pub struct Known<'a> {
     pub object: Option<ObjectKey>,
     /// What this inbox knows of the sender's object that it is about.
     pub their_object: TheirObject,
+    /// Who brought that object, where it came.
+    pub their_author: Option<&'a str>,
     /// How far the sender's own follow of this actor has come, if there is one.
     pub follower: Option<FollowState>,
     /// How many flows led to what it goes on from, if that happened here.
@@ -249,6 +252,13 @@ pub fn receive(arrival: &Arrival, known: &Known<'_>) -> Result<Received, Refusal
     }
     if known.their_object == TheirObject::Gone && arrival.is_about_their_object() {
         return Ok(Received { events: Vec::new(), begins_following: false });
+    }
+    // Actors of one host share an origin, and no objects.
+    if let Some(author) = known.their_author.filter(|author| *author != arrival.actor.as_str())
+        && arrival.is_about_their_object()
+    {
+        let (actor, kind) = (&arrival.actor, &arrival.kind);
+        return Err(Refusal::NotTheirs(format!("what {author} brought is not {actor}'s to {kind}")));
     }
     let object_type = object_type(arrival, known)?;
     // Through a third host a chain may come back with nothing of ours but its beginning: what it claims counts where it is
@@ -309,6 +319,26 @@ fn answer_follow(arrival: &Arrival, known: &Known<'_>) -> Result<Option<Event>, 
 
 /// The activity by which an actor of this host answers a `Follow`.
 pub fn answer(kind: &str, known: &Known<'_>, follow: &ActivityId, asker: &str) -> Result<Event, Refusal> {
+    answered(kind, known, follow, asker, |asked| asked.answering(follow, known.signatures))
+}
+
+/// What is said to one who sends a `Follow` again under its id: where it was accepted, that it is. The answer may have been
+/// lost, or what the other host knew of it. It is said once a minute at most.
+pub fn answer_again(arrival: &Arrival, known: &Known<'_>) -> Result<Option<Event>, Refusal> {
+    if known.is_blocked || arrival.kind.as_str() != "Follow" || known.follower != Some(FollowState::Accepted) {
+        return Ok(None);
+    }
+    let again = |asked: Asked<'_>| asked.answering_again(&arrival.id, known.signatures);
+    answered("Accept", known, &arrival.id, arrival.actor.as_str(), again).map(Some)
+}
+
+fn answered(
+    kind: &str,
+    known: &Known<'_>,
+    follow: &ActivityId,
+    asker: &str,
+    compose: impl FnOnce(Asked<'_>) -> Result<Activity, InvalidActivity>,
+) -> Result<Event, Refusal> {
     let me = actor_url(known.base_url, known.owner);
     let document = json!({
         "type": kind,
@@ -317,9 +347,8 @@ pub fn answer(kind: &str, known: &Known<'_>, follow: &ActivityId, asker: &str) -
     });
     let Value::Object(document) = document else { unreachable!("the literal above is an object") };
     let (base_url, owner, now) = (known.base_url, known.owner, known.now);
-    let asked = Asked { base_url, owner, document: &document, now };
-    let answer = asked.answering(follow, known.signatures);
-    let activity = answer.map_err(|error| malformed("id", error.message))?;
+    let activity = compose(Asked { base_url, owner, document: &document, now });
+    let activity = activity.map_err(|error| malformed("id", error.message))?;
     Ok(ActivityAppended { activity: activity.into() }.into())
 }
 
@@ -387,6 +416,7 @@ mod tests {
             following: None,
             object: None,
             their_object: TheirObject::Unknown,
+            their_author: None,
             follower: None,
             depth: None,
             signatures: &Unsigned,
@@ -425,6 +455,29 @@ mod tests {
         assert!(matches!(receive(&follow, &blocks), Err(Refusal::Blocked(_))));
         let elsewhere = check(json!({"type": "Follow", "object": "https://here.example/actors/other"}));
         assert!(receive(&elsewhere.expect("theirs"), &known(&owner)).is_err());
+    }
+
+    #[test]
+    fn who_asks_again_for_what_was_accepted_is_told_again_once_a_minute() {
+        let owner = owner();
+        let follow = check(json!({"type": "Follow", "object": format!("{BASE}/actors/site")})).expect("theirs");
+        let first = arrived_id(&receive(&follow, &known(&owner)).expect("taken").events[1]);
+        let again = |ms: i64, follower| {
+            let known = Known { follower, now: Timestamp::from_millis(ms), ..known(&owner) };
+            answer_again(&follow, &known).expect("an answer").map(|event| arrived_id(&event))
+        };
+        let accepted = Some(FollowState::Accepted);
+        let ids = [again(0, accepted), again(59_999, accepted), again(60_000, accepted)];
+        assert!(ids[0].is_some() && ids[0] == ids[1] && ids[1] != ids[2] && ids[0] != Some(first), "{ids:?}");
+        assert_eq!(again(0, Some(FollowState::Pending)), None, "somebody decides");
+        assert_eq!(again(0, None), None, "it was undone");
+    }
+
+    fn arrived_id(event: &Event) -> ActivityId {
+        match event {
+            Event::ActivityAppended(appended) => appended.activity.id.clone(),
+            other => panic!("an activity, not {other:?}"),
+        }
     }
 
     #[test]
@@ -494,6 +547,37 @@ mod tests {
         assert_eq!(kinds(&receive(&delete, &here).expect("taken")), ["activity.appended"]);
         let gone = Known { their_object: TheirObject::Gone, ..known(&owner) };
         assert_eq!(kinds(&receive(&create, &gone).expect("taken")), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn what_one_actor_brought_is_not_anothers_of_its_host_to_change() {
+        let owner = owner();
+        let object = json!({"id": "https://there.example/n", "type": "Note"});
+        for (kind, object) in
+            [("Update", object.clone()), ("Delete", json!("https://there.example/n")), ("Create", object)]
+        {
+            let arrival = check(json!({"type": kind, "object": object})).expect("of their origin");
+            let of = |author| Known { their_object: TheirObject::Here, their_author: Some(author), ..known(&owner) };
+            assert!(receive(&arrival, &of(THEM)).is_ok());
+            assert!(
+                matches!(receive(&arrival, &of("https://there.example/ben")), Err(Refusal::NotTheirs(_))),
+                "{kind}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_plain_json_is_refused() {
+        for (member, value) in [
+            ("@graph", json!([])),
+            ("@included", json!([])),
+            ("@reverse", json!({})),
+            ("@context", json!({"actor": "https://evil.example/#actor"})),
+        ] {
+            let mut document = json!({"type": "Like", "object": "https://here.example/a"});
+            document[member] = value;
+            assert!(matches!(check(document), Err(Refusal::Malformed { member: "@context", .. })), "{member}");
+        }
     }
 
     #[test]

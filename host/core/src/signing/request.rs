@@ -196,7 +196,12 @@ mod tests {
         Signer { key_id: "https://h.example/actors/site#ed25519-key".to_owned(), key: SigningKey::from_bytes(&[7; 32]) }
     }
 
-    fn received(fields: &[(&'static str, String)], url: &str, body: &[u8], key: &VerificationKey) -> Result<Scheme, MessageError> {
+    fn received(
+        fields: &[(&'static str, String)],
+        url: &str,
+        body: &[u8],
+        key: &VerificationKey,
+    ) -> Result<Scheme, MessageError> {
         let headers: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let method = if body.is_empty() { "GET" } else { "POST" };
         let message = Message { method, target_uri: url, headers: &headers, body };

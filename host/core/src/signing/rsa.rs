@@ -196,8 +196,7 @@ oYi+1hqp1fIekaxsyQIDAQAB
     fn a_key_that_is_too_short_too_long_or_of_another_kind_is_none() {
         assert_eq!(RsaPublicKey::from_pem(TOO_SHORT), None);
         // Ed25519, of RFC 9421 appendix B.1.4.
-        let ed25519 =
-            "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAJrQLj5P/89iXES9+vFgrIy29clF9CC/oPPsw3c5D0bs=\n-----END PUBLIC KEY-----\n";
+        let ed25519 = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAJrQLj5P/89iXES9+vFgrIy29clF9CC/oPPsw3c5D0bs=\n-----END PUBLIC KEY-----\n";
         assert_eq!(RsaPublicKey::from_pem(ed25519), None);
         let key = published();
         let mut long = b"\x30\x82\x04\x0a\x02\x82\x04\x01\x00".to_vec();

@@ -120,7 +120,8 @@ mod tests {
     #[test]
     fn a_key_verifies_by_its_own_algorithm_and_by_no_other() {
         let signer = Signer { key_id: String::new(), key: SigningKey::from_bytes(&[7; 32]) };
-        let (ed25519, rsa) = (VerificationKey::from(signer.public_key()), VerificationKey::from(rsa::tests::published()));
+        let (ed25519, rsa) =
+            (VerificationKey::from(signer.public_key()), VerificationKey::from(rsa::tests::published()));
         let signature = signer.sign(b"hello");
         assert!(ed25519.verify(b"hello", &signature));
         assert!(!ed25519.verify(b"hello", &signature[..63]) && !rsa.verify(b"hello", &signature));

@@ -7,9 +7,9 @@ use rosehip_adapters::{
     data_dir::log_path,
     engine::Engine,
     federation::{
-        Backfill, Began, Clock, Deliveries, DeliveryIntake, DeliveryLimits, DeliveryLinks, DeliveryOptions, DeliveryParts,
-        Directory, Inbox, InboxParts, InboxRequest, Keyring, PreparedDeliveries, Refused, Schemes, SignedGet, TakenIn,
-        TransportKeys,
+        Backfill, Began, Clock, Deliveries, DeliveryIntake, DeliveryLimits, DeliveryLinks, DeliveryOptions,
+        DeliveryParts, Directory, Inbox, InboxParts, InboxRequest, Keyring, PreparedDeliveries, Refused, Schemes,
+        SignedGet, TakenIn, TransportKeys,
     },
     keys::{KeyError, Keys},
     outgoing::{Client, OutgoingOptions},

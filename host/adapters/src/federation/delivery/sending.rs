@@ -108,9 +108,7 @@ impl Shared {
             }
         };
         let fields = fields.map_err(|error| DeliveryEnd::refused(error.to_string()))?;
-        let value = |text: &str| {
-            HeaderValue::from_str(text).map_err(|error| DeliveryEnd::refused(error.to_string()))
-        };
+        let value = |text: &str| HeaderValue::from_str(text).map_err(|error| DeliveryEnd::refused(error.to_string()));
         fields.iter().map(|(name, text)| Ok((HeaderName::from_static(name), value(text)?))).collect()
     }
 

@@ -192,7 +192,8 @@ fn what_was_erased_is_as_if_it_had_never_been() {
     assert_eq!(views.counts("a"), DeliveryCounts { queued: 1, ..DeliveryCounts::default() });
     assert_eq!(views.counts("b"), DeliveryCounts::default());
     // What was under way then has nothing to change.
-    let event = conclude(&state, DeliveryEnd::Delivered { status: 200, scheme: None }, &BACKOFF_MS, 1.0).expect("legal");
+    let event =
+        conclude(&state, DeliveryEnd::Delivered { status: 200, scheme: None }, &BACKOFF_MS, 1.0).expect("legal");
     views.fold(event);
     assert_eq!(views.counts("a"), DeliveryCounts { queued: 1, ..DeliveryCounts::default() });
 }

@@ -4,6 +4,11 @@ mod schemes;
 mod silence;
 mod site;
 
+use self::site::{BASE, Site, ada, named, soon};
+use crate::{
+    receiver::{Receiver, answer, status},
+    request::Request,
+};
 use rosehip_adapters::views::DeliveryCounts;
 use rosehip_core::{
     activity::PUBLIC,
@@ -11,11 +16,6 @@ use rosehip_core::{
     federation::Peer,
     signing::{RequestSignature, RsaPublicKey, Scheme, SignatureInput},
     state::DeliveryStatus,
-};
-use self::site::{BASE, Site, ada, named, soon};
-use crate::{
-    receiver::{Receiver, answer, status},
-    request::Request,
 };
 
 const FOLLOWERS: &str = "https://home.example/actors/site/followers";
@@ -38,7 +38,8 @@ impl Request {
     fn verified(&self, receiver: &Receiver, key: &RsaPublicKey) -> SignatureInput {
         assert_eq!(self.header("content-type"), Some("application/activity+json"));
         assert!(self.header("date").is_some());
-        let (signature, scheme) = self.signed_by(&receiver.url(&self.path), &key.clone().into()).expect("it is the actor's");
+        let (signature, scheme) =
+            self.signed_by(&receiver.url(&self.path), &key.clone().into()).expect("it is the actor's");
         assert_eq!(scheme, Scheme::Rsa);
         let RequestSignature::Rfc9421(input) = signature else { panic!("{signature:?}") };
         input

@@ -50,7 +50,10 @@ fn the_default_test_of_the_draft() {
     assert_eq!(base, b"date: Sun, 05 Jan 2014 21:31:40 GMT");
     assert!(is_of_the_draft(&base, &signature));
     let bare = header.replace("headers=\"date\",", "");
-    assert!(CavageSignature::parse(&bare).is_err(), "the default of draft 12 is (created), which rsa-sha256 does not know");
+    assert!(
+        CavageSignature::parse(&bare).is_err(),
+        "the default of draft 12 is (created), which rsa-sha256 does not know"
+    );
 }
 
 /// Appendix C.2.
@@ -59,7 +62,8 @@ fn the_basic_test_of_the_draft() {
     let header = "keyId=\"Test\",algorithm=\"rsa-sha256\",headers=\"(request-target) host date\", \
         signature=\"qdx+H7PHHDZgy4y/Ahn9Tny9V3GP6YgBPyUXMmoxWtLbHpUnXS2mg2+SbrQDMCJypxBLSPQR2aAjn7ndmw2iicw3HMbe8VfEdKFYRqzic+efkb3nndiv/x1xSHDJWeSWkx3ButlYSuBskLu6kd9Fswtemr3lgdDEmn04swr2Os0=\"";
     let (base, signature) = base_of(header);
-    let wanted = "(request-target): post /foo?param=value&pet=dog\nhost: example.com\ndate: Sun, 05 Jan 2014 21:31:40 GMT";
+    let wanted =
+        "(request-target): post /foo?param=value&pet=dog\nhost: example.com\ndate: Sun, 05 Jan 2014 21:31:40 GMT";
     assert_eq!(String::from_utf8_lossy(&base), wanted);
     assert!(is_of_the_draft(&base, &signature));
     let parsed = CavageSignature::parse(header).expect("it parses");
@@ -99,8 +103,7 @@ fn checked(header: &str, message: &Message<'_>) -> Result<(), MessageError> {
 fn what_is_signed_holds_for_that_request_alone() {
     let digest = digest::of(BODY);
     let fields = headers(DATE, &digest);
-    let message =
-        Message { method: "POST", target_uri: "http://127.0.0.1:7420/inbox", headers: &fields, body: BODY };
+    let message = Message { method: "POST", target_uri: "http://127.0.0.1:7420/inbox", headers: &fields, body: BODY };
     let signed = sign(&message, &signer()).expect("signed");
     assert!(signed.starts_with(
         "keyId=\"https://example.org/actors/site#main-key\",algorithm=\"rsa-sha256\",\

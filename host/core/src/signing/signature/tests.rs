@@ -3,7 +3,10 @@ use ed25519_dalek::SigningKey;
 use proptest::prelude::*;
 
 use super::*;
-use crate::{limits::SIGNATURE_TOLERANCE_MS, signing::{multikey::PublicKey, rsa}};
+use crate::{
+    limits::SIGNATURE_TOLERANCE_MS,
+    signing::{multikey::PublicKey, rsa},
+};
 
 /// RFC 9421 appendix B.1.4, `test-key-ed25519`: the last 32 bytes of its private key (PKCS #8) and of its public key.
 fn published() -> Signer {
