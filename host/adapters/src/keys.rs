@@ -5,6 +5,8 @@
 //! secret that authenticates the cache of compiled modules, 32 random bytes, and the one that signs webhooks, in the text form
 //! that receivers are given and with its sha-256 on a second line; both readable by the same alone.
 
+mod rsa;
+
 use std::{
     fs::DirBuilder,
     io,
@@ -13,19 +15,12 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use aws_lc_rs::{
-    encoding::{AsDer as _, Pkcs8V1Der},
-    rsa::{KeyPair, KeySize},
-};
 use data_encoding::HEXLOWER;
 use ed25519_dalek::{
     SigningKey,
     pkcs8::{DecodePrivateKey as _, EncodePrivateKey as _, spki::der::pem::LineEnding},
 };
-use rosehip_core::{
-    ids::ActorName,
-    signing::rsa::{RsaSigner, secret_to_pem},
-};
+use rosehip_core::ids::ActorName;
 use sha2::{Digest as _, Sha256};
 
 use crate::{durable, sinks::WebhookSecret};
@@ -107,39 +102,9 @@ impl Keys {
         read_or_make(&self.dir.join(actor_file(name, number)))
     }
 
-    /// The key that requests of an actor are signed with, told under `key_id`. Made when it is first asked for, which takes a
-    /// tenth of a second; it then survives power loss.
-    pub fn actor_rsa(&self, name: &ActorName, key_id: &str) -> Result<RsaSigner, KeyError> {
-        self.rsa(&actor_rsa_file(name), key_id)
-    }
-
-    /// The key that the host's own requests for documents are signed with. Made like an actor's.
-    pub fn host_rsa(&self, key_id: &str) -> Result<RsaSigner, KeyError> {
-        self.rsa(HOST_RSA, key_id)
-    }
-
-    fn rsa(&self, file: &str, key_id: &str) -> Result<RsaSigner, KeyError> {
-        let _making = self.making_rsa.lock().unwrap_or_else(PoisonError::into_inner);
-        let path = self.dir.join(file);
-        if let Some(signer) = read_rsa(&path, key_id)? {
-            return Ok(signer);
-        }
-        let io = |source| KeyError::Io { path: path.clone(), source };
-        let made = KeyPair::generate(KeySize::Rsa2048).and_then(|key| key.as_der());
-        let der: Pkcs8V1Der<'_> = made.map_err(|_| io(io::Error::other("no RSA key could be made")))?;
-        durable::create_new(&path, secret_to_pem(der.as_ref()).as_bytes(), 0o600).map_err(io)?;
-        read_rsa(&path, key_id)?.ok_or_else(|| io(io::ErrorKind::NotFound.into()))
-    }
-
     /// Removes an actor's key that it does not sign with any more.
     pub fn forget_actor(&self, name: &ActorName, number: u32) -> Result<(), KeyError> {
         self.forget(&actor_file(name, number))
-    }
-
-    /// Removes the key that requests of an actor are signed with; the next one that is asked for is another.
-    pub fn forget_actor_rsa(&self, name: &ActorName) -> Result<(), KeyError> {
-        let _making = self.making_rsa.lock().unwrap_or_else(PoisonError::into_inner);
-        self.forget(&actor_rsa_file(name))
     }
 
     fn forget(&self, file: &str) -> Result<(), KeyError> {
@@ -196,14 +161,6 @@ fn actor_file(name: &ActorName, number: u32) -> String {
     }
 }
 
-fn actor_rsa_file(name: &ActorName) -> String {
-    format!("actor-{name}{RSA_SUFFIX}")
-}
-
-/// The end of the names of files that hold RSA keys.
-const RSA_SUFFIX: &str = ".rsa.key";
-/// The file of the host's own.
-const HOST_RSA: &str = "host.rsa.key";
 /// The file of the secret that signs webhooks.
 const WEBHOOK: &str = "webhook.secret";
 
@@ -258,7 +215,7 @@ pub fn examine(data_dir: &Path) -> FoundKeys {
             WEBHOOK => read_webhook(&path).map(drop),
             // One that is malformed is made anew.
             "cache.key" => Ok(()),
-            _ if name.ends_with(RSA_SUFFIX) => read_rsa(&path, "").map(drop),
+            _ if rsa::is_file(name) => rsa::read(&path, "").map(drop),
             _ if path.extension().is_some_and(|extension| extension == "key") => read(&path).map(drop),
             _ => continue,
         };
@@ -298,13 +255,6 @@ fn read_or_make(path: &Path) -> Result<SigningKey, KeyError> {
     read(path)?.ok_or_else(|| io(io::ErrorKind::NotFound.into()))
 }
 
-fn read_rsa(path: &Path, key_id: &str) -> Result<Option<RsaSigner>, KeyError> {
-    let bytes = durable::read_if_there(path).map_err(|source| KeyError::Io { path: path.to_owned(), source })?;
-    let Some(bytes) = bytes else { return Ok(None) };
-    let signer = str::from_utf8(&bytes).ok().and_then(|pem| RsaSigner::from_pem(key_id, pem));
-    signer.map(Some).ok_or_else(|| KeyError::NoRsa { path: path.to_owned() })
-}
-
 fn read(path: &Path) -> Result<Option<SigningKey>, KeyError> {
     let malformed = |reason: String| KeyError::Malformed { path: path.to_owned(), reason };
     let bytes = durable::read_if_there(path).map_err(|source| KeyError::Io { path: path.to_owned(), source })?;
@@ -337,28 +287,6 @@ mod tests {
             let found = std::fs::metadata(dir.path().join(name)).expect("there").permissions().mode() & 0o777;
             assert_eq!(found, mode, "{name}");
         }
-    }
-
-    /// A directory of an earlier release has none of these; they come when they are asked for.
-    #[test]
-    fn rsa_keys_are_made_once_kept_to_their_owner_and_replaced_when_forgotten() {
-        let dir = tempfile::tempdir().expect("a directory");
-        let keys = Keys::open(dir.path()).expect("opened");
-        let path = dir.path().join("keys/actor-site.rsa.key");
-        assert!(!path.exists(), "opening makes none");
-        let (first, host) = (keys.actor_rsa(&site(), "k#k").expect("made"), keys.host_rsa("h#k").expect("made"));
-        assert_ne!(first.public_key(), host.public_key());
-        let again = Keys::open(dir.path()).expect("opened again").actor_rsa(&site(), "k#k").expect("read");
-        assert_eq!(again.public_key(), first.public_key());
-        assert_eq!(std::fs::metadata(&path).expect("there").permissions().mode() & 0o777, 0o600);
-        assert_eq!(examine(dir.path()).readable, 3);
-
-        keys.forget_actor_rsa(&site()).expect("removed");
-        assert_ne!(keys.actor_rsa(&site(), "k#k").expect("made anew").public_key(), first.public_key());
-        std::fs::write(&path, "not a key").expect("written");
-        assert!(matches!(keys.actor_rsa(&site(), "k#k"), Err(KeyError::NoRsa { .. })));
-        assert_eq!(std::fs::read(&path).expect("read"), b"not a key");
-        assert!(check(dir.path()).is_err());
     }
 
     #[test]

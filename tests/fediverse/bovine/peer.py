@@ -121,8 +121,8 @@ async def inbox():
     elif kind == "Undo":
         state["followers"].pop(arrived["actor"], None)
         keep()
-    elif kind == "Accept":
-        state["following"][arrived["actor"]] = "accepted"
+    elif kind == "Accept" and arrived["actor"] in state["following"]:
+        state["following"][arrived["actor"]]["accepted"] = True
         keep()
     return "", 202
 
@@ -131,7 +131,7 @@ async def inbox():
 async def told():
     await ready()
     followers = list(state["followers"])
-    following = [actor for actor, how in state["following"].items() if how == "accepted"]
+    following = [actor for actor, follow in state["following"].items() if follow["accepted"]]
     return {"followers": followers, "following": following, "inbox": state["inbox"]}
 
 
@@ -140,7 +140,7 @@ async def follow():
     await ready()
     whom = (await request.get_json())["actor"]
     made = activity("Follow", whom, [whom])
-    state["following"][whom] = made["id"]
+    state["following"][whom] = {"id": made["id"], "accepted": False}
     keep()
     await send(whom, made)
     return {"id": made["id"]}
@@ -150,9 +150,9 @@ async def follow():
 async def unfollow():
     await ready()
     whom = (await request.get_json())["actor"]
-    state["following"].pop(whom, None)
+    undone = {"type": "Follow", "id": state["following"].pop(whom)["id"], "actor": ME, "object": whom}
     keep()
-    await send(whom, activity("Undo", {"type": "Follow", "id": f"{BASE}/undone", "actor": ME, "object": whom}, [whom]))
+    await send(whom, activity("Undo", undone, [whom]))
     return {}
 
 

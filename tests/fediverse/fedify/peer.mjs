@@ -104,7 +104,8 @@ federation
   })
   .on(Accept, async (ctx, accept) => {
     record(accept);
-    state.following[accept.actorId.href] = "accepted";
+    const followed = state.following[accept.actorId.href];
+    if (followed) followed.accepted = true;
     keep();
   })
   .on(Activity, async (_ctx, activity) => record(activity));
@@ -120,17 +121,17 @@ const controls = {
     const followed = await ctx.lookupObject(actor);
     const id = new URL(`/follows/${crypto.randomUUID()}`, origin);
     const follow = new Follow({ id, actor: ctx.getActorUri("bot"), object: followed.id, to: followed.id });
-    state.following[followed.id.href] = id.href;
+    state.following[followed.id.href] = { id: id.href, accepted: false };
     keep();
     await send(ctx, followed, follow);
     return { id: id.href };
   },
   async unfollow(ctx, { actor }) {
     const followed = await ctx.lookupObject(actor);
+    const [me, undone] = [ctx.getActorUri("bot"), state.following[followed.id.href]];
     delete state.following[followed.id.href];
     keep();
-    const me = ctx.getActorUri("bot");
-    const follow = new Follow({ id: new URL("/undone", origin), actor: me, object: followed.id });
+    const follow = new Follow({ id: new URL(undone.id), actor: me, object: followed.id });
     const id = new URL(`/undos/${crypto.randomUUID()}`, origin);
     await send(ctx, followed, new Undo({ id, actor: me, object: follow, to: followed.id }));
     return {};
@@ -152,7 +153,7 @@ const controls = {
 };
 
 function told() {
-  const following = Object.entries(state.following).filter(([, how]) => how === "accepted");
+  const following = Object.entries(state.following).filter(([, follow]) => follow.accepted);
   return { followers: Object.keys(state.followers), following: following.map(([actor]) => actor), inbox: state.inbox };
 }
 

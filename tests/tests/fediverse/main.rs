@@ -90,10 +90,16 @@ async fn goes_both_ways(software: Software, form: &str) {
     assert_eq!(total(&client, "followers").await, 1);
     let (slug, object) = publishes(&client, &peer, "Roses").await;
 
-    // We follow, and are accepted.
+    // We follow, and are accepted; what they said before that is read from their outbox.
+    let before = peer.control("note", json!({ "content": "<p>Before you came</p>" })).await;
     host.cli(&["actors", "follow", &peer.actor()], "").ok();
     until("their Accept", &peer, async || (total(&client, "following").await == 1).then_some(())).await;
     assert_eq!(peer.state().await["followers"], json!([site(&host)]));
+    let id = before["id"].as_str().expect("an id").replace(':', "%3A").replace('/', "%2F");
+    until("what was said before", &peer, async || {
+        client.get(&format!("/activities/{id}")).await.status.is_success().then_some(())
+    })
+    .await;
     let note = says(&client, &peer, "<p>Hello from afar</p>").await;
 
     // Each is ended and goes on.
@@ -117,7 +123,7 @@ async fn goes_both_ways(software: Software, form: &str) {
     // And both follow no more.
     peer.control("unfollow", json!({ "actor": site(&host) })).await;
     until("their Undo", &peer, async || (total(&client, "followers").await == 0).then_some(())).await;
-    client.post("/actors/site/unfollow", &json!({ "actor": peer.actor() })).await.expect(200);
+    client.post("/actors/site/unfollow", &json!({ "actor": peer.actor() })).await.expect(201);
     until("our Undo", &peer, async || (peer.state().await["followers"] == json!([])).then_some(())).await;
     assert_eq!(total(&client, "following").await, 0);
 

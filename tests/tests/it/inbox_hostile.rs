@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use rosehip_core::{
-    limits::{DIRECTORY_QUEUE, HTTP_BODY_BYTES, REQUEST_MS},
+    limits::{HTTP_BODY_BYTES, REQUEST_MS},
     signing::{RsaSigner, SignedBy, Signer, Unsigned, sign_request},
 };
 use rosehip_tests::{Answer, Client, Form, Host, Peer, now, send};
@@ -130,7 +130,6 @@ async fn a_key_that_is_not_there_hides_none_that_is() {
         assert_eq!(signed(&inbox, &like, SignedBy::Rsa(&rsa)).await.status.as_u16(), 401);
     }
     assert_eq!(peer.post_in(Form::Rsa, &inbox, &note(&peer, "still")).await.status.as_u16(), 202);
-    assert!(DIRECTORY_QUEUE > 20);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -159,6 +158,29 @@ async fn what_one_actor_said_is_not_anothers_of_its_host_to_change_or_delete() {
     update["type"] = json!("Update");
     assert_eq!(peer.post_in(Form::Rsa, &inbox, &update).await.status.as_u16(), 202);
     assert!(has(&client, &update).await);
+}
+
+/// Hosts tell everybody they know when an actor goes, and its key goes with it.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_actor_that_is_gone_takes_its_follows_along_and_is_no_error_where_nobody_knew_it() {
+    let (host, client, peer) = host().await;
+    let inbox = inbox(&host);
+    let (actor, signer) = ben(&peer);
+    let gone = json!({"id": format!("{actor}#delete"), "type": "Delete", "actor": actor, "object": actor});
+    peer.withdraw("/ben");
+    assert_eq!(signed(&inbox, &gone, SignedBy::Cavage(&signer)).await.status.as_u16(), 202, "nobody knew it");
+    assert!(!has(&client, &gone).await);
+    let like = json!({"id": peer.url("/likes/1"), "type": "Like", "actor": actor, "object": host.url()});
+    assert_eq!(rule(&signed(&inbox, &like, SignedBy::Cavage(&signer)).await), (401, "key".to_owned()));
+
+    // One who followed is known, and verified by what is known.
+    let follow = peer.activity("/follows/1", "Follow", json!(format!("{}/actors/site", host.url())));
+    assert_eq!(peer.post_in(Form::Cavage, &inbox, &follow).await.status.as_u16(), 202);
+    assert_eq!(client.get("/actors/site/followers").await.expect(200)["totalItems"], 1);
+    peer.withdraw("/ann");
+    let gone = peer.activity("/ann/delete", "Delete", json!(peer.actor()));
+    assert_eq!(peer.post_in(Form::Cavage, &format!("{}/inbox", host.url()), &gone).await.status.as_u16(), 202);
+    assert_eq!(client.get("/actors/site/followers").await.expect(200)["totalItems"], 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -48,12 +48,13 @@ impl Blocked {
 
 impl Inbox {
     /// Who sent a request, and the document it brings. Nobody is asked for anything before all is checked that needs no
-    /// key.
+    /// key. None for the deletion of an actor who is gone and was never heard of here: hosts tell it to everybody they know,
+    /// and nobody can verify it any more. Nothing here has to do with that actor, so that nothing is to be done.
     pub(super) async fn verified(
         &self,
         request: &InboxRequest,
         now: Timestamp,
-    ) -> Result<(Arc<RemoteActor>, Map<String, Value>), Refused> {
+    ) -> Result<Option<(Arc<RemoteActor>, Map<String, Value>)>, Refused> {
         let target = format!("{}{}", self.parts.base_url, request.path);
         let headers: Vec<(&str, &str)> =
             request.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
@@ -63,16 +64,19 @@ impl Inbox {
             return Err(Refused::ContentType(content_type.chars().take(100).collect()));
         }
         let Some(signature) = RequestSignature::of(&message)? else {
-            return self.verified_by_proof(request, now).await;
+            return self.verified_by_proof(request, now).await.map(Some);
         };
         signature.check(&message, now, SIGNATURE_TOLERANCE_MS)?;
         let place = place_of(signature.key_id())?;
         self.admit(&place, request.client)?;
         let document = json::parse_object(&request.body)?;
         let sender = sender(signature.key_id(), &place, &document)?;
-        let actor = self.signer(&signature, &message, &sender, request.client).await?;
+        let actor = match self.signer(&signature, &message, &sender, request.client).await {
+            Err(Refused::NoKey(FetchError::Gone { .. })) if is_own_deletion(&document, &sender) => return Ok(None),
+            signed => signed?,
+        };
         check_proof(&document, &actor, now)?;
-        Ok((actor, document))
+        Ok(Some((actor, document)))
     }
 
     /// The same of a request that is not signed, and brings a document that its actor has proved (FEP-8b32). Whoever brings
@@ -160,6 +164,12 @@ impl Inbox {
             None => self.seed(sender),
         }
     }
+}
+
+/// Whether a document says that its actor is no more.
+fn is_own_deletion(document: &Map<String, Value>, sender: &ActorUrl) -> bool {
+    let is_deletion = document.get("type").and_then(Value::as_str) == Some("Delete");
+    is_deletion && document.get("object").and_then(id_of) == Some(sender.as_str())
 }
 
 /// Where a key's id leads, without its fragment.

@@ -132,7 +132,7 @@ impl Inbox {
     /// Takes in a request.
     pub async fn take_in(&self, request: InboxRequest) -> Result<TakenIn, Refused> {
         let now = SystemClock::now();
-        let (sender, document) = self.verified(&request, now).await?;
+        let Some((sender, document)) = self.verified(&request, now).await? else { return Ok(TakenIn::Dropped) };
         let mut arrival = Arrival::check(&sender.id, document)?;
         arrival.trace = request.trace;
         let owners = match request.owner {
