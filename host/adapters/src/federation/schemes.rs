@@ -65,15 +65,7 @@ impl Schemes {
     }
 
     fn change(&self, peer: &Peer, change: impl FnOnce(&mut Known)) {
-        let mut all = self.known();
-        match all.get_mut(peer) {
-            Some(known) => change(known),
-            None => {
-                let mut known = Known::default();
-                change(&mut known);
-                all.insert(peer.clone(), known);
-            }
-        }
+        change(self.known().entry(peer.clone()).or_insert_with(Known::default));
     }
 
     fn known(&self) -> MutexGuard<'_, LruCache<Peer, Known>> {

@@ -211,8 +211,7 @@ mod tests {
         #[test]
         fn any_document_is_plain_or_not(value in any_value()) {
             let document = Map::from_iter([("object".to_owned(), value)]);
-            let has_keyword = Value::Object(document.clone()).to_string().contains("\"@graph\":");
-            prop_assert!(!(has_keyword && check(&document).is_ok()) || !has_keyword_outside_context(&document));
+            prop_assert!(!has_keyword_outside_context(&document) || check(&document).is_err());
         }
     }
 

@@ -251,8 +251,8 @@ mod tests {
         };
         let (input, signature, old) =
             (field(&rfc, "signature-input"), field(&rfc, "signature"), field(&cavage, "signature"));
-        assert!(of(&[input.clone(), old.clone()]).is_err());
-        assert!(of(&[signature.clone()]).is_err());
+        assert!(of(&[input.clone(), old]).is_err());
+        assert!(of(std::slice::from_ref(&signature)).is_err());
         assert!(of(&[input]).is_err());
         assert_eq!(of(&[]), Ok(None));
     }

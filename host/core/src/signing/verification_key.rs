@@ -11,7 +11,7 @@ use crate::ids::InvalidId;
 /// What requests are signed with (RFC 9421 §6.2.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Algorithm {
-    /// EdDSA over curve 25519 (§3.3.6).
+    /// `EdDSA` over curve 25519 (§3.3.6).
     Ed25519,
     /// RSASSA-PKCS1-v1_5 with SHA-256 (§3.3.2).
     RsaV15Sha256,

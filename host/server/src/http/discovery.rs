@@ -34,20 +34,16 @@ pub(super) async fn webfinger(State(app): State<App>, uri: Uri) -> Result<Respon
     let who: Who = resource.parse().map_err(|error| Fault::unreadable("resource", format!("{error}")))?;
     let not_found = || Fault::not_found("account");
     let base_url = app.host.base_url();
-    let (subject, url, profile) = match app.host.own(&who).await?.flatten() {
-        Some(name) => {
-            let url = actor_url(base_url, &name);
-            (app.host.handle(&name), url.clone(), url)
-        }
-        None => {
-            let handle = app.host.instance_handle();
-            let url = instance_actor_url(base_url);
-            let is_meant = match &who {
-                Who::Handle(who) => handle.as_ref().is_some_and(|handle| handle.is_same(who)),
-                Who::Url(who) => who.as_str() == url,
-            };
-            (handle.filter(|_| is_meant), url, base_url.to_owned())
-        }
+    let (subject, url, profile) = if let Some(name) = app.host.own(&who).await?.flatten() {
+        let url = actor_url(base_url, &name);
+        (app.host.handle(&name), url.clone(), url)
+    } else {
+        let (handle, url) = (app.host.instance_handle(), instance_actor_url(base_url));
+        let is_meant = match &who {
+            Who::Handle(who) => handle.as_ref().is_some_and(|handle| handle.is_same(who)),
+            Who::Url(who) => who.as_str() == url,
+        };
+        (handle.filter(|_| is_meant), url, base_url.to_owned())
     };
     let subject = subject.ok_or_else(not_found)?.to_acct();
     let mut document = webfinger::jrd(&subject, &[&url], &url, &profile);

@@ -90,10 +90,8 @@ fn who_asks_again_for_what_was_accepted_is_told_again_once_a_minute() {
 }
 
 fn arrived_id(event: &Event) -> ActivityId {
-    match event {
-        Event::ActivityAppended(appended) => appended.activity.id.clone(),
-        other => panic!("an activity, not {other:?}"),
-    }
+    let Event::ActivityAppended(appended) = event else { panic!("an activity, not {event:?}") };
+    appended.activity.id.clone()
 }
 
 #[test]
