@@ -7,14 +7,21 @@ mod activities;
 mod admission;
 mod core_abi;
 mod filter;
+mod inbox;
 mod log;
 mod manifest;
 
-pub use self::{admission::admission, core_abi::core_abi, filter::filter, log::log, manifest::manifest};
+pub use self::{admission::admission, core_abi::core_abi, filter::filter, inbox::inbox, log::log, manifest::manifest};
 
 /// A subject's function.
 pub type Target = fn(&[u8]);
 
 /// Every subject, by the name of its corpus and of its fuzzer.
-pub const TARGETS: [(&str, Target); 5] =
-    [("admission", admission), ("core_abi", core_abi), ("filter", filter), ("log", log), ("manifest", manifest)];
+pub const TARGETS: [(&str, Target); 6] = [
+    ("admission", admission),
+    ("core_abi", core_abi),
+    ("filter", filter),
+    ("inbox", inbox),
+    ("log", log),
+    ("manifest", manifest),
+];

@@ -6,7 +6,9 @@ use fastrand::Rng;
 use rosehip_core::{
     behavior::{Behavior, Filter},
     event::Event,
+    json,
     limits::GUEST_THREAD_STACK_BYTES,
+    pipeline::receive::Arrival,
 };
 use rosehip_fuzz::{TARGETS, Target};
 
@@ -118,6 +120,11 @@ fn filter() {
 }
 
 #[test]
+fn inbox() {
+    run("inbox", 3_000);
+}
+
+#[test]
 fn log() {
     run("log", 3_000);
 }
@@ -141,5 +148,11 @@ fn the_corpus_gets_through() {
         let entry = text(bytes.get(4..).unwrap_or_default());
         entry.split_once('\n').is_some_and(|(kind, body)| Event::decode(kind, body.as_bytes()).is_ok())
     });
+    let documents = accepted("inbox", &|bytes| {
+        let body = bytes.splitn(2, |byte| *byte == 0).nth(1).unwrap_or_default();
+        let sender = "https://there.example/ann".parse().expect("a URL");
+        json::parse_object(body).is_ok_and(|document| Arrival::check(&sender, document).is_ok())
+    });
     assert!(manifests >= 5 && filters >= 9 && events >= 5, "{manifests} manifests, {filters} filters, {events} events");
+    assert!(documents >= 3, "{documents} documents");
 }

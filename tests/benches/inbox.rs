@@ -1,7 +1,7 @@
 //! How many signed arrivals a second an inbox verifies and makes durable, and what a host that floods it with forgeries costs
-//! the others. Prints tables; asserts nothing about time.
+//! the others, or a thousand hosts that each do something else that is hostile. Prints tables; asserts nothing about time.
 //!
-//! `cargo bench --workspace --bench inbox -- [rates] [flood]`
+//! `cargo bench --workspace --bench inbox -- [rates] [flood] [hostile]`
 
 use std::{
     collections::VecDeque,
@@ -33,6 +33,10 @@ const ARRIVALS: usize = 6_000;
 const IN_FLIGHT: [usize; 4] = [1, 16, 64, 256];
 /// Arrivals of a good host that are timed beside a flood.
 const TIMED: usize = 250;
+/// Hostile hosts, beyond those that are good.
+const HOSTILE: usize = 1_000;
+/// How long after its last request a hostile host begins the next: its budget is 300 a minute, and it wants more.
+const PAUSE: Duration = Duration::from_millis(150);
 
 fn key(host: usize) -> SigningKey {
     let mut seed = [9; 32];
@@ -274,6 +278,108 @@ async fn flood() {
     rows.await.expect("no panic");
 }
 
+/// What a hostile host does, by its number.
+fn hostile_request(inbox: &str, address: &str, host: usize, port: u16, round: usize) -> Vec<u8> {
+    let name = format!("{host}-{round}");
+    match host % 5 {
+        // A key that is not its own.
+        0 => forged(inbox, address, host, port, &name),
+        // A host that answers nothing when it is asked for its key.
+        1 => forged(inbox, address, host, port + 1, &name),
+        // A document that is cut short.
+        2 => {
+            let mut bytes = request(inbox, address, host, port, &name);
+            let end = bytes.len() - 20;
+            bytes[end] ^= 1;
+            bytes
+        }
+        // No signature, and a body of a megabyte.
+        3 => {
+            bytes(address, &[("content-type".to_owned(), "application/activity+json".to_owned())], &vec![b'['; 1 << 20])
+        }
+        // What is good, more often than it may be.
+        _ => request(inbox, address, host, port, "again"),
+    }
+}
+
+/// A thousand connections, each of a host of its own, whose requests go on until they are told to stop; a fifth of them drips.
+async fn hostile_hosts(inbox: String, address: String, port: u16, stop: Arc<AtomicBool>, sent: Arc<AtomicU64>) {
+    let mut hosts = tokio::task::JoinSet::new();
+    for host in 0..HOSTILE {
+        let (inbox, address, stop, sent) = (inbox.clone(), address.clone(), Arc::clone(&stop), Arc::clone(&sent));
+        hosts.spawn(async move {
+            for round in 0.. {
+                if stop.load(Ordering::Relaxed) {
+                    return;
+                }
+                let Ok(stream) = tokio::net::TcpStream::connect(&address).await else { continue };
+                let mut stream = BufReader::new(stream);
+                let bytes = hostile_request(&inbox, &address, HOSTS + host, port, round % 4);
+                let is_dripping = host % 25 == 24;
+                let piece = if is_dripping { 1 } else { bytes.len() };
+                for piece in bytes.chunks(piece) {
+                    if stop.load(Ordering::Relaxed) || stream.get_mut().write_all(piece).await.is_err() {
+                        break;
+                    }
+                    if is_dripping {
+                        tokio::time::sleep(Duration::from_secs(1)).await;
+                    }
+                }
+                let mut line = String::new();
+                // Whoever is refused may find the connection closed.
+                let answered = tokio::time::timeout(Duration::from_secs(20), stream.read_line(&mut line)).await;
+                if answered.is_ok_and(|read| read.is_ok()) {
+                    sent.fetch_add(1, Ordering::Relaxed);
+                }
+                tokio::time::sleep(PAUSE).await;
+            }
+        });
+    }
+    hosts.join_all().await;
+}
+
+#[expect(clippy::cast_precision_loss, reason = "some hundred thousand requests")]
+async fn hostile() {
+    println!(
+        "\n{TIMED} arrivals of good hosts, one in flight, beside {HOSTILE} hosts that are hostile, each in its way"
+    );
+    println!("| beside | p50 ms | p99 ms | ratio of p99 | hostile requests/s |\n| --- | --- | --- | --- | --- |");
+    let port = serve_actors().await;
+    let host = Host::start_federating().await;
+    let (address, inbox) = (address_of(&host), format!("{}/actors/site/inbox", host.url()));
+    let good = |from: usize, hosts: usize, label: &str| -> VecDeque<Vec<u8>> {
+        (0..TIMED).map(|n| request(&inbox, &address, from + n % hosts, port, &format!("{label}-{n}"))).collect()
+    };
+    // Here all are of one address, whose budget for asking is the hostile hosts' soon: the good ones are known by then.
+    let (warm, alone, beside) = (good(0, 12, "warm"), good(4, 4, "alone"), good(8, 4, "beside"));
+    let (stop, sent) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+    let timed = |requests: VecDeque<Vec<u8>>| {
+        let address = address.clone();
+        tokio::task::spawn_blocking(move || send_all(&address, requests, 1))
+    };
+    timed(warm).await.expect("no panic");
+    let (mut alone, _) = timed(alone).await.expect("no panic");
+    let others =
+        tokio::spawn(hostile_hosts(inbox.clone(), address.clone(), port, Arc::clone(&stop), Arc::clone(&sent)));
+    // All of them have begun once so many requests were answered.
+    while sent.load(Ordering::Relaxed) < 2 * HOSTILE as u64 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let before = sent.load(Ordering::Relaxed);
+    let (mut beside, took) = timed(beside).await.expect("no panic");
+    let answered = sent.load(Ordering::Relaxed) - before;
+    stop.store(true, Ordering::Relaxed);
+    others.abort();
+    let (quiet, p99) = (percentile(&mut alone, 99), percentile(&mut beside, 99));
+    println!("| nobody | {:.2} | {quiet:.2} | | |", percentile(&mut alone, 50));
+    println!(
+        "| {HOSTILE} hostile hosts | {:.2} | {p99:.2} | {:.2} | {:.0} |",
+        percentile(&mut beside, 50),
+        p99 / quiet,
+        answered as f64 / took.as_secs_f64()
+    );
+}
+
 #[tokio::main]
 async fn main() {
     // Cargo passes `--bench`; what else there is names a part.
@@ -285,5 +391,8 @@ async fn main() {
     }
     if is_asked("flood") {
         flood().await;
+    }
+    if is_asked("hostile") {
+        hostile().await;
     }
 }

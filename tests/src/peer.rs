@@ -10,7 +10,7 @@ use std::{
 use ed25519_dalek::SigningKey;
 use reqwest::{StatusCode, header::HeaderMap};
 use rosehip_core::{
-    signing::{Message, Signer, content_digest, proof, signature},
+    signing::{Message, RsaSigner, SignedBy, Signer, Unsigned, content_digest, proof, sign_request, signature},
     time::Timestamp,
 };
 use serde_json::{Map, Value, json};
@@ -23,6 +23,26 @@ use tokio::{
 use crate::{Answer, Delivery};
 
 const ACTIVITY: &str = "application/activity+json";
+/// A secret for tests alone.
+const RSA: &str = include_str!("../../host/core/tests/keys/rsa.pem");
+
+/// How a request is signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// RFC 9421 with ed25519.
+    Ed25519,
+    /// RFC 9421 with RSA.
+    Rsa,
+    /// draft-cavage with RSA.
+    Cavage,
+    /// Not at all: the document has a proof.
+    ProofAlone,
+}
+
+impl Form {
+    /// Each of them.
+    pub const ALL: [Self; 4] = [Self::Ed25519, Self::Rsa, Self::Cavage, Self::ProofAlone];
+}
 
 /// What a request is signed with and over; a test changes what is to be wrong.
 #[derive(Debug, Clone)]
@@ -144,6 +164,9 @@ impl Peer {
             "id": actor, "type": "Person", "preferredUsername": "ann", "name": "Ann",
             "inbox": self.url("/ann/inbox"), "outbox": self.url("/ann/outbox"), "followers": self.url("/ann/followers"),
             "endpoints": {"sharedInbox": self.url("/inbox")},
+            "publicKey": {
+                "id": self.url("/ann#main-key"), "owner": actor, "publicKeyPem": self.rsa().public_key().to_pem(),
+            },
             "assertionMethod": [{
                 "id": signer.key_id, "type": "Multikey", "controller": actor,
                 "publicKeyMultibase": signer.public_key().to_string(),
@@ -157,6 +180,32 @@ impl Peer {
         let key = SigningKey::from_bytes(&[8; 32]);
         lock(&self.signer).key = key;
         self.serve_actor();
+    }
+
+    /// What it signs with where that is RSA.
+    pub fn rsa(&self) -> RsaSigner {
+        RsaSigner::from_pem(self.url("/ann#main-key"), RSA).expect("a key")
+    }
+
+    /// Sends an activity, signed in this form.
+    pub async fn post_in(&self, form: Form, inbox: &str, activity: &Value) -> Answer {
+        let signing = Signing { has_proof: form == Form::ProofAlone, ..self.signing() };
+        let body = body_of(activity, &signing);
+        send(inbox, self.headers_in(form, inbox, &body, now()), body).await
+    }
+
+    /// The headers of a request, signed in this form at a moment.
+    pub fn headers_in(&self, form: Form, inbox: &str, body: &[u8], at: Timestamp) -> Vec<(String, String)> {
+        let (signer, rsa) = (lock(&self.signer).clone(), self.rsa());
+        let by = match form {
+            Form::Ed25519 => SignedBy::Ed25519(&signer),
+            Form::Rsa => SignedBy::Rsa(&rsa),
+            Form::Cavage => SignedBy::Cavage(&rsa),
+            Form::ProofAlone => return vec![("content-type".to_owned(), ACTIVITY.to_owned())],
+        };
+        let request = Unsigned { method: "POST", url: inbox, content: Some((body, ACTIVITY)) };
+        let fields = sign_request(&request, by, at).expect("all that is signed is there");
+        fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }
 
     /// What it signs with, at this moment.

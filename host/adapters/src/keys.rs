@@ -1,7 +1,11 @@
 //! Private keys: the host's own, and one for each local actor. Each is a file of its own under `keys/`, an ed25519
-//! key in PKCS#8 PEM (RFC 8410) that only its owner may read, made when it is first asked for. Beside them lies the
+//! key in PKCS#8 PEM (RFC 8410) that only its owner may read, made when it is first asked for. An actor has an RSA key of 2,048
+//! bits as well (`*.rsa.key`), which signs requests to those who know no other, and so has the host for those it makes
+//! itself. Beside them lies the
 //! secret that authenticates the cache of compiled modules, 32 random bytes, and the one that signs webhooks, in the text form
 //! that receivers are given and with its sha-256 on a second line; both readable by the same alone.
+
+mod rsa;
 
 use std::{
     fs::DirBuilder,
@@ -31,6 +35,12 @@ pub enum KeyError {
         path: PathBuf,
         /// What is wrong with it.
         reason: String,
+    },
+    /// The file is there and holds no RSA key. It was left as it is; where it is taken away, a new one is made.
+    #[error("{path} is not an RSA key of 2,048 bits or more in PKCS#8 PEM")]
+    NoRsa {
+        /// The file.
+        path: PathBuf,
     },
     /// The file is there and holds no secret of webhooks. It was left as it is, because receivers may know it.
     #[error("{path} holds no secret of the form whsec_…")]
@@ -63,6 +73,8 @@ pub struct Keys {
     host: SigningKey,
     /// Held while a key is made, so that two threads that ask for the same one get the same one.
     making: Mutex<()>,
+    /// The same for RSA keys, which take a tenth of a second: nobody else waits for that.
+    making_rsa: Mutex<()>,
 }
 
 impl Keys {
@@ -75,7 +87,7 @@ impl Keys {
             .create(&dir)
             .map_err(|source| KeyError::Io { path: dir.clone(), source })?;
         let host = read_or_make(&dir.join("host.key"))?;
-        Ok(Self { dir, host, making: Mutex::new(()) })
+        Ok(Self { dir, host, making: Mutex::new(()), making_rsa: Mutex::new(()) })
     }
 
     /// The host's key, which signs the log's head.
@@ -92,7 +104,11 @@ impl Keys {
 
     /// Removes an actor's key that it does not sign with any more.
     pub fn forget_actor(&self, name: &ActorName, number: u32) -> Result<(), KeyError> {
-        let path = self.dir.join(actor_file(name, number));
+        self.forget(&actor_file(name, number))
+    }
+
+    fn forget(&self, file: &str) -> Result<(), KeyError> {
+        let path = self.dir.join(file);
         match std::fs::remove_file(&path) {
             Ok(()) => Ok(()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -199,6 +215,7 @@ pub fn examine(data_dir: &Path) -> FoundKeys {
             WEBHOOK => read_webhook(&path).map(drop),
             // One that is malformed is made anew.
             "cache.key" => Ok(()),
+            _ if rsa::is_file(name) => rsa::read(&path, "").map(drop),
             _ if path.extension().is_some_and(|extension| extension == "key") => read(&path).map(drop),
             _ => continue,
         };

@@ -9,7 +9,7 @@ use crate::{
     event::{ActorCreated, ActorProfile, Event},
     ids::ActorName,
     limits::REMOTE_ACTOR_KEYS,
-    signing::PublicKey,
+    signing::{PublicKey, RsaPublicKey},
     time::Timestamp,
 };
 
@@ -81,8 +81,9 @@ impl LocalActor {
 
     /// What others are told of it (ActivityPub §4.1), compacted. Its keys are Multikeys under `assertionMethod`
     /// (FEP-521a); one that was replaced says until when it was used, and is still told, so that what it signed can be
-    /// verified. Of very many the oldest are left out, because others read no more.
-    pub fn document(&self, base_url: &str) -> Map<String, Value> {
+    /// verified. Of very many the oldest are left out, because others read no more. Its RSA key, which signs requests to those
+    /// who read no Multikey, stands alone under `publicKey` (W3C Security Vocabulary), where most look for one object.
+    pub fn document(&self, base_url: &str, rsa: &RsaPublicKey) -> Map<String, Value> {
         let url = self.url(base_url);
         let keys = self.keys.iter().map(|key| {
             let mut multikey = json!({
@@ -111,6 +112,7 @@ impl LocalActor {
             "endpoints": {"sharedInbox": format!("{base_url}/inbox")},
             "manuallyApprovesFollowers": self.profile.approves_followers,
             "published": self.created_at,
+            "publicKey": public_key(&url, rsa),
             // The key in use comes first: some look at no other.
             "assertionMethod": keys.rev().take(REMOTE_ACTOR_KEYS).collect::<Vec<_>>(),
         });
@@ -126,6 +128,40 @@ pub fn key_id(actor_url: &str, number: u32) -> String {
         1 => format!("{actor_url}#ed25519-key"),
         number => format!("{actor_url}#ed25519-key-{number}"),
     }
+}
+
+/// The URL under which an actor's RSA key is told.
+pub fn rsa_key_id(actor_url: &str) -> String {
+    format!("{actor_url}#main-key")
+}
+
+fn public_key(url: &str, rsa: &RsaPublicKey) -> Value {
+    json!({"id": rsa_key_id(url), "owner": url, "publicKeyPem": rsa.to_pem()})
+}
+
+/// The URL of the actor that a host asks others as. No actor of people has it: their names have no point in them.
+pub fn instance_actor_url(base_url: &str) -> String {
+    format!("{base_url}/instance-actor.json")
+}
+
+/// What others are told of the actor that a host asks them as: an `Application` that says nothing, follows nobody, and signs
+/// requests for documents. `name` is what it is called in a handle: the host's own name, as peers expect it.
+pub fn instance_actor(base_url: &str, name: &str, rsa: &RsaPublicKey) -> Map<String, Value> {
+    let url = instance_actor_url(base_url);
+    let document = json!({
+        "@context": [ACTIVITY_STREAMS, "https://w3id.org/security/v1"],
+        "id": url,
+        "type": "Application",
+        "preferredUsername": name,
+        "name": name,
+        "url": base_url,
+        "inbox": format!("{base_url}/inbox"),
+        "endpoints": {"sharedInbox": format!("{base_url}/inbox")},
+        "manuallyApprovesFollowers": true,
+        "publicKey": public_key(&url, rsa),
+    });
+    let Value::Object(document) = document else { unreachable!("the literal above is an object") };
+    document
 }
 
 /// `summary` is HTML (ActivityStreams vocabulary §4); what is kept is text.
@@ -169,7 +205,9 @@ mod tests {
         let profile = ActorProfile { summary: Some("a < b".to_owned()), ..ActorProfile::default() };
         actor.apply(&ActorChanged { name, profile, by: None }.into(), at(70_000));
 
-        let document = actor.document("https://h.example");
+        let rsa = crate::signing::rsa::tests::published();
+        let document = actor.document("https://h.example", &rsa);
+        assert_eq!(document["publicKey"]["id"], "https://h.example/actors/site#main-key");
         assert_eq!(document["summary"], "a &lt; b");
         assert_eq!(document["endpoints"]["sharedInbox"], "https://h.example/inbox");
         let url: ActorUrl = "https://h.example/actors/site".parse().expect("a URL");
@@ -180,5 +218,20 @@ mod tests {
         assert!(read.key(first, at(59_999)).is_some() && read.key(first, at(60_000)).is_none());
         assert!(read.key(second, at(60_000)).is_some());
         assert_eq!(actor.key_number(), 2);
+        let main = "https://h.example/actors/site#main-key";
+        assert_eq!(read.key(main, at(60_000)), Some(rsa.into()));
+        assert_eq!(read.proof_key(main, at(60_000)), None, "it signs requests and no documents");
+        assert!(read.proof_key(second, at(60_000)).is_some());
+    }
+
+    #[test]
+    fn the_actor_of_the_host_itself_is_read_with_its_key() {
+        let rsa = crate::signing::rsa::tests::published();
+        let document = instance_actor("https://h.example", "h.example", &rsa);
+        let url: ActorUrl = instance_actor_url("https://h.example").parse().expect("a URL");
+        let read = RemoteActor::read(&url, &document).expect("an actor");
+        assert_eq!((read.kind.as_str(), read.handle.as_deref()), ("Application", Some("h.example")));
+        let at = Timestamp::from_millis(0);
+        assert_eq!(read.key("https://h.example/instance-actor.json#main-key", at), Some(rsa.into()));
     }
 }

@@ -298,6 +298,10 @@ pub const SIGNATURE_HEADER_BYTES: usize = 8 << 10;
 pub const SIGNATURE_LABELS: usize = 8;
 /// Components that a signature may cover.
 pub const SIGNATURE_COMPONENTS: usize = 32;
+/// An RSA public key as RFC 8017 writes it, in bytes: 2,048 to 4,096 bits.
+pub const RSA_PUBLIC_KEY_BYTES: std::ops::RangeInclusive<usize> = 262..=540;
+/// An RSA public key as a text of another host's, in bytes.
+pub const RSA_PEM_BYTES: usize = 2_048;
 /// How far the time at which a request was signed may be from ours, before or after, in milliseconds.
 pub const SIGNATURE_TOLERANCE_MS: u64 = 3_600_000;
 

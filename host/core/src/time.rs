@@ -42,6 +42,23 @@ impl Timestamp {
         Self(self.0 - self.0.rem_euclid(86_400_000))
     }
 
+    /// The moment as HTTP writes it (RFC 9110 §5.6.7), cut to the second: `Sun, 06 Nov 1994 08:49:37 GMT`.
+    pub fn to_http_date(self) -> String {
+        self.to_jiff().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
+    }
+
+    /// Reads a date of HTTP in the form that it is written in today.
+    pub fn parse_http_date(text: &str) -> Result<Self, InvalidTime> {
+        let refuse = || InvalidTime(format!("{text:?} is not a date such as Sun, 06 Nov 1994 08:49:37 GMT"));
+        if !text.ends_with(" GMT") || text.len() > 32 {
+            return Err(refuse());
+        }
+        // Who names the wrong day of the week means the date all the same: the draft's own example does.
+        let date = text.split_once(", ").map_or(text, |(_, date)| date);
+        let parsed = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(date).map_err(|_| refuse())?;
+        Ok(Self(parsed.as_millisecond()))
+    }
+
     fn to_jiff(self) -> jiff::Timestamp {
         jiff::Timestamp::from_millisecond(self.0).expect("from_millis holds every timestamp within jiff's range")
     }

@@ -70,6 +70,8 @@ async fn a_post_reaches_followers_once_signed_and_proved() {
     input.check(&message, now(), 3_600_000).expect("it covers what it has to");
     let key = site.key(&input.key_id, now()).expect("the actor's key");
     input.verify(&message, &key).expect("it is theirs");
+    let method = document["proof"]["verificationMethod"].as_str().expect("a key");
+    let key = site.proof_key(method, now()).expect("the actor's key");
     proof::verify(document.as_object().expect("an object"), &key, now()).expect("the proof holds");
 
     let activity = client.get(&format!("/activities/{}", id.rsplit('/').next().expect("a token"))).await.expect(200);

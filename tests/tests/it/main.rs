@@ -31,6 +31,8 @@ mod hostile;
 mod hot_load;
 mod hot_swap;
 mod inbox;
+mod inbox_forms;
+mod inbox_hostile;
 mod live;
 mod media;
 mod modules;

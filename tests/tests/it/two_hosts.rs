@@ -137,7 +137,7 @@ async fn what_one_host_publishes_fires_behaviors_of_the_other_through_restarts_a
         let method = activity["proof"]["verificationMethod"].as_str().expect("a method").to_owned();
         assert_eq!(method, format!("{}#ed25519-key{number}", actor(&b)));
         let made = activity["proof"]["created"].as_str().expect("a time").parse().expect("a time");
-        let key = keys.key(&method, made).expect("it is told");
+        let key = keys.proof_key(&method, made).expect("it is told");
         proof::verify(activity, &key, now()).expect("it holds");
     }
     for host in [&a, &b] {

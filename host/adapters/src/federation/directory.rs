@@ -6,13 +6,13 @@ use std::{fmt, pin::Pin, sync::Arc};
 use rosehip_core::{
     destination::quoted,
     federation::{ActorUrl, Peer, RemoteActor, Who, same_origin, webfinger::Found},
-    signing::PublicKey,
+    signing::VerificationKey,
     time::Timestamp,
 };
 use serde_json::{Map, Value};
 
 use super::{
-    ActorLookup, FetchError, NoActor, Sign,
+    ActorLookup, FetchError, NoActor, SignedGet,
     fetch::Fetch,
     lookups::{Lookups, Wants},
 };
@@ -56,9 +56,9 @@ impl Directory {
     /// A directory that knows nobody. `client` is its own, with [`OutgoingOptions::federation`].
     ///
     /// [`OutgoingOptions::federation`]: crate::outgoing::OutgoingOptions::federation
-    pub fn new(client: Client, sign: Option<Sign>, clock: Clock) -> Self {
+    pub fn new(client: Client, signed: Option<SignedGet>, clock: Clock) -> Self {
         Self {
-            fetch: Arc::new(Fetch::new(client, sign)),
+            fetch: Arc::new(Fetch::new(client, signed)),
             actors: Arc::new(Lookups::new(Arc::clone(&clock))),
             accounts: Arc::new(Lookups::new(Arc::clone(&clock))),
             clock,
@@ -76,25 +76,38 @@ impl Directory {
         self.get(url, Wants::Current).await
     }
 
-    /// The key of this id, and whose it is: the actor's whose id stands before the fragment, if it lists the key and the
-    /// key has neither expired nor been revoked. An actor that is known without the key is asked anew.
-    pub async fn key(&self, key_id: &str) -> Result<(Arc<RemoteActor>, PublicKey), FetchError> {
-        let unlisted = || FetchError::NoKey(quoted(key_id));
-        let url = ActorUrl::of_key(key_id).ok_or_else(unlisted)?;
-        let actor = match self.actors.found(&url) {
+    /// The key of this id of an actor, if the actor lists it and it has neither expired nor been revoked. An actor that is
+    /// known without the key is asked anew. Nothing but the actor's own document is asked for, wherever the id leads.
+    pub async fn key_of(
+        &self,
+        url: &ActorUrl,
+        key_id: &str,
+    ) -> Result<(Arc<RemoteActor>, VerificationKey), FetchError> {
+        let actor = match self.actors.found(url) {
             Some(actor) if self.listed(&actor, key_id).is_some() => actor,
-            Some(_) => self.refetch(&url).await?,
-            None => self.actor(&url).await?,
+            Some(_) => self.refetch(url).await?,
+            None => self.actor(url).await?,
         };
-        let key = self.listed(&actor, key_id).ok_or_else(unlisted)?;
+        let key = self.listed(&actor, key_id).ok_or_else(|| FetchError::NoKey(quoted(key_id)))?;
         Ok((actor, key))
     }
 
-    /// The key of this id, where its actor is known, without asking anybody.
-    pub fn cached_key(&self, key_id: &str) -> Option<(Arc<RemoteActor>, PublicKey)> {
-        let actor = self.actors.found(&ActorUrl::of_key(key_id)?)?;
+    /// The same of the actor whose id stands before the fragment of the key's.
+    pub async fn key(&self, key_id: &str) -> Result<(Arc<RemoteActor>, VerificationKey), FetchError> {
+        let url = ActorUrl::of_key(key_id).ok_or_else(|| FetchError::NoKey(quoted(key_id)))?;
+        self.key_of(&url, key_id).await
+    }
+
+    /// The key of this id of an actor, where the actor is known, without asking anybody.
+    pub fn cached_key_of(&self, url: &ActorUrl, key_id: &str) -> Option<(Arc<RemoteActor>, VerificationKey)> {
+        let actor = self.actors.found(url)?;
         let key = self.listed(&actor, key_id)?;
         Some((actor, key))
+    }
+
+    /// The same of the actor whose id stands before the fragment of the key's.
+    pub fn cached_key(&self, key_id: &str) -> Option<(Arc<RemoteActor>, VerificationKey)> {
+        self.cached_key_of(&ActorUrl::of_key(key_id)?, key_id)
     }
 
     /// The actor that somebody means. A handle is looked up by `WebFinger` at its host; where the account or the actor
@@ -160,7 +173,7 @@ impl Directory {
         self.accounts.get(&question, Wants::Known, look).await
     }
 
-    fn listed(&self, actor: &RemoteActor, key_id: &str) -> Option<PublicKey> {
+    fn listed(&self, actor: &RemoteActor, key_id: &str) -> Option<VerificationKey> {
         actor.key(key_id, (self.clock)())
     }
 }

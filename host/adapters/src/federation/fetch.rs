@@ -1,7 +1,5 @@
 //! Asking other hosts: one GET for one document, and what its answer means.
 
-use std::sync::Arc;
-
 use reqwest::{
     StatusCode,
     header::{ACCEPT, HeaderMap, HeaderValue},
@@ -9,20 +7,18 @@ use reqwest::{
 use rosehip_core::{
     federation::{ActorUrl, Peer, RemoteActor, RemoteActorError, Who, media_type, webfinger},
     json, limits,
+    signing::may_refuse_signature,
 };
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::{FetchError, turns::Turns};
+use super::{FetchError, SignedGet, signed_get::Form, turns::Turns};
 use crate::outgoing::{Answer, Client, NoAnswer, NoBody};
-
-/// Headers that sign a GET of a URL, for hosts that answer only to who says who they are.
-pub type Sign = Arc<dyn Fn(&Url) -> HeaderMap + Send + Sync>;
 
 /// Asks other hosts.
 pub(super) struct Fetch {
     client: Client,
-    sign: Option<Sign>,
+    signed: Option<SignedGet>,
     turns: Turns,
 }
 
@@ -31,16 +27,27 @@ struct Kind {
     accepts: &'static str,
     is_of: fn(&str) -> bool,
     limit: usize,
+    /// Whether hosts may want to know who asks.
+    is_signed: bool,
 }
 
-const ACTOR: Kind =
-    Kind { accepts: media_type::ACCEPTS_ACTIVITY, is_of: media_type::is_activity, limit: limits::REMOTE_ACTOR_BYTES };
+const ACTOR: Kind = Kind {
+    accepts: media_type::ACCEPTS_ACTIVITY,
+    is_of: media_type::is_activity,
+    limit: limits::REMOTE_ACTOR_BYTES,
+    is_signed: true,
+};
 const COLLECTION: Kind = Kind { limit: limits::REMOTE_PAGE_BYTES, ..ACTOR };
-const JRD: Kind = Kind { accepts: media_type::ACCEPTS_JRD, is_of: media_type::is_jrd, limit: limits::WEBFINGER_BYTES };
+const JRD: Kind = Kind {
+    accepts: media_type::ACCEPTS_JRD,
+    is_of: media_type::is_jrd,
+    limit: limits::WEBFINGER_BYTES,
+    is_signed: false,
+};
 
 impl Fetch {
-    pub(super) fn new(client: Client, sign: Option<Sign>) -> Self {
-        Self { client, sign, turns: Turns::default() }
+    pub(super) fn new(client: Client, signed: Option<SignedGet>) -> Self {
+        Self { client, signed, turns: Turns::default() }
     }
 
     /// The actor that stands at a URL and says to be it.
@@ -80,18 +87,51 @@ impl Fetch {
 
     async fn document(&self, url: Url, host: &Peer, what: &str, kind: &Kind) -> Result<Map<String, Value>, FetchError> {
         let _turn = self.turns.take(host).await?;
-        let headers = |url: &Url| {
-            let mut headers = self.sign.as_ref().map_or_else(HeaderMap::new, |sign| sign(url));
-            headers.insert(ACCEPT, HeaderValue::from_static(kind.accepts));
-            headers
+        let answer = match self.signed.as_ref().filter(|_| kind.is_signed) {
+            Some(signed) => self.asked_signed(signed, url, host, kind).await?,
+            None => self.asked(url, kind, None, None).await?,
         };
-        let answer = self.client.get(url, &headers).await?;
         judged(&answer, what, kind)?;
         let body = answer.body(kind.limit).await.map_err(|error| match error {
             NoBody::Broken(no_answer) => no_answer.into(),
             NoBody::TooLong { .. } => FetchError::unreadable(what, error),
         })?;
         json::parse_object(&body).map_err(|error| FetchError::unreadable(what, error))
+    }
+
+    /// Asks in the form that the host takes, as far as is known, and in others where it refuses that.
+    async fn asked_signed(&self, signed: &SignedGet, url: Url, host: &Peer, kind: &Kind) -> Result<Answer, NoAnswer> {
+        let mut forms = signed.forms(host, &url).into_iter().peekable();
+        loop {
+            let form = forms.next();
+            let answer = self.asked(url.clone(), kind, Some(signed), form).await?;
+            if may_refuse_signature(answer.status().as_u16()) && forms.peek().is_some() {
+                continue;
+            }
+            if let Some(Form { scheme, .. }) = form.filter(|_| answer.status().is_success()) {
+                signed.schemes.sent(host, scheme);
+            }
+            return Ok(answer);
+        }
+    }
+
+    async fn asked(
+        &self,
+        url: Url,
+        kind: &Kind,
+        signed: Option<&SignedGet>,
+        form: Option<Form>,
+    ) -> Result<Answer, NoAnswer> {
+        let signature = match (signed, form) {
+            (Some(signed), Some(form)) => signed.signature(form).await,
+            _ => None,
+        };
+        let headers = |url: &Url| {
+            let mut headers = signature.as_ref().map_or_else(HeaderMap::new, |signature| signature.headers(url));
+            headers.insert(ACCEPT, HeaderValue::from_static(kind.accepts));
+            headers
+        };
+        self.client.get(url, &headers).await
     }
 }
 

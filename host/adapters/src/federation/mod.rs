@@ -12,6 +12,9 @@ mod fetch_error;
 mod inbox;
 mod keyring;
 mod lookups;
+mod schemes;
+mod signed_get;
+mod transport_keys;
 mod turns;
 
 use rosehip_core::pipeline::dispatch::BACKOFF_MS;
@@ -22,10 +25,12 @@ pub use delivery::{
     DeliveryOptions, DeliveryParts, NoActor, PreparedDeliveries, QueueLengths, RedriveError,
 };
 pub use directory::{Clock, Directory};
-pub use fetch::Sign;
 pub use fetch_error::FetchError;
 pub use inbox::{Began, Inbox, InboxParts, InboxRequest, Refused, TakenIn};
 pub use keyring::Keyring;
+pub use schemes::Schemes;
+pub use signed_get::SignedGet;
+pub use transport_keys::TransportKeys;
 
 /// How a host deals with others.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -45,6 +45,11 @@ impl Answer {
         host_of(&self.url)
     }
 
+    /// A header field, where it is text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.response.headers().get(name)?.to_str().ok()
+    }
+
     /// The `Content-Type`, where it is text.
     pub fn content_type(&self) -> Option<&str> {
         self.response.headers().get(CONTENT_TYPE)?.to_str().ok()

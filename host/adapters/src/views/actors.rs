@@ -117,10 +117,10 @@ impl ViewReader {
         Ok(self.connection().prepare_cached(sql)?.query_row((owner, actor), |row| row.get(0)).optional()?)
     }
 
-    /// Whether an object of another host came to an actor's inbox, and is gone; none where it never came.
-    pub fn received(&self, owner: &str, object: &str) -> Result<Option<bool>, ViewError> {
+    /// Whether an object of another host that came to an actor's inbox is gone, and who brought it; none where it never came.
+    pub fn received(&self, owner: &str, object: &str) -> Result<Option<(bool, String)>, ViewError> {
         let mut statement =
-            self.connection().prepare_cached("SELECT is_gone FROM received WHERE owner = ?1 AND object = ?2")?;
-        Ok(statement.query_row((owner, object), |row| row.get(0)).optional()?)
+            self.connection().prepare_cached("SELECT is_gone, actor FROM received WHERE owner = ?1 AND object = ?2")?;
+        Ok(statement.query_row((owner, object), |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
     }
 }

@@ -19,7 +19,7 @@ pub(super) const OPEN: u8 = 1;
 pub(super) const RESTS: u8 = 2;
 
 /// Raised whenever a table or a fold changes: older views are rebuilt, not migrated.
-const VERSION: u32 = 14;
+const VERSION: u32 = 15;
 
 pub(super) const TABLES: &str = "
 CREATE TABLE position(id INTEGER PRIMARY KEY CHECK (id = 1), seq INTEGER NOT NULL, hash TEXT NOT NULL) STRICT;
@@ -80,7 +80,7 @@ CREATE INDEX deliveries_by_status ON deliveries(peer, status, place);
 CREATE INDEX deliveries_open ON deliveries(place) WHERE status IN ('queued', 'retrying');
 CREATE TABLE peers(
     peer TEXT PRIMARY KEY, queued INTEGER NOT NULL, retrying INTEGER NOT NULL, delivered INTEGER NOT NULL,
-    dead INTEGER NOT NULL, delivered_at INTEGER, error TEXT, failed_at INTEGER, silent_since INTEGER
+    dead INTEGER NOT NULL, delivered_at INTEGER, error TEXT, failed_at INTEGER, silent_since INTEGER, scheme TEXT
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX activities_by_token ON activities(token);
 CREATE INDEX activities_by_cid ON activities(cid);

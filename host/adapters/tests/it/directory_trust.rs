@@ -1,21 +1,20 @@
 //! What is believed of another host's actor: its keys, its id, its document, and where it was read.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use reqwest::header::{HeaderMap, HeaderValue};
+use reqwest::header::HeaderMap;
 use rosehip_adapters::{
-    federation::{Directory, FetchError},
-    outgoing::{Client, OutgoingOptions},
+    federation::FetchError,
+    outgoing::{Client, NoAnswer, OutgoingOptions},
 };
 use rosehip_core::{
     federation::{RemoteActor, Who, media_type},
     limits,
-    time::Timestamp,
 };
 use serde_json::{Value, json};
 
 use crate::{
-    directory::{KEY, Timed, activity, ada, at_home, parsed},
+    directory::{KEY, Timed, activity, ada, at_home},
     receiver::{Play, Receiver, answer},
 };
 
@@ -194,23 +193,50 @@ async fn without_development_only_public_hosts_are_asked_and_only_by_https() {
     assert!(home.requests().is_empty());
 }
 
+/// Who answers a byte a second is given the time of one attempt, and holds up nobody who asks another host.
 #[tokio::test]
-async fn every_request_carries_the_headers_that_sign_its_url() {
-    let mut home = Receiver::serving(|n, _, port| match n {
-        0 => answer("302 Found", "location: /next", ""),
-        _ => activity(&ada(port)),
-    })
-    .await;
-    let sign = Arc::new(|url: &url::Url| {
-        let path = HeaderValue::from_str(url.path()).expect("a path");
-        HeaderMap::from_iter([(reqwest::header::HeaderName::from_static("signature"), path)])
-    });
-    let clock = Arc::new(|| Timestamp::from_millis(0));
-    let directory = Directory::new(Client::new(OutgoingOptions::federation(true)), Some(sign), clock);
-    directory.actor(&parsed(&home.url("/ada"))).await.expect("an actor");
-    let requests = home.requests();
-    assert!(
-        requests[0].contains("signature: /ada\r\n") && requests[1].contains("signature: /next\r\n"),
-        "{requests:?}"
-    );
+async fn who_answers_a_byte_a_second_is_given_up_in_time() {
+    let options = OutgoingOptions { timeout: Duration::from_millis(300), ..OutgoingOptions::federation(true) };
+    let timed = Timed::with(options);
+    for head in [
+        "HTTP/1.1 200 OK\r\ncontent-type: application/activity+json\r\n\r\n{",
+        "HTTP/1.1 200 OK\r\ncontent-type: application/activity+json\r\ncontent-length: 1000\r\n\r\n{",
+        "HTTP/1.1 200 OK\r\nx-slow: ",
+    ] {
+        let slow = Receiver::start([Play::Drip(head)]).await;
+        assert!(matches!(timed.actor(&slow.url("/ada")).await, Err(FetchError::Unreachable(_))), "{head}");
+    }
+}
+
+/// An actor may say whatever it likes of where its inbox is.
+#[tokio::test]
+async fn nothing_is_sent_to_an_inbox_at_a_private_address_however_it_is_written() {
+    let mut home = at_home().await;
+    let client = Client::new(OutgoingOptions::federation(false));
+    for host in [
+        "localhost",
+        "127.0.0.1",
+        "127.1",
+        "2130706433",
+        "0x7f000001",
+        "0177.0.0.1",
+        "0.0.0.0",
+        "10.1.2.3",
+        "192.168.0.1",
+        "172.16.0.1",
+        "169.254.169.254",
+        "100.64.0.1",
+        "[::1]",
+        "[::]",
+        "[::ffff:127.0.0.1]",
+        "[64:ff9b::7f00:1]",
+        "[fe80::1]",
+        "[fc00::1]",
+        "[2002:7f00:1::]",
+    ] {
+        let url = url::Url::parse(&format!("https://{host}:{}/inbox", home.port)).expect("a URL");
+        let refused = client.post_signed(url, HeaderMap::new(), b"{}".to_vec()).await.expect_err(host);
+        assert!(matches!(refused, NoAnswer::Refused(_)), "{host}: {refused:?}");
+    }
+    assert!(home.requests().is_empty());
 }

@@ -12,6 +12,8 @@ mod faults;
 mod formats;
 mod outgoing;
 mod receiver;
+mod request;
+mod signed_get;
 mod sinks;
 mod store;
 mod support;

@@ -66,6 +66,17 @@ impl Asked<'_> {
         self.compose(Some(id), None, signatures)
     }
 
+    /// The same, said again in another minute.
+    pub fn answering_again(
+        self,
+        answered: &ActivityId,
+        signatures: &dyn Signatures,
+    ) -> Result<Activity, InvalidActivity> {
+        let (kind, minute) = (self.kind()?, self.now.minute());
+        let id = ActivityId::of_answer_again(self.base_url, self.owner, &kind, answered, minute);
+        self.compose(Some(id), None, signatures)
+    }
+
     fn kind(&self) -> Result<TypeName, InvalidActivity> {
         let kind = self.document.get("type").and_then(Value::as_str);
         let kind = kind.ok_or_else(|| InvalidActivity::new("type", "its type is no text"))?;

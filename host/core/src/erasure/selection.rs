@@ -446,7 +446,8 @@ mod tests {
                 .into(),
             ];
             wanted.push(events.map(|event| log.push(event)));
-            delivered.push(log.push(DeliveryDelivered { delivery, peer, attempt: 3, status: 202 }.into()));
+            delivered
+                .push(log.push(DeliveryDelivered { delivery, peer, attempt: 3, status: 202, scheme: None }.into()));
         }
         let selection = log.select(Subject::Actor(actor("ada")));
         assert!(wanted[0].iter().all(|seq| selection.seqs.contains(*seq)), "{selection:?}");

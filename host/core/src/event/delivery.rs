@@ -8,6 +8,7 @@ use crate::{
     effect::Failure,
     federation::Peer,
     ids::{ActivityId, ActorName, DeliveryId},
+    signing::Scheme,
 };
 
 /// Whom an activity of an outbox goes to was found out: there is one such entry for each activity that leaves, and more
@@ -77,6 +78,9 @@ pub struct DeliveryDelivered {
     pub attempt: u32,
     /// The status that the host answered.
     pub status: u16,
+    /// How what goes to the host next is signed, where that was learned from its answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scheme: Option<Scheme>,
 }
 
 /// An attempt failed; another one is due.

@@ -5,6 +5,7 @@
 
 mod actor_url;
 mod handle;
+pub mod linked_data;
 pub mod media_type;
 pub mod nodeinfo;
 mod remote_actor;

@@ -4,12 +4,12 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{ActorUrl, RemoteKey, handle::is_user, items, remote_key, same_origin};
+use super::{ActorUrl, RemoteKey, handle::is_user, items, linked_data, remote_key, same_origin};
 use crate::{
     destination::quoted,
     ids::TypeName,
     limits::{REMOTE_ACTOR_TEXT_BYTES, REMOTE_NAME_CHARS},
-    signing::PublicKey,
+    signing::{PublicKey, VerificationKey},
     time::Timestamp,
 };
 
@@ -40,7 +40,7 @@ pub struct RemoteActor {
     /// The collection of its followers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub followers: Option<String>,
-    /// Its ed25519 keys; none where it has only keys of other kinds.
+    /// Its keys of ed25519 and RSA; none where it has only keys of other kinds.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub keys: Vec<RemoteKey>,
 }
@@ -87,6 +87,7 @@ pub enum RemoteActorError {
 impl RemoteActor {
     /// Reads the document that was served at a URL.
     pub fn read(fetched: &ActorUrl, document: &Map<String, Value>) -> Result<Self, RemoteActorError> {
+        linked_data::check(document).map_err(|error| invalid("@context", &error.to_string()))?;
         let id = text(document, "id").ok_or_else(|| invalid("id", "it has none"))?;
         let id: ActorUrl = id.parse().map_err(|error| invalid("id", &format!("{error}")))?;
         if id != *fetched {
@@ -115,8 +116,16 @@ impl RemoteActor {
     }
 
     /// The key of this id, where the actor lists it and it counts at this moment.
-    pub fn key(&self, id: &str, now: Timestamp) -> Option<PublicKey> {
-        self.keys.iter().find(|key| key.id == id && key.is_valid_at(now)).map(|key| key.key)
+    pub fn key(&self, id: &str, now: Timestamp) -> Option<VerificationKey> {
+        self.keys.iter().find(|key| key.id == id && key.is_valid_at(now)).map(|key| key.key.clone())
+    }
+
+    /// The same, where it is a key that proofs are made with. RSA keys sign requests and nothing else.
+    pub fn proof_key(&self, id: &str, now: Timestamp) -> Option<PublicKey> {
+        match self.key(id, now)? {
+            VerificationKey::Ed25519(key) => Some(key),
+            VerificationKey::Rsa(_) => None,
+        }
     }
 
     fn text_bytes(&self) -> usize {

@@ -135,6 +135,38 @@ fn only_the_actors_own_ed25519_keys_are_its_keys() {
     assert_eq!(key_ids(json!({"assertionMethod": [], "verificationMethod": [multikey(&own, ADA)]})), [""; 0]);
 }
 
+/// Keys for requests: one object, or several, each of which says that it is this actor's and lies at its origin.
+#[test]
+fn the_rsa_keys_of_an_actor_are_those_that_name_it() {
+    let pem = crate::signing::rsa::tests::published().to_pem();
+    let key = |id: &str, owner: &str, pem: &str| json!({"id": id, "type": "Key", "owner": owner, "publicKeyPem": pem});
+    let (main, path) = (format!("{ADA}#main-key"), format!("{ADA}/main-key"));
+    let ids = |keys: Value| key_ids(json!({"assertionMethod": null, "publicKey": keys}));
+    assert_eq!(ids(key(&main, ADA, &pem)), [main.as_str()]);
+    assert_eq!(ids(json!([key(&main, ADA, &pem), key(&path, ADA, &pem)])), [main.as_str(), path.as_str()]);
+    for foreign in [
+        key("https://b.example/users/ada#main-key", ADA, &pem),
+        key("https://a.example:8443/users/ada#main-key", ADA, &pem),
+        key(&main, "https://a.example/users/bob", &pem),
+        key(&main, "https://b.example/users/ada", &pem),
+        key("main-key", ADA, &pem),
+        key(&main, ADA, crate::signing::rsa::tests::TOO_SHORT),
+        key(&main, ADA, ""),
+        json!({"id": main, "publicKeyPem": pem}),
+        json!({"id": main, "owner": ADA, "publicKeyPem": pem, "revoked": "long ago"}),
+        json!(main),
+        json!(null),
+    ] {
+        assert_eq!(ids(json!([foreign, key(&path, ADA, &pem)])), [path.as_str()]);
+    }
+    let both =
+        json!({"assertionMethod": [multikey(&format!("{ADA}#ed25519-key"), ADA)], "publicKey": key(&main, ADA, &pem)});
+    let ada = read(both).expect("an actor");
+    assert_eq!(ada.keys.len(), 2);
+    let json = serde_json::to_string(&ada).expect("JSON");
+    assert_eq!(serde_json::from_str::<RemoteActor>(&json).expect("an actor"), ada, "as it is kept");
+}
+
 #[test]
 fn a_key_counts_until_it_expires_or_is_revoked() {
     let id = format!("{ADA}#key");
@@ -163,6 +195,7 @@ fn what_is_too_much_is_refused() {
     for changes in [
         json!({"assertionMethod": keys(21)}),
         json!({"verificationMethod": keys(21)}),
+        json!({"publicKey": keys(21)}),
         json!({"name": "ü".repeat(501)}),
         json!({"assertionMethod": many}),
     ] {

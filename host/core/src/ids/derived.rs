@@ -230,6 +230,11 @@ impl ActivityId {
         Self::made(base_url, &("rosehip.answer.v1", owner, kind, answered))
     }
 
+    /// The id of an activity that says an answer again, to whom asks again: another one in each minute.
+    pub fn of_answer_again(base_url: &str, owner: &ActorName, kind: &TypeName, answered: &Self, minute: i64) -> Self {
+        Self::made(base_url, &("rosehip.answer-again.v1", owner, kind, answered, minute))
+    }
+
     fn made(base_url: &str, parts: &impl Serialize) -> Self {
         Self::below(&format!("{base_url}/activities/{}", Derived::of(parts)))
     }

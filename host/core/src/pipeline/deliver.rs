@@ -5,6 +5,7 @@ use crate::{
     delivery::DeliveryState,
     effect::Failure,
     event::{DeliveryDeadLettered, DeliveryDelivered, DeliveryFailed, DeliveryRedriven, Event},
+    signing::Scheme,
     state::{DeliveryEvent, Illegal},
 };
 
@@ -15,6 +16,8 @@ pub enum DeliveryEnd {
     Delivered {
         /// What it answered.
         status: u16,
+        /// How what goes to it next is signed, where that is news.
+        scheme: Option<Scheme>,
     },
     /// The host answered and did not take it; another attempt may succeed.
     Rejected {
@@ -40,7 +43,7 @@ impl DeliveryEnd {
     /// followed, since the signature is over the URL that was asked for. Anything else would be answered the same for ever.
     pub fn answered(status: u16, message: String, retry_after_ms: Option<u64>) -> Self {
         match status {
-            200..=299 => Self::Delivered { status },
+            200..=299 => Self::Delivered { status, scheme: None },
             401 | 403 | 408 | 409 | 421 | 423 | 424 | 425 | 429 => Self::Rejected { message, retry_after_ms },
             400..=499 => Self::Refused { message, status: Some(status) },
             _ => Self::Rejected { message, retry_after_ms },
@@ -62,10 +65,10 @@ pub fn conclude(
     jitter: f64,
 ) -> Result<Event, Illegal> {
     match end {
-        DeliveryEnd::Delivered { status } => {
+        DeliveryEnd::Delivered { status, scheme } => {
             delivery.status.on(DeliveryEvent::Deliver)?;
             let (id, peer) = (delivery.delivery, delivery.peer.clone());
-            Ok(DeliveryDelivered { delivery: id, peer, attempt: delivery.attempts + 1, status }.into())
+            Ok(DeliveryDelivered { delivery: id, peer, attempt: delivery.attempts + 1, status, scheme }.into())
         }
         DeliveryEnd::Refused { message, status } => dead(delivery, delivery.attempts + 1, message, status),
         DeliveryEnd::Unreachable(message) => {
@@ -171,7 +174,8 @@ mod tests {
         delivery.apply(&event, Timestamp::from_millis(9_000)).expect("legal");
         assert_eq!((delivery.status, delivery.failures.unreachable), (DeliveryStatus::Queued, 0));
         assert!(redriven(&delivery, None, None).is_err(), "it is queued");
-        let end = conclude(&delivery, DeliveryEnd::Delivered { status: 202 }, &BACKOFF_MS, 0.0).expect("legal");
+        let end =
+            conclude(&delivery, DeliveryEnd::Delivered { status: 202, scheme: None }, &BACKOFF_MS, 0.0).expect("legal");
         delivery.apply(&end, Timestamp::from_millis(9_000)).expect("legal");
         assert_eq!((delivery.status, delivery.attempts, delivery.answered), (DeliveryStatus::Delivered, 7, Some(202)));
         assert!(conclude(&delivery, silent(), &BACKOFF_MS, 0.0).is_err() && give_up(&delivery, String::new()).is_err());
@@ -181,7 +185,7 @@ mod tests {
     fn an_answer_that_would_be_the_same_for_ever_is_final() {
         let end = |status| DeliveryEnd::answered(status, String::new(), None);
         for status in [200, 202, 204] {
-            assert_eq!(end(status), DeliveryEnd::Delivered { status });
+            assert_eq!(end(status), DeliveryEnd::Delivered { status, scheme: None });
         }
         for status in [400, 404, 405, 406, 410, 413, 415, 422, 451] {
             assert_eq!(end(status), DeliveryEnd::Refused { message: String::new(), status: Some(status) });

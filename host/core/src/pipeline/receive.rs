@@ -4,10 +4,10 @@
 use serde_json::{Map, Value, json};
 
 use crate::{
-    activity::{Activity, Asked, actor_url, id_of, sanitize_members, urls_of},
+    activity::{Activity, Asked, InvalidActivity, actor_url, id_of, sanitize_members, urls_of},
     canonical::Cid,
     event::{ActivityAppended, Event, ObjectReceived},
-    federation::{ActorUrl, same_origin},
+    federation::{ActorUrl, linked_data, same_origin},
     follows::{Follow, FollowState},
     ids::{ActivityId, ActorName, BoxName, ObjectKey, TypeName},
     limits::FLOW_DEPTH,
@@ -66,6 +66,7 @@ impl Arrival {
             let value = document.get(member).ok_or_else(|| malformed(member, "is missing"))?;
             id_of(value).ok_or_else(|| malformed(member, "is neither a URL nor an object with an id"))
         };
+        linked_data::check(&document).map_err(|error| malformed("@context", error.to_string()))?;
         let kind = document.get("type").and_then(Value::as_str).ok_or_else(|| malformed("type", "is no text"))?;
         let kind: TypeName = kind.parse().map_err(|error| malformed("type", format!("{error}")))?;
         let actor: ActorUrl = text("actor")?.parse().map_err(|error| malformed("actor", format!("{error}")))?;
@@ -212,6 +213,8 @@ pub struct Known<'a> {
     pub object: Option<ObjectKey>,
     /// What this inbox knows of the sender's object that it is about.
     pub their_object: TheirObject,
+    /// Who brought that object, where it came.
+    pub their_author: Option<&'a str>,
     /// How far the sender's own follow of this actor has come, if there is one.
     pub follower: Option<FollowState>,
     /// How many flows led to what it goes on from, if that happened here.
@@ -249,6 +252,13 @@ pub fn receive(arrival: &Arrival, known: &Known<'_>) -> Result<Received, Refusal
     }
     if known.their_object == TheirObject::Gone && arrival.is_about_their_object() {
         return Ok(Received { events: Vec::new(), begins_following: false });
+    }
+    // Actors of one host share an origin, and no objects.
+    if let Some(author) = known.their_author.filter(|author| *author != arrival.actor.as_str())
+        && arrival.is_about_their_object()
+    {
+        let (actor, kind) = (&arrival.actor, &arrival.kind);
+        return Err(Refusal::NotTheirs(format!("what {author} brought is not {actor}'s to {kind}")));
     }
     let object_type = object_type(arrival, known)?;
     // Through a third host a chain may come back with nothing of ours but its beginning: what it claims counts where it is
@@ -309,6 +319,26 @@ fn answer_follow(arrival: &Arrival, known: &Known<'_>) -> Result<Option<Event>, 
 
 /// The activity by which an actor of this host answers a `Follow`.
 pub fn answer(kind: &str, known: &Known<'_>, follow: &ActivityId, asker: &str) -> Result<Event, Refusal> {
+    answered(kind, known, follow, asker, |asked| asked.answering(follow, known.signatures))
+}
+
+/// What is said to one who sends a `Follow` again under its id: where it was accepted, that it is. The answer may have been
+/// lost, or what the other host knew of it. It is said once a minute at most.
+pub fn answer_again(arrival: &Arrival, known: &Known<'_>) -> Result<Option<Event>, Refusal> {
+    if known.is_blocked || arrival.kind.as_str() != "Follow" || known.follower != Some(FollowState::Accepted) {
+        return Ok(None);
+    }
+    let again = |asked: Asked<'_>| asked.answering_again(&arrival.id, known.signatures);
+    answered("Accept", known, &arrival.id, arrival.actor.as_str(), again).map(Some)
+}
+
+fn answered(
+    kind: &str,
+    known: &Known<'_>,
+    follow: &ActivityId,
+    asker: &str,
+    compose: impl FnOnce(Asked<'_>) -> Result<Activity, InvalidActivity>,
+) -> Result<Event, Refusal> {
     let me = actor_url(known.base_url, known.owner);
     let document = json!({
         "type": kind,
@@ -317,9 +347,8 @@ pub fn answer(kind: &str, known: &Known<'_>, follow: &ActivityId, asker: &str) -
     });
     let Value::Object(document) = document else { unreachable!("the literal above is an object") };
     let (base_url, owner, now) = (known.base_url, known.owner, known.now);
-    let asked = Asked { base_url, owner, document: &document, now };
-    let answer = asked.answering(follow, known.signatures);
-    let activity = answer.map_err(|error| malformed("id", error.message))?;
+    let activity = compose(Asked { base_url, owner, document: &document, now });
+    let activity = activity.map_err(|error| malformed("id", error.message))?;
     Ok(ActivityAppended { activity: activity.into() }.into())
 }
 
@@ -352,175 +381,4 @@ fn object_type(arrival: &Arrival, known: &Known<'_>) -> Result<TypeName, Refusal
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{activity::PUBLIC, ports::Unsigned};
-
-    const BASE: &str = "https://here.example";
-    const THEM: &str = "https://there.example/ann";
-
-    fn them() -> ActorUrl {
-        THEM.parse().expect("a URL")
-    }
-
-    fn check(document: Value) -> Result<Arrival, Refusal> {
-        let mut document = document;
-        let defaults =
-            [("id", json!("https://there.example/activities/1")), ("actor", json!(THEM)), ("to", json!([PUBLIC]))];
-        for (member, value) in defaults {
-            document.as_object_mut().expect("an object").entry(member).or_insert(value);
-        }
-        Arrival::check(&them(), document.as_object().cloned().expect("an object"))
-    }
-
-    fn owner() -> ActorName {
-        "site".parse().expect("a name")
-    }
-
-    fn known(owner: &ActorName) -> Known<'_> {
-        Known {
-            base_url: BASE,
-            owner,
-            owner_kind: "Service",
-            approves_followers: false,
-            is_blocked: false,
-            following: None,
-            object: None,
-            their_object: TheirObject::Unknown,
-            follower: None,
-            depth: None,
-            signatures: &Unsigned,
-            now: Timestamp::from_millis(0),
-        }
-    }
-
-    fn kinds(received: &Received) -> Vec<&'static str> {
-        received.events.iter().map(Event::kind).collect()
-    }
-
-    fn arrived(received: &Received) -> &Activity {
-        match received.events.first() {
-            Some(Event::ActivityAppended(appended)) => &appended.activity,
-            other => panic!("an activity is first, not {other:?}"),
-        }
-    }
-
-    #[test]
-    fn a_follow_is_accepted_in_one_append_unless_somebody_decides() {
-        let owner = owner();
-        let follow = check(json!({"type": "Follow", "object": format!("{BASE}/actors/site")})).expect("theirs");
-        let received = receive(&follow, &known(&owner)).expect("taken");
-        assert_eq!(kinds(&received), ["activity.appended", "activity.appended"]);
-        assert_eq!(arrived(&received).object_type.as_str(), "Service");
-        let Event::ActivityAppended(accept) = &received.events[1] else { panic!("the Accept") };
-        assert_eq!((accept.activity.r#box, accept.activity.kind.as_str()), (BoxName::Outbox, "Accept"));
-        assert_eq!(accept.activity.object_id(), Some("https://there.example/activities/1"));
-        assert_eq!(accept.activity.audience().recipients.into_iter().collect::<Vec<_>>(), [THEM]);
-
-        let decides = Known { approves_followers: true, ..known(&owner) };
-        assert_eq!(kinds(&receive(&follow, &decides).expect("taken")), ["activity.appended"]);
-        let again = Known { follower: Some(FollowState::Accepted), ..decides };
-        assert_eq!(kinds(&receive(&follow, &again).expect("taken")).len(), 2, "who was accepted is told again");
-        let blocks = Known { is_blocked: true, ..known(&owner) };
-        assert!(matches!(receive(&follow, &blocks), Err(Refusal::Blocked(_))));
-        let elsewhere = check(json!({"type": "Follow", "object": "https://here.example/actors/other"}));
-        assert!(receive(&elsewhere.expect("theirs"), &known(&owner)).is_err());
-    }
-
-    #[test]
-    fn an_answer_is_taken_for_what_was_asked_and_for_nothing_else() {
-        let owner = owner();
-        let accept = check(json!({"type": "Accept", "object": "https://here.example/activities/f"})).expect("theirs");
-        assert!(matches!(receive(&accept, &known(&owner)), Err(Refusal::Unsolicited(_))));
-        let asked = |follow: &str, state| {
-            Some(Follow { actor: THEM.to_owned(), follow: format!("{BASE}/activities/{follow}"), state })
-        };
-        let other = Known { following: asked("other", FollowState::Pending), ..known(&owner) };
-        assert!(matches!(receive(&accept, &other), Err(Refusal::Unsolicited(_))));
-        for (state, begins) in [(FollowState::Pending, true), (FollowState::Accepted, false)] {
-            let asked = Known { following: asked("f", state), ..known(&owner) };
-            assert_eq!(receive(&accept, &asked).expect("asked for").begins_following, begins);
-        }
-    }
-
-    #[test]
-    fn whose_words_they_are_is_told_by_their_origin() {
-        let create = |object: Value| check(json!({"type": "Create", "object": object}));
-        let theirs = json!({"id": "https://there.example/n", "type": "Note", "attributedTo": THEM});
-        assert!(create(theirs.clone()).is_ok());
-        for (member, value) in [
-            ("id", json!("https://elsewhere.example/n")),
-            ("id", json!("http://there.example/n")),
-            ("id", json!("https://there.example@elsewhere.example/n")),
-            ("attributedTo", json!("https://there.example/ben")),
-        ] {
-            let mut object = theirs.clone();
-            object[member] = value;
-            assert!(matches!(create(object), Err(Refusal::NotTheirs(_))));
-        }
-        assert!(matches!(create(json!("https://there.example/n")), Err(Refusal::Malformed { member: "object", .. })));
-        let undo = json!({"id": "https://there.example/f", "type": "Follow", "actor": "https://there.example/ben"});
-        assert!(matches!(check(json!({"type": "Undo", "object": undo})), Err(Refusal::NotTheirs(_))));
-        let delete = json!({"type": "Delete", "object": "https://elsewhere.example/n"});
-        assert!(matches!(check(delete), Err(Refusal::NotTheirs(_))));
-        for (member, value) in [("id", "https://elsewhere.example/1"), ("actor", "https://there.example/ben")] {
-            let mut document = json!({"type": "Like", "object": "https://here.example/a"});
-            document[member] = json!(value);
-            assert!(matches!(check(document), Err(Refusal::NotTheirs(_))));
-        }
-        let shouted = json!({"type": "Like", "object": "https://here.example/a", "actor": "https://THERE.example/ann"});
-        assert!(matches!(check(shouted), Err(Refusal::Malformed { member: "actor", .. })), "one form for one actor");
-    }
-
-    #[test]
-    fn what_others_are_said_to_say_is_reduced_to_its_id() {
-        let forged = json!({"id": "https://elsewhere.example/n", "type": "Note", "content": "never said"});
-        let announce = check(json!({"type": "Announce", "object": forged, "bcc": ["https://here.example/x"]}));
-        let announce = announce.expect("theirs");
-        assert_eq!(announce.document()["object"], "https://elsewhere.example/n");
-        assert!(!announce.document().contains_key("bcc"));
-    }
-
-    #[test]
-    fn what_was_deleted_does_not_come_back() {
-        let owner = owner();
-        let object = json!({"id": "https://there.example/n", "type": "Note"});
-        let create = check(json!({"type": "Create", "object": object})).expect("theirs");
-        let delete = check(json!({"type": "Delete", "object": "https://there.example/n"})).expect("theirs");
-        assert_eq!(kinds(&receive(&create, &known(&owner)).expect("taken")), ["activity.appended", "object.received"]);
-        let first = receive(&delete, &known(&owner)).expect("taken");
-        assert!(matches!(&first.events[1], Event::ObjectReceived(received) if received.is_gone));
-        let here = Known { their_object: TheirObject::Here, ..known(&owner) };
-        assert_eq!(kinds(&receive(&delete, &here).expect("taken")), ["activity.appended"]);
-        let gone = Known { their_object: TheirObject::Gone, ..known(&owner) };
-        assert_eq!(kinds(&receive(&create, &gone).expect("taken")), Vec::<&str>::new());
-    }
-
-    #[test]
-    fn what_goes_on_from_here_is_one_further_whatever_it_claims() {
-        let owner = owner();
-        let cause = json!({"type": "Flow", "id": "https://there.example/flows/x", "depth": 3});
-        let caused =
-            check(json!({"type": "Like", "object": "https://here.example/a", "cause": cause})).expect("theirs");
-        assert_eq!(arrived(&receive(&caused, &known(&owner)).expect("taken")).depth, 3);
-        let received = receive(&caused, &Known { depth: Some(5), ..known(&owner) }).expect("taken");
-        let activity = arrived(&received);
-        assert_eq!((activity.depth, &activity.root), (6, &activity.id), "a stranger's chain is counted by itself");
-        let further = receive(&caused, &Known { depth: Some(0), ..known(&owner) }).expect("taken");
-        assert_eq!(arrived(&further).depth, 3, "it came back through a third host");
-        assert_eq!(activity.caused_by.as_deref(), Some("https://there.example/flows/x"));
-        let much = json!({"id": "https://elsewhere.example/flows/x", "depth": 4_000_000_000_u64});
-        let much = check(json!({"type": "Like", "object": "https://here.example/a", "cause": much})).expect("theirs");
-        let received = receive(&much, &known(&owner)).expect("taken");
-        assert_eq!((arrived(&received).depth, arrived(&received).caused_by.as_ref()), (FLOW_DEPTH + 1, None));
-        let refers = check(json!({
-            "type": "Create", "cause": "https://here.example/flows/f",
-            "object": {"id": "https://there.example/n", "type": "Note", "inReplyTo": "https://here.example/objects/Note/a"},
-        }));
-        let refers = refers.expect("theirs");
-        let urls = refers.refers_to();
-        for url in ["https://here.example/flows/f", "https://here.example/objects/Note/a"] {
-            assert!(urls.contains(&url), "{urls:?}");
-        }
-    }
-}
+mod tests;

@@ -157,6 +157,7 @@ fn arrived(event: &AuthorEvent, home: &Home<'_>) -> Result<Activity, InvalidFile
         }),
         object: own_object(&event.object, home),
         their_object: TheirObject::Unknown,
+        their_author: None,
         follower: None,
         depth: None,
         signatures: &Unsigned,

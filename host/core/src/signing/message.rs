@@ -3,7 +3,7 @@
 use fluent_uri::Uri;
 use sfv::Item;
 
-use super::{ContentDigestError, PublicKey};
+use super::{Algorithm, ContentDigestError, VerificationKey};
 use crate::{
     destination::{host_of_url, quoted},
     time::Timestamp,
@@ -49,9 +49,17 @@ pub enum MessageError {
     /// The body is not the one that was signed.
     #[error(transparent)]
     Digest(#[from] ContentDigestError),
+    /// The key is not of the kind that the signature says.
+    #[error("the signature says {said}, and its key is for {key}")]
+    OtherAlgorithm {
+        /// What the signature says.
+        said: &'static str,
+        /// What the key is for.
+        key: Algorithm,
+    },
     /// The request, the signature or the key is another than what was signed with.
-    #[error("the signature does not verify with key {0}")]
-    Wrong(PublicKey),
+    #[error("the signature does not verify with its key, which is for {}", .0.algorithm())]
+    Wrong(VerificationKey),
 }
 
 /// A view of a request.

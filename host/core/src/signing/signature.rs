@@ -1,4 +1,4 @@
-//! Signatures over requests: RFC 9421 with ed25519 (§3.3.6).
+//! Signatures over requests: RFC 9421 with ed25519 (§3.3.6) or RSASSA-PKCS1-v1_5 (§3.3.2).
 //!
 //! Verifying has two stages, because the key must be looked up in between: [`SignatureInput::parse`] and
 //! [`SignatureInput::check`] refuse what can be refused without a key, [`SignatureInput::verify`] is the rest.
@@ -6,10 +6,9 @@
 use sfv::{Dictionary, FieldType as _, InnerList, Item, Key, ListEntry, Parameters, Parser};
 
 use super::{
-    Signer,
+    Algorithm, RsaSigner, Signer, VerificationKey,
     content_digest::{self, CONTENT_DIGEST},
     message::{Component, Message, MessageError},
-    multikey::PublicKey,
 };
 use crate::{
     destination::quoted,
@@ -17,8 +16,45 @@ use crate::{
     time::Timestamp,
 };
 
-const ALGORITHM: &str = "ed25519";
 const LABEL: &str = "sig1";
+
+/// Signs requests: a key, and the URL under which others find its public half.
+pub trait RequestSigner {
+    /// URL of the key.
+    fn key_id(&self) -> &str;
+    /// What it signs with.
+    fn algorithm(&self) -> Algorithm;
+    /// The signature over a message.
+    fn signature(&self, message: &[u8]) -> Vec<u8>;
+}
+
+impl RequestSigner for Signer {
+    fn key_id(&self) -> &str {
+        &self.key_id
+    }
+
+    fn algorithm(&self) -> Algorithm {
+        Algorithm::Ed25519
+    }
+
+    fn signature(&self, message: &[u8]) -> Vec<u8> {
+        self.sign(message).to_vec()
+    }
+}
+
+impl RequestSigner for RsaSigner {
+    fn key_id(&self) -> &str {
+        &self.key_id
+    }
+
+    fn algorithm(&self) -> Algorithm {
+        Algorithm::RsaV15Sha256
+    }
+
+    fn signature(&self, message: &[u8]) -> Vec<u8> {
+        self.sign(message)
+    }
+}
 
 /// The two headers that sign a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +67,11 @@ pub struct SignatureHeaders {
 
 /// Signs a request: its method and target, and the headers `content-digest` and `content-type`, which it must have, if
 /// there is a body. `created` is cut to the second.
-pub fn sign(message: &Message<'_>, signer: &Signer, created: Timestamp) -> Result<SignatureHeaders, MessageError> {
+pub fn sign(
+    message: &Message<'_>,
+    signer: &impl RequestSigner,
+    created: Timestamp,
+) -> Result<SignatureHeaders, MessageError> {
     let mut components = vec![Component::Method, Component::TargetUri];
     if !message.body.is_empty() {
         components.extend([CONTENT_DIGEST, "content-type"].map(|name| Component::Header(name.to_owned())));
@@ -45,11 +85,11 @@ pub fn sign(message: &Message<'_>, signer: &Signer, created: Timestamp) -> Resul
         sfv::Integer::try_from(created.as_millis().div_euclid(1_000)).expect("a year has at most four digits");
     let mut params = Parameters::new();
     params.insert(key("created"), seconds.into());
-    params.insert(key("keyid"), string(&signer.key_id)?.into());
-    params.insert(key("alg"), string(ALGORITHM)?.into());
+    params.insert(key("keyid"), string(signer.key_id())?.into());
+    params.insert(key("alg"), string(signer.algorithm().name())?.into());
     let covered = InnerList::with_params(names.collect::<Result<_, _>>()?, params);
 
-    let signature = signer.sign(&base(message, &components, &text_of(&covered))?);
+    let signature = signer.signature(&base(message, &components, &text_of(&covered))?);
     let header = |entry: ListEntry| Dictionary::from_iter([(key(LABEL), entry)]).serialize().expect("it has a member");
     Ok(SignatureHeaders {
         signature_input: header(covered.into()),
@@ -70,14 +110,16 @@ pub struct SignatureInput {
     pub expires: Option<Timestamp>,
     /// URL under which the key is found. Whoever verifies must make sure that it is the author's.
     pub key_id: String,
+    /// What it says to be signed with. The key decides; where it says otherwise, the signature does not hold.
+    pub algorithm: Option<Algorithm>,
     /// The parameters as they are signed (§2.3).
     params: String,
-    signature: [u8; 64],
+    signature: Vec<u8>,
 }
 
 impl SignatureInput {
     /// Reads the values of `Signature-Input` and `Signature`, each with its lines joined ([`Message::header`]). Of
-    /// several signatures it takes the first that can be one of ed25519.
+    /// several signatures it takes the first that can be one of ed25519 or RSA.
     pub fn parse(signature_input: &str, signature: &str) -> Result<Self, MessageError> {
         let inputs = dictionary(signature_input)?;
         let signatures = dictionary(signature)?;
@@ -87,7 +129,8 @@ impl SignatureInput {
                 return Err(MessageError::Malformed(format!("{label} covers no list")));
             };
             let alg = parameter(covered, "alg", "a string", sfv::GenericBareItem::as_string)?;
-            if let Some(alg) = alg.filter(|alg| alg.as_str() != ALGORITHM) {
+            let algorithm = alg.and_then(|alg| Algorithm::of_name(alg.as_str()));
+            if let (Some(alg), None) = (alg, algorithm) {
                 other = MessageError::Unsupported(format!("alg {:?}", quoted(alg.as_str())));
                 continue;
             }
@@ -96,15 +139,20 @@ impl SignatureInput {
                 Some(ListEntry::InnerList(_)) | None => None,
             };
             let bytes = bytes.ok_or_else(|| MessageError::Malformed(format!("{label} has no bytes in signature")))?;
-            match bytes.try_into() {
-                Ok(signature) => return Self::read(label, covered, signature),
-                Err(_) => other = MessageError::Unsupported(format!("an algorithm of {} bytes", bytes.len())),
+            if can_be(algorithm, bytes.len()) {
+                return Self::read(label, covered, algorithm, bytes.to_vec());
             }
+            other = MessageError::Unsupported(format!("an algorithm of {} bytes", bytes.len()));
         }
         Err(other)
     }
 
-    fn read(label: &Key, covered: &InnerList, signature: [u8; 64]) -> Result<Self, MessageError> {
+    fn read(
+        label: &Key,
+        covered: &InnerList,
+        algorithm: Option<Algorithm>,
+        signature: Vec<u8>,
+    ) -> Result<Self, MessageError> {
         if covered.items.len() > SIGNATURE_COMPONENTS {
             return Err(MessageError::TooMany { what: "components", most: SIGNATURE_COMPONENTS });
         }
@@ -130,6 +178,7 @@ impl SignatureInput {
             created: time("created")?,
             expires: time("expires")?,
             key_id: key_id.as_str().to_owned(),
+            algorithm,
             params: text_of(covered),
             signature,
         })
@@ -163,11 +212,37 @@ impl SignatureInput {
     }
 
     /// Whether this key signed this request. It says nothing of what [`Self::check`] asks.
-    pub fn verify(&self, message: &Message<'_>, key: &PublicKey) -> Result<(), MessageError> {
+    pub fn verify(&self, message: &Message<'_>, key: &VerificationKey) -> Result<(), MessageError> {
+        // §3.2, step 6: the algorithm is the key's, and what the signature says of it has to agree.
+        if let Some(said) = self.algorithm.filter(|said| *said != key.algorithm()) {
+            return Err(MessageError::OtherAlgorithm { said: said.name(), key: key.algorithm() });
+        }
         match key.verify(&base(message, &self.components, &self.params)?, &self.signature) {
             true => Ok(()),
-            false => Err(MessageError::Wrong(*key)),
+            false => Err(MessageError::Wrong(key.clone())),
         }
+    }
+}
+
+/// Whether an answer asks for signatures of ed25519 (`Accept-Signature`, §5.1).
+pub fn asks_for_ed25519(accept_signature: &str) -> bool {
+    let is_ed25519 = |entry: &ListEntry| match entry {
+        ListEntry::InnerList(covered) => {
+            covered.params.get("alg").and_then(sfv::GenericBareItem::as_string).map(sfv::StringRef::as_str)
+                == Some(Algorithm::Ed25519.name())
+        }
+        ListEntry::Item(_) => false,
+    };
+    dictionary(accept_signature).is_ok_and(|asked| asked.values().any(is_ed25519))
+}
+
+/// Whether a signature of this algorithm, or of one that is not said, can have so many bytes.
+fn can_be(algorithm: Option<Algorithm>, bytes: usize) -> bool {
+    let (is_ed25519, is_rsa) = (bytes == 64, (256..=512).contains(&bytes));
+    match algorithm {
+        Some(Algorithm::Ed25519) => is_ed25519,
+        Some(Algorithm::RsaV15Sha256) => is_rsa,
+        None => is_ed25519 || is_rsa,
     }
 }
 

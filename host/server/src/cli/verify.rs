@@ -82,7 +82,9 @@ fn is_mismatch(error: &VerifyError) -> bool {
         | VerifyError::Damage(_)
         | VerifyError::Wal(WalError::Frame { .. } | WalError::Header { .. })
         | VerifyError::Module(ModuleFileError::Altered { .. })
-        | VerifyError::Key(KeyError::Malformed { .. } | KeyError::NoSecret { .. } | KeyError::Altered { .. })
+        | VerifyError::Key(
+            KeyError::Malformed { .. } | KeyError::NoRsa { .. } | KeyError::NoSecret { .. } | KeyError::Altered { .. },
+        )
         | VerifyError::Media(MediaFileError::Altered { .. } | MediaFileError::Missing(_)) => true,
         VerifyError::Head(head) => match head {
             HeadError::Truncated { .. }

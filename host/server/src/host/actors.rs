@@ -105,7 +105,8 @@ impl Host {
         self.append_to_actor(name, |_| Ok(changed.clone().into())).await
     }
 
-    /// Gives an actor another key. What the one before it signed can still be verified; nothing is signed with it any more.
+    /// Gives an actor another key. What the one before it signed can still be verified; nothing is signed with it any more. Its
+    /// RSA key, which signs requests alone, is replaced under its id.
     pub async fn rotate_key(&self, name: &ActorName, by: Option<String>) -> Result<LocalActor, ActorError> {
         let _turn = self.federation.rotating.lock().await;
         let before = self.actor(name).await?.ok_or_else(|| ActorError::NotFound(name.clone()))?;
@@ -118,6 +119,7 @@ impl Host {
             })
             .await?;
         self.federation.keys.forget_actor(name, before.key_number())?;
+        self.federation.transport.replace(name)?;
         Ok(after)
     }
 

@@ -7,10 +7,11 @@ use rosehip_adapters::{
     data_dir::log_path,
     engine::Engine,
     federation::{
-        Backfill, Began, Deliveries, DeliveryIntake, DeliveryLimits, DeliveryLinks, DeliveryOptions, DeliveryParts,
-        Directory, Inbox, InboxParts, InboxRequest, Keyring, PreparedDeliveries, Refused, TakenIn,
+        Backfill, Began, Clock, Deliveries, DeliveryIntake, DeliveryLimits, DeliveryLinks, DeliveryOptions,
+        DeliveryParts, Directory, Inbox, InboxParts, InboxRequest, Keyring, PreparedDeliveries, Refused, Schemes,
+        SignedGet, TakenIn, TransportKeys,
     },
-    keys::Keys,
+    keys::{KeyError, Keys},
     outgoing::{Client, OutgoingOptions},
     pool::Pool,
     store::{SchemaError, SqliteReader},
@@ -18,7 +19,9 @@ use rosehip_adapters::{
     writer::{AppendError, Writer},
 };
 use rosehip_core::{
+    ids::ActorName,
     limits::{DIRECTORY_ACTORS, UNMATCHED_ACTIVITIES},
+    signing::RsaPublicKey,
     time::Timestamp,
 };
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -27,8 +30,10 @@ use super::{Host, HostOptions};
 
 /// The parts before the log has a writer.
 pub(super) struct Prepared {
-    keys: Keys,
+    keys: Arc<Keys>,
     pub(super) keyring: Arc<Keyring>,
+    transport: Arc<TransportKeys>,
+    schemes: Arc<Schemes>,
     directory: Directory,
     log: Arc<Pool<SqliteReader, SchemaError>>,
     views: Arc<Pool<ViewReader, ViewError>>,
@@ -40,9 +45,11 @@ pub(super) struct Prepared {
 /// The parts.
 pub(super) struct Federation {
     /// The keys as they lie in the data directory.
-    pub(super) keys: Keys,
+    pub(super) keys: Arc<Keys>,
     /// The keys that actors sign with.
     pub(super) keyring: Arc<Keyring>,
+    /// The RSA keys that requests are signed with.
+    pub(super) transport: Arc<TransportKeys>,
     /// Who actors of other hosts are.
     pub(super) directory: Directory,
     /// Takes in what is sent.
@@ -69,7 +76,13 @@ impl Prepared {
             Ok(())
         })?;
         let client = || Client::new(OutgoingOptions::federation(options.federation.is_development));
-        let directory = Directory::new(client(), None, Arc::new(SystemClock::now));
+        let keys = Arc::new(keys);
+        let transport = Arc::new(TransportKeys::new(Arc::clone(&keys), base_url.clone()));
+        let schemes = Arc::new(Schemes::default());
+        let clock: Clock = Arc::new(SystemClock::now);
+        let signed =
+            SignedGet { keys: Arc::clone(&transport), schemes: Arc::clone(&schemes), clock: Arc::clone(&clock) };
+        let directory = Directory::new(client(), Some(signed), clock);
         views.with::<_, ViewError>(|views| {
             for (learned_at, actor) in views.remote_actors(DIRECTORY_ACTORS)? {
                 directory.know(actor, Timestamp::from_millis(learned_at));
@@ -83,17 +96,20 @@ impl Prepared {
             views: Arc::clone(&views),
             client: Arc::new(client()),
             keyring: Arc::clone(&keyring),
+            transport: Arc::clone(&transport),
+            schemes: Arc::clone(&schemes),
             actors: Arc::new(directory.clone()),
             base_url: base_url.clone(),
             options: DeliveryOptions { backoff_ms: options.federation.backoff_ms, limits: DeliveryLimits::default() },
         });
         let runs = options.runs_flows;
-        Ok((intake, Self { keys, keyring, directory, log, views, base_url, deliveries, runs }))
+        let prepared = Self { keys, keyring, transport, schemes, directory, log, views, base_url, deliveries, runs };
+        Ok((intake, prepared))
     }
 
     /// Takes up what the log has left to do, where the host runs. Call it within a tokio runtime.
     pub(super) fn start(self, writer: &Writer, position: &ViewPosition) -> Result<Federation, anyhow::Error> {
-        let Self { keys, keyring, directory, log, views, base_url, deliveries, runs } = self;
+        let Self { keys, keyring, transport, schemes, directory, log, views, base_url, deliveries, runs } = self;
         let (began, begins) = unbounded_channel();
         let inbox = Arc::new(Inbox::new(InboxParts {
             base_url: base_url.clone(),
@@ -103,6 +119,7 @@ impl Prepared {
             position: position.clone(),
             directory: directory.clone(),
             keyring: Arc::clone(&keyring),
+            schemes,
             began,
         })?);
         let arrivals = Arc::clone(&inbox);
@@ -111,7 +128,8 @@ impl Prepared {
         if runs {
             read_outboxes(&directory, &inbox, views, &base_url, begins)?;
         }
-        Ok(Federation { keys, keyring, directory, inbox, deliveries, rotating: tokio::sync::Mutex::default() })
+        let rotating = tokio::sync::Mutex::default();
+        Ok(Federation { keys, keyring, transport, directory, inbox, deliveries, rotating })
     }
 }
 
@@ -131,6 +149,16 @@ fn read_outboxes(
 }
 
 impl Host {
+    /// The RSA key of an actor of this host, as others are told of it. One that was not asked for before is made.
+    pub async fn rsa_key(&self, name: &ActorName) -> Result<RsaPublicKey, KeyError> {
+        Ok(self.federation.transport.actor(name).await?.public_key())
+    }
+
+    /// The same of the actor that this host asks others as.
+    pub async fn instance_key(&self) -> Result<RsaPublicKey, KeyError> {
+        Ok(self.federation.transport.instance().await?.public_key())
+    }
+
     /// Takes in a request to an inbox; returns once what it brings is durable.
     pub async fn take_in(&self, request: InboxRequest) -> Result<TakenIn, Refused> {
         if self.with_engine(Engine::jobs) >= UNMATCHED_ACTIVITIES {

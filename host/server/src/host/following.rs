@@ -141,6 +141,13 @@ impl Host {
         Handle::new(name.as_str(), self.own_name()?).ok()
     }
 
+    /// What the actor that this host asks others as is called: the host's own name, as peers expect it.
+    pub fn instance_handle(&self) -> Option<Handle> {
+        let host = self.own_name()?;
+        let name = host.as_str().split(':').next().unwrap_or_default();
+        Handle::new(name, host.clone()).or_else(|_| Handle::new("instance", host.clone())).ok()
+    }
+
     /// This host as others name it.
     pub fn own_name(&self) -> Option<Peer> {
         self.base_url().parse::<ActorUrl>().ok().map(|url| url.host())

@@ -115,7 +115,8 @@ pub(super) async fn show(
         let asked = Asked::of(&uri)?;
         return Ok(page::html(&ActorPage::of(&app.host, &visitor, &actor, &asked).await?));
     }
-    let mut response = document(form, &actor.document(app.host.base_url()));
+    let rsa = app.host.rsa_key(&actor.name).await.map_err(|error| Fault::ours(&error.to_string()))?;
+    let mut response = document(form, &actor.document(app.host.base_url(), &rsa));
     response.headers_mut().insert(VARY, HeaderValue::from_static("accept"));
     Ok(response)
 }

@@ -11,6 +11,7 @@ use axum::{
 };
 use rosehip_core::{
     activity::actor_url,
+    actor::{self, instance_actor_url},
     federation::{
         Who, media_type,
         nodeinfo::{self, Usage},
@@ -32,15 +33,35 @@ pub(super) async fn webfinger(State(app): State<App>, uri: Uri) -> Result<Respon
     let resource = resource.ok_or_else(|| Fault::unreadable("resource", "say whom with ?resource=acct:name@host"))?;
     let who: Who = resource.parse().map_err(|error| Fault::unreadable("resource", format!("{error}")))?;
     let not_found = || Fault::not_found("account");
-    let name = app.host.own(&who).await?.flatten().ok_or_else(not_found)?;
-    let subject = app.host.handle(&name).ok_or_else(not_found)?.to_acct();
-    let url = actor_url(app.host.base_url(), &name);
-    let mut document = webfinger::jrd(&subject, &[&url], &url, &url);
+    let base_url = app.host.base_url();
+    let (subject, url, profile) = if let Some(name) = app.host.own(&who).await?.flatten() {
+        let url = actor_url(base_url, &name);
+        (app.host.handle(&name), url.clone(), url)
+    } else {
+        let (handle, url) = (app.host.instance_handle(), instance_actor_url(base_url));
+        let is_meant = match &who {
+            Who::Handle(who) => handle.as_ref().is_some_and(|handle| handle.is_same(who)),
+            Who::Url(who) => who.as_str() == url,
+        };
+        (handle.filter(|_| is_meant), url, base_url.to_owned())
+    };
+    let subject = subject.ok_or_else(not_found)?.to_acct();
+    let mut document = webfinger::jrd(&subject, &[&url], &url, &profile);
     let wanted: Vec<&str> = query.iter().filter(|(name, _)| name == "rel").map(|(_, rel)| rel.as_str()).collect();
     if let (false, Some(Value::Array(links))) = (wanted.is_empty(), document.get_mut("links")) {
         links.retain(|link| link["rel"].as_str().is_some_and(|rel| wanted.contains(&rel)));
     }
     Ok(answer(media_type::JRD, document.to_string()))
+}
+
+/// `GET /instance-actor.json`: the actor that this host asks others as. It is told to everybody, signed or not: who verifies
+/// its signatures has to read it first.
+pub(super) async fn instance_actor(State(app): State<App>) -> Result<Response, Fault> {
+    let key = app.host.instance_key().await.map_err(|error| Fault::ours(&error.to_string()))?;
+    let name = app.host.instance_handle();
+    let name = name.as_ref().map_or("instance", |handle| handle.user());
+    let document = actor::instance_actor(app.host.base_url(), name, &key);
+    Ok(answer(media_type::ACTIVITY, Value::Object(document).to_string()))
 }
 
 /// `GET /.well-known/nodeinfo`

@@ -20,6 +20,13 @@ use super::{App, fault::Fault, input};
 /// Seconds after which a peer may try again what failed here.
 const RETRY_SECONDS: u64 = 5;
 
+/// Tells hosts of our own kind that they may sign the next request with ed25519 (RFC 9421 §5.1). It is told to those alone
+/// whose signature was taken: who is refused is to try what is common.
+const TAKES_ED25519: [(&str, &str); 1] = [(
+    "accept-signature",
+    "sig1=(\"@method\" \"@target-uri\" \"content-digest\" \"content-type\");created;keyid;alg=\"ed25519\"",
+)];
+
 /// Where a request came from, as the door found out.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ClientAddress(pub(super) IpAddr);
@@ -67,7 +74,7 @@ async fn take_in(app: &App, owner: Option<ActorName>, request: Request) -> Resul
         trace: app.host.trace(),
     };
     app.host.take_in(request).await?;
-    Ok(StatusCode::ACCEPTED.into_response())
+    Ok((StatusCode::ACCEPTED, TAKES_ED25519).into_response())
 }
 
 impl From<Refused> for Fault {

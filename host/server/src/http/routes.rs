@@ -140,6 +140,7 @@ fn table() -> Vec<Row> {
         row("POST", "/actors/{id}/unfollow", Write, follows::unfollow),
         row("POST", "/actors/{id}/block", Write, follows::block),
         row("POST", "/actors/{id}/unblock", Write, follows::unblock),
+        row("GET", "/instance-actor.json", Nothing, discovery::instance_actor),
         row("GET", "/.well-known/webfinger", Nothing, discovery::webfinger),
         row("GET", "/.well-known/nodeinfo", Nothing, discovery::nodeinfo),
         row("GET", "/.well-known/host-meta", Nothing, discovery::host_meta),
@@ -316,6 +317,7 @@ mod tests {
         --EPO POST /actors/{id}/unfollow
         --EPO POST /actors/{id}/block
         --EPO POST /actors/{id}/unblock
+        sAEPO GET /instance-actor.json
         sAEPO GET /.well-known/webfinger
         sAEPO GET /.well-known/nodeinfo
         sAEPO GET /.well-known/host-meta

@@ -40,7 +40,7 @@ pub use self::{
     queue::{DeliveryLimits, QueueLengths},
     redrive::RedriveError,
 };
-use super::Keyring;
+use super::{Keyring, Schemes, TransportKeys};
 use crate::{
     outgoing::Client,
     pool::Pool,
@@ -140,6 +140,10 @@ pub struct DeliveryParts {
     pub client: Arc<Client>,
     /// What actors of this host sign with.
     pub keyring: Arc<Keyring>,
+    /// What they sign requests with to hosts that know RSA alone.
+    pub transport: Arc<TransportKeys>,
+    /// How hosts want to be spoken to.
+    pub schemes: Arc<Schemes>,
     /// Finds inboxes of actors that are known by their URL alone.
     pub actors: Arc<dyn ActorLookup>,
     /// The origin of ids, without a slash at its end.

@@ -1,20 +1,17 @@
-//! One request: an activity to an inbox, signed for this attempt.
+//! One request: an activity to an inbox, signed for this attempt. A host that refuses the form of its signature is asked once
+//! more in another form, and what it took is recorded with the delivery.
 
 use std::{sync::Arc, time::SystemTime};
 
-use reqwest::header::{CONNECTION, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{CONNECTION, HeaderMap, HeaderName, HeaderValue};
 use rosehip_core::{
     activity::Activity,
     event::{Destination, Event, Record},
+    federation::media_type::ACTIVITY,
     ids::ActorName,
     pipeline::deliver::DeliveryEnd,
     ports::LogReader as _,
-    signing::{
-        Message, Signer,
-        content_digest::{self, CONTENT_DIGEST},
-        signature,
-    },
-    time::Timestamp,
+    signing::{Scheme, SignedBy, Unsigned, may_refuse_signature, sign_request, signature::asks_for_ed25519},
     trace::SpanId,
 };
 use url::Url;
@@ -26,8 +23,6 @@ use crate::{
     views::DeliveryRow,
 };
 
-const ACTIVITY: &str = "application/activity+json";
-
 impl Shared {
     /// Makes an attempt. Whatever goes wrong on this host's side alone is an error and no end.
     pub(super) async fn send(&self, row: &DeliveryRow, keeps_connection: bool) -> Result<DeliveryEnd, DeliveryError> {
@@ -36,7 +31,6 @@ impl Shared {
             return Ok(end);
         }
         let Some(activity) = self.activity(row.activity)? else { return Ok(DeliveryEnd::refused("it was erased")) };
-        let Some(signer) = self.parts.keyring.signer(&row.owner) else { return Ok(keyless(&row.owner)) };
         let inbox = match &row.to {
             Destination::Inbox(inbox) => inbox.clone(),
             Destination::Actor(url) => match self.inbox_of(url).await {
@@ -49,26 +43,73 @@ impl Shared {
             Err(reason) => return Ok(DeliveryEnd::refused(format!("its inbox is {reason}"))),
         };
         let body = serde_json::to_vec(&activity.document).expect("a JSON object can be written");
-        let mut headers = match headers(&url, &body, &signer, SystemClock::now()) {
-            Ok(headers) => headers,
-            Err(reason) => return Ok(DeliveryEnd::refused(reason)),
-        };
         // The inbox goes on with what the activity is part of. The header is not signed: proxies may write their own.
-        headers.extend(traceparent(
+        let mut unsigned: HeaderMap = HeaderMap::from_iter(traceparent(
             activity.trace.map(|trace| trace.below(SpanId::of_activity(&activity.owner, activity.r#box, &activity.id))),
         ));
         if !keeps_connection {
-            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+            unsigned.insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        // Finding its inbox may have taken long.
-        if let Some(end) = blocked() {
+        let peer = &row.state.peer;
+        let first = self.parts.schemes.of(peer, || self.parts.views.with(|views| views.scheme_of(peer)))?;
+        let mut scheme = first;
+        loop {
+            let mut headers = match self.headers(&row.owner, scheme, &url, &body).await {
+                Ok(headers) => headers,
+                Err(end) => return Ok(end),
+            };
+            headers.extend(unsigned.clone());
+            // Finding its inbox, or another answer, may have taken long.
+            if let Some(end) = blocked() {
+                return Ok(end);
+            }
+            let answer = match self.parts.client.post_signed(url.clone(), headers, body.clone()).await {
+                Ok(answer) => answer,
+                Err(NoAnswer::Refused(message)) => return Ok(DeliveryEnd::refused(message)),
+                Err(NoAnswer::Unreachable(message)) => return Ok(DeliveryEnd::Unreachable(message)),
+            };
+            if may_refuse_signature(answer.status().as_u16()) {
+                if scheme == first {
+                    tracing::debug!(%peer, %scheme, status = %answer.status(), "another form of signature is tried");
+                    scheme = first.other();
+                    continue;
+                }
+                self.parts.schemes.refused(peer, scheme);
+            }
+            let taken = answer.status().is_success().then(|| wanted(&answer, scheme));
+            let mut end = judged(answer, SystemTime::now()).await;
+            if let (DeliveryEnd::Delivered { scheme, .. }, Some(taken)) = (&mut end, taken) {
+                *scheme = self.parts.schemes.took(peer, taken).then_some(taken);
+            }
             return Ok(end);
         }
-        Ok(match self.parts.client.post_signed(url, headers, body).await {
-            Ok(answer) => judged(answer, SystemTime::now()).await,
-            Err(NoAnswer::Refused(message)) => DeliveryEnd::refused(message),
-            Err(NoAnswer::Unreachable(message)) => DeliveryEnd::Unreachable(message),
-        })
+    }
+
+    /// The headers of a request, signed by an actor in this form.
+    async fn headers(
+        &self,
+        owner: &ActorName,
+        scheme: Scheme,
+        url: &Url,
+        body: &[u8],
+    ) -> Result<HeaderMap, DeliveryEnd> {
+        let now = SystemClock::now();
+        let request = Unsigned { method: "POST", url: url.as_str(), content: Some((body, ACTIVITY)) };
+        let fields = match scheme {
+            Scheme::Ed25519 => {
+                let signer = self.parts.keyring.signer(owner).ok_or_else(|| keyless(owner, ""))?;
+                sign_request(&request, SignedBy::Ed25519(&signer), now)
+            }
+            Scheme::Rsa | Scheme::Cavage => {
+                let signer = self.parts.transport.actor(owner).await;
+                let signer = signer.map_err(|error| keyless(owner, &format!(": {error}")))?;
+                let by = if scheme == Scheme::Rsa { SignedBy::Rsa(&signer) } else { SignedBy::Cavage(&signer) };
+                sign_request(&request, by, now)
+            }
+        };
+        let fields = fields.map_err(|error| DeliveryEnd::refused(error.to_string()))?;
+        let value = |text: &str| HeaderValue::from_str(text).map_err(|error| DeliveryEnd::refused(error.to_string()));
+        fields.iter().map(|(name, text)| Ok((HeaderName::from_static(name), value(text)?))).collect()
     }
 
     /// The activity at entry `seq`, unless it was erased.
@@ -94,24 +135,16 @@ impl Shared {
 }
 
 /// An operator may give the actor a key again.
-fn keyless(owner: &ActorName) -> DeliveryEnd {
-    DeliveryEnd::Rejected { message: format!("{owner} has no key to sign with"), retry_after_ms: None }
+fn keyless(owner: &ActorName, why: &str) -> DeliveryEnd {
+    DeliveryEnd::Rejected { message: format!("{owner} has no key to sign with{why}"), retry_after_ms: None }
 }
 
-/// The headers of a request, signed at `now` (RFC 9421) over the method, the URL, the digest of the body and its type.
-fn headers(url: &Url, body: &[u8], signer: &Signer, now: Timestamp) -> Result<HeaderMap, String> {
-    let digest = content_digest::of(body);
-    let signed = [(CONTENT_DIGEST, digest.as_str()), ("content-type", ACTIVITY)];
-    let message = Message { method: "POST", target_uri: url.as_str(), headers: &signed, body };
-    let signature = signature::sign(&message, signer, now).map_err(|error| error.to_string())?;
-    let value = |text: &str| HeaderValue::from_str(text).map_err(|error| error.to_string());
-    Ok(HeaderMap::from_iter([
-        (CONTENT_TYPE, HeaderValue::from_static(ACTIVITY)),
-        (DATE, value(&httpdate::fmt_http_date(SystemTime::now()))?),
-        (HeaderName::from_static(CONTENT_DIGEST), value(&digest)?),
-        (HeaderName::from_static("signature-input"), value(&signature.signature_input)?),
-        (HeaderName::from_static("signature"), value(&signature.signature)?),
-    ]))
+/// How a host that took a request wants the next: as it asks, where it asks for ed25519 (RFC 9421 §5.1), else as it was.
+fn wanted(answer: &Answer, scheme: Scheme) -> Scheme {
+    match answer.header("accept-signature") {
+        Some(asked) if asks_for_ed25519(asked) => Scheme::Ed25519,
+        Some(_) | None => scheme,
+    }
 }
 
 /// What an answer means, in the words that are shown.

@@ -8,11 +8,11 @@ use std::{
 
 use rosehip_core::{
     activity::id_of,
-    federation::{ActorUrl, Peer, RemoteActor, media_type},
+    federation::{ActorUrl, Peer, RemoteActor, media_type, same_origin},
     json,
     limits::SIGNATURE_TOLERANCE_MS,
     pipeline::receive::Refusal,
-    signing::{Message, MessageError, Proof, ProofError, PublicKey, SignatureInput},
+    signing::{Message, MessageError, Proof, ProofError, PublicKey, RequestSignature},
     time::Timestamp,
 };
 use serde_json::{Map, Value};
@@ -48,12 +48,13 @@ impl Blocked {
 
 impl Inbox {
     /// Who sent a request, and the document it brings. Nobody is asked for anything before all is checked that needs no
-    /// key.
+    /// key. None for the deletion of an actor who is gone and was never heard of here: hosts tell it to everybody they know,
+    /// and nobody can verify it any more. Nothing here has to do with that actor, so that nothing is to be done.
     pub(super) async fn verified(
         &self,
         request: &InboxRequest,
         now: Timestamp,
-    ) -> Result<(Arc<RemoteActor>, Map<String, Value>), Refused> {
+    ) -> Result<Option<(Arc<RemoteActor>, Map<String, Value>)>, Refused> {
         let target = format!("{}{}", self.parts.base_url, request.path);
         let headers: Vec<(&str, &str)> =
             request.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
@@ -62,29 +63,66 @@ impl Inbox {
         if !media_type::is_activity(&content_type) {
             return Err(Refused::ContentType(content_type.chars().take(100).collect()));
         }
-        let header =
-            |name: &str| message.header(name).ok_or_else(|| MessageError::Missing(format!("header field {name}")));
-        let input = SignatureInput::parse(&header("signature-input")?, &header("signature")?)?;
-        input.check(&message, now, SIGNATURE_TOLERANCE_MS)?;
-        let sender = ActorUrl::of_key(&input.key_id)
-            .ok_or_else(|| Refused::NoKey(FetchError::NoKey(input.key_id.chars().take(200).collect())))?;
-        let peer = sender.host();
+        let Some(signature) = RequestSignature::of(&message)? else {
+            return self.verified_by_proof(request, now).await.map(Some);
+        };
+        signature.check(&message, now, SIGNATURE_TOLERANCE_MS)?;
+        let place = place_of(signature.key_id())?;
+        self.admit(&place, request.client)?;
+        let document = json::parse_object(&request.body)?;
+        let sender = sender(signature.key_id(), &place, &document)?;
+        let actor = match self.signer(&signature, &message, &sender, request.client).await {
+            Err(Refused::NoKey(FetchError::Gone { .. })) if is_own_deletion(&document, &sender) => return Ok(None),
+            signed => signed?,
+        };
+        check_proof(&document, &actor, now)?;
+        Ok(Some((actor, document)))
+    }
+
+    /// The same of a request that is not signed, and brings a document that its actor has proved (FEP-8b32). Whoever brings
+    /// it, it was said by that actor; brought again, it is known by its id.
+    async fn verified_by_proof(
+        &self,
+        request: &InboxRequest,
+        now: Timestamp,
+    ) -> Result<(Arc<RemoteActor>, Map<String, Value>), Refused> {
+        let document = json::parse_object(&request.body)?;
+        let proof = match Proof::of(&document) {
+            Ok(proof) => proof,
+            // Who proves nothing is told that the request has to be signed.
+            Err(ProofError::Absent) => return Err(MessageError::Missing("header field signature".to_owned()).into()),
+            Err(error) => return Err(error.into()),
+        };
+        let place = place_of(&proof.verification_method)?;
+        self.admit(&place, request.client)?;
+        let sender = sender(&proof.verification_method, &place, &document)?;
+        let method = &proof.verification_method;
+        let holds = |actor: &RemoteActor| check_proof(&document, actor, now);
+        self.seed_unless_known(&sender, method)?;
+        if let Some((actor, _)) = self.directory().cached_key_of(&sender, method) {
+            match holds(&actor) {
+                Ok(()) => return Ok((actor, document)),
+                // Its key may be another by now; anything else will not change.
+                Err(Refused::Proof(ProofError::Wrong(_)) | Refused::ForeignProof(_)) => {}
+                Err(error) => return Err(error),
+            }
+            self.may_ask(&sender, request.client)?;
+            self.directory().refetch(&sender).await.map_err(no_key)?;
+        } else {
+            self.may_ask(&sender, request.client)?;
+        }
+        let (actor, _) = self.directory().key_of(&sender, method).await.map_err(no_key)?;
+        holds(&actor)?;
+        Ok((actor, document))
+    }
+
+    /// Lets a host in that is neither blocked nor sends too much. It is only claimed yet that the request is from it.
+    fn admit(&self, place: &ActorUrl, client: IpAddr) -> Result<(), Refused> {
+        let peer = place.host();
         if self.blocked.has(&peer) {
             return Err(Refusal::Blocked(format!("{peer} is blocked")).into());
         }
-        if let Err(seconds) = self.budgets.take(&peer, request.client) {
-            return Err(Refused::TooMany { peer, seconds });
-        }
-        let document = json::parse_object(&request.body)?;
-        if let Some(actor) = document.get("actor").and_then(id_of)
-            && actor.parse::<ActorUrl>().ok().as_ref() != Some(&sender)
-        {
-            let actor: String = actor.chars().take(200).collect();
-            return Err(Refusal::NotTheirs(format!("{sender} signed what {actor:?} is to have said")).into());
-        }
-        let actor = self.signer(&input, &message, &sender, request.client).await?;
-        check_proof(&document, &actor, now)?;
-        Ok((actor, document))
+        self.budgets.take(&peer, client).map_err(|seconds| Refused::TooMany { peer, seconds })
     }
 
     /// Whether somebody may be asked because of a request from this address. Who it is from is only claimed yet, and hosts to
@@ -97,16 +135,16 @@ impl Inbox {
     /// id: its actor is asked once.
     async fn signer(
         &self,
-        input: &SignatureInput,
+        signature: &RequestSignature,
         message: &Message<'_>,
         sender: &ActorUrl,
         client: IpAddr,
     ) -> Result<Arc<RemoteActor>, Refused> {
-        if self.directory().cached_key(&input.key_id).is_none() {
-            self.seed(sender)?;
-        }
-        if let Some((actor, key)) = self.directory().cached_key(&input.key_id) {
-            if input.verify(message, &key).is_ok() {
+        let key_id = signature.key_id();
+        self.seed_unless_known(sender, key_id)?;
+        if let Some((actor, key)) = self.directory().cached_key_of(sender, key_id) {
+            if signature.verify(message, &key).is_ok() {
+                self.parts.schemes.sent(&sender.host(), signature.scheme(&key));
                 return Ok(actor);
             }
             self.may_ask(sender, client)?;
@@ -114,9 +152,46 @@ impl Inbox {
         } else {
             self.may_ask(sender, client)?;
         }
-        let (actor, key) = self.directory().key(&input.key_id).await.map_err(no_key)?;
-        input.verify(message, &key)?;
+        let (actor, key) = self.directory().key_of(sender, key_id).await.map_err(no_key)?;
+        signature.verify(message, &key)?;
+        self.parts.schemes.sent(&sender.host(), signature.scheme(&key));
         Ok(actor)
+    }
+
+    fn seed_unless_known(&self, sender: &ActorUrl, key_id: &str) -> Result<(), Refused> {
+        match self.directory().cached_key_of(sender, key_id) {
+            Some(_) => Ok(()),
+            None => self.seed(sender),
+        }
+    }
+}
+
+/// Whether a document says that its actor is no more.
+fn is_own_deletion(document: &Map<String, Value>, sender: &ActorUrl) -> bool {
+    let is_deletion = document.get("type").and_then(Value::as_str) == Some("Delete");
+    is_deletion && document.get("object").and_then(id_of) == Some(sender.as_str())
+}
+
+/// Where a key's id leads, without its fragment.
+fn place_of(key_id: &str) -> Result<ActorUrl, Refused> {
+    let place = key_id.split('#').next().unwrap_or(key_id);
+    place.parse().map_err(|_| Refused::NoKey(FetchError::NoKey(key_id.chars().take(200).collect())))
+}
+
+/// The actor that is to have signed with a key: the one that the document names, whose key it can be. Where the id has a
+/// fragment, the actor stands before it; where it has none, it lies at the actor's origin. Whether that actor lists the key
+/// is told by the actor's own document.
+fn sender(key_id: &str, place: &ActorUrl, document: &Map<String, Value>) -> Result<ActorUrl, Refused> {
+    let named = document.get("actor").and_then(id_of);
+    let actor = named.and_then(|actor| actor.parse::<ActorUrl>().ok());
+    let told = || named.unwrap_or_default().chars().take(200).collect::<String>();
+    let foreign = || Refused::from(Refusal::NotTheirs(format!("{place} signed what {:?} is to have said", told())));
+    match (ActorUrl::of_key(key_id), actor) {
+        (Some(signer), Some(actor)) if signer == actor => Ok(actor),
+        (None, Some(actor)) if same_origin(place, &actor) => Ok(actor),
+        // A document without an actor is refused for that, once it is known who sent it.
+        (Some(signer), None) if named.is_none() => Ok(signer),
+        (Some(_) | None, Some(_) | None) => Err(foreign()),
     }
 }
 
@@ -141,7 +216,7 @@ pub(super) fn check_proof(document: &Map<String, Value>, actor: &RemoteActor, no
         Err(error) => return Err(error.into()),
     };
     let made = proof.created.filter(|created| *created <= now).unwrap_or(now);
-    let key: Option<PublicKey> = actor.key(&proof.verification_method, made);
+    let key: Option<PublicKey> = actor.proof_key(&proof.verification_method, made);
     let foreign = || Refused::ForeignProof(proof.verification_method.chars().take(200).collect());
     proof.verify(document, &key.ok_or_else(foreign)?, now)?;
     Ok(())

@@ -24,8 +24,11 @@ pub(super) struct Facts {
     /// The sender as the log knows it.
     pub(super) sender: Option<RemoteActor>,
     pub(super) their_object: TheirObject,
+    pub(super) their_author: Option<String>,
     pub(super) object: Option<ObjectKey>,
     pub(super) follower: Option<FollowState>,
+    /// The id of the `Follow` by which the sender follows.
+    pub(super) follow: Option<String>,
     pub(super) depth: Option<u32>,
 }
 
@@ -40,6 +43,7 @@ impl Facts {
             following: self.following.clone(),
             object: self.object.clone(),
             their_object: self.their_object,
+            their_author: self.their_author.as_deref(),
             follower: self.follower,
             depth: self.depth,
             signatures: &*parts.keyring,

@@ -24,7 +24,7 @@ use rosehip_core::{
     ids::{ActorName, BoxName, DedupKey},
     limits::{ACTIVITY_RECIPIENTS, APPEND_ENTRIES},
     log::Append,
-    pipeline::receive::{Arrival, Received, TheirObject, receive},
+    pipeline::receive::{Arrival, Received, TheirObject, answer_again, receive},
     ports::{LogReader, StoreError},
     time::Timestamp,
     trace::TraceContext,
@@ -34,7 +34,7 @@ use tokio::sync::mpsc;
 
 use self::budgets::Budgets;
 pub use self::refused::Refused;
-use super::{Directory, Keyring};
+use super::{Directory, Keyring, Schemes};
 use crate::{
     clock::SystemClock,
     pool::Pool,
@@ -99,6 +99,8 @@ pub struct InboxParts {
     pub directory: Directory,
     /// Signs answers.
     pub keyring: Arc<Keyring>,
+    /// Is told how hosts sign what they send.
+    pub schemes: Arc<Schemes>,
     /// Is told whom an actor has begun to follow.
     pub began: mpsc::UnboundedSender<Began>,
 }
@@ -130,7 +132,7 @@ impl Inbox {
     /// Takes in a request.
     pub async fn take_in(&self, request: InboxRequest) -> Result<TakenIn, Refused> {
         let now = SystemClock::now();
-        let (sender, document) = self.verified(&request, now).await?;
+        let Some((sender, document)) = self.verified(&request, now).await? else { return Ok(TakenIn::Dropped) };
         let mut arrival = Arrival::check(&sender.id, document)?;
         arrival.trace = request.trace;
         let owners = match request.owner {
@@ -213,7 +215,9 @@ impl Inbox {
                     return Ok(TakenIn::Recorded);
                 }
                 Err(AppendError::Duplicate { key, seq }) if key == seen => {
-                    return self.seen_before(arrival, owner, seq).await;
+                    let taken = self.seen_before(arrival, owner, seq).await?;
+                    self.say_again(arrival, &facts, owner, now).await?;
+                    return Ok(taken);
                 }
                 // Its object, or the answer to it, was recorded meanwhile: what that means is decided again. Where that comes
                 // to the same, what was recorded has been erased, and stays so.
@@ -226,6 +230,25 @@ impl Inbox {
             }
         }
         Err(AppendError::QueueFull.into())
+    }
+
+    /// Accepts a `Follow` again that was sent again and is still the one by which its sender follows.
+    async fn say_again(
+        &self,
+        arrival: &Arrival,
+        facts: &known::Facts,
+        owner: &ActorName,
+        now: Timestamp,
+    ) -> Result<(), Refused> {
+        if facts.follow.as_deref() != Some(arrival.id.as_str()) {
+            return Ok(());
+        }
+        let Some(event) = answer_again(arrival, &facts.known(&self.parts, owner, now))? else { return Ok(()) };
+        match self.parts.writer.append(Append::unconditional(vec![event.draft(now)])).await {
+            // It was said in this minute already.
+            Ok(_) | Err(AppendError::Duplicate { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Something stands under the id already: the same, or something else, which is recorded and fires nothing.
@@ -302,21 +325,25 @@ impl Inbox {
         parts.views.with(|views| {
             let actor = views.actor(owner.as_str())?.ok_or_else(|| Refused::NoActor(owner.clone()))?;
             let sender = arrival.actor.as_str();
-            let their_object = match arrival.object().filter(|_| arrival.is_about_their_object()) {
-                None => TheirObject::Unknown,
-                Some(object) => match views.received(owner.as_str(), object)? {
-                    None => TheirObject::Unknown,
-                    Some(false) => TheirObject::Here,
-                    Some(true) => TheirObject::Gone,
-                },
+            let brought = match arrival.object().filter(|_| arrival.is_about_their_object()) {
+                Some(object) => views.received(owner.as_str(), object)?,
+                None => None,
             };
+            let (their_object, their_author) = match brought {
+                None => (TheirObject::Unknown, None),
+                Some((false, author)) => (TheirObject::Here, Some(author)),
+                Some((true, author)) => (TheirObject::Gone, Some(author)),
+            };
+            let follower = views.follow(owner, Side::Followers, sender)?;
             Ok(known::Facts {
                 actor,
                 is_blocked: views.blocks(owner, sender)?,
                 following: views.follow(owner, Side::Following, sender)?,
-                follower: views.follow(owner, Side::Followers, sender)?.map(|follow| follow.state),
+                follower: follower.as_ref().map(|follow| follow.state),
+                follow: follower.map(|follow| follow.follow),
                 sender: views.remote_actor(&arrival.actor)?,
                 their_object,
+                their_author,
                 object: known::own_object(&parts.base_url, arrival, views)?,
                 depth: known::depth(parts, arrival, views)?,
             })

@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use rosehip_core::{effect::Failure, event::Event, federation::Peer, state::DeliveryStatus, time::Timestamp};
+use rosehip_core::{
+    effect::Failure, event::Event, federation::Peer, signing::Scheme, state::DeliveryStatus, time::Timestamp,
+};
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use super::{
@@ -43,6 +45,8 @@ pub(in crate::views) struct PeerChange {
     answered: bool,
     /// When it first gave no answer after that.
     silent_since: Option<i64>,
+    /// How what goes to it is signed.
+    scheme: Option<Scheme>,
 }
 
 impl PeerChange {
@@ -61,8 +65,9 @@ impl PeerChange {
     pub(super) fn hear(&mut self, event: &Event, time: Timestamp) {
         let now = time.as_millis();
         match event {
-            Event::DeliveryDelivered(_) => {
+            Event::DeliveryDelivered(delivered) => {
                 self.delivered_at = Some(now);
+                self.scheme = delivered.scheme.or(self.scheme);
                 self.answer();
             }
             Event::DeliveryFailed(failed) => {
@@ -103,10 +108,11 @@ impl PeerChanges {
             let (failed_at, error) = change.failure.unzip();
             transaction
                 .prepare_cached(
-                    "INSERT INTO peers VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (peer) DO UPDATE SET
+                    "INSERT INTO peers VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?11) ON CONFLICT (peer) DO UPDATE SET
                      queued = queued + excluded.queued, retrying = retrying + excluded.retrying,
                      delivered = delivered + excluded.delivered, dead = dead + excluded.dead,
                      delivered_at = coalesce(excluded.delivered_at, delivered_at),
+                     scheme = coalesce(excluded.scheme, scheme),
                      error = coalesce(excluded.error, error), failed_at = coalesce(excluded.failed_at, failed_at),
                      silent_since =
                      CASE WHEN ?10 THEN excluded.silent_since ELSE coalesce(silent_since, excluded.silent_since) END",
@@ -122,6 +128,7 @@ impl PeerChanges {
                     failed_at,
                     change.silent_since,
                     change.answered,
+                    change.scheme.map(Scheme::name),
                 ])?;
         }
         Ok(())
@@ -165,6 +172,13 @@ impl ViewReader {
         let sql = format!("SELECT {COLUMNS} WHERE names.peer = ?1");
         let mut statement = self.connection().prepare_cached(&sql)?;
         Ok(statement.query_row([peer.as_str()], read).optional()?.flatten())
+    }
+
+    /// How what goes to a host is signed, as far as it has taken anything.
+    pub fn scheme_of(&self, peer: &Peer) -> Result<Option<Scheme>, ViewError> {
+        let mut statement = self.connection().prepare_cached("SELECT scheme FROM peers WHERE peer = ?1")?;
+        let name = statement.query_row([peer.as_str()], |row| row.get::<_, Option<String>>(0)).optional()?.flatten();
+        Ok(name.and_then(|name| name.parse().ok()))
     }
 
     /// Hosts that give no answer.

@@ -97,7 +97,7 @@ fn a_delivery_is_found_by_what_it_brings_and_where_it_goes() {
     assert_eq!(views.reader.unaddressed().expect("readable"), [seq]);
     let enqueued = views.enqueue(seq, &[(1, "a"), (2, "b"), (3, "a")]);
     assert_eq!(views.reader.unaddressed().expect("readable"), [0; 0]);
-    views.end(2, DeliveryEnd::Delivered { status: 202 });
+    views.end(2, DeliveryEnd::Delivered { status: 202, scheme: None });
     views.end(3, silent());
     let ids = |rows: Vec<DeliveryRow>| rows.into_iter().map(|row| row.state.delivery).collect::<Vec<_>>();
     let reader = &views.reader;
@@ -154,7 +154,7 @@ fn a_peer_is_counted_and_its_silence_begins_with_the_first_and_ends_with_an_answ
     assert!(since.is_some() && row.delivered_at.is_none());
     assert_eq!(row.counts, DeliveryCounts { retrying: 1, dead: 1, ..DeliveryCounts::default() });
     assert_eq!(views.reader.unreachable_peers().expect("readable"), [peer("a")]);
-    views.end(1, DeliveryEnd::Delivered { status: 200 });
+    views.end(1, DeliveryEnd::Delivered { status: 200, scheme: None });
     let row = views.reader.peer(&peer("a")).expect("readable").expect("met");
     assert!(row.unreachable_since.is_none() && row.delivered_at.is_some());
     views.fold(PeerBlocked { peer: peer("c"), is_blocked: true, by: None, reason: None });
@@ -192,7 +192,8 @@ fn what_was_erased_is_as_if_it_had_never_been() {
     assert_eq!(views.counts("a"), DeliveryCounts { queued: 1, ..DeliveryCounts::default() });
     assert_eq!(views.counts("b"), DeliveryCounts::default());
     // What was under way then has nothing to change.
-    let event = conclude(&state, DeliveryEnd::Delivered { status: 200 }, &BACKOFF_MS, 1.0).expect("legal");
+    let event =
+        conclude(&state, DeliveryEnd::Delivered { status: 200, scheme: None }, &BACKOFF_MS, 1.0).expect("legal");
     views.fold(event);
     assert_eq!(views.counts("a"), DeliveryCounts { queued: 1, ..DeliveryCounts::default() });
 }

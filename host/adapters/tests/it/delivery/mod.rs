@@ -1,21 +1,22 @@
 //! Deliveries over real sockets: what a host sends, when, and what becomes of it.
 
+mod schemes;
 mod silence;
 mod site;
 
-use rosehip_adapters::{clock::SystemClock, views::DeliveryCounts};
+use self::site::{BASE, Site, ada, named, soon};
+use crate::{
+    receiver::{Receiver, answer, status},
+    request::Request,
+};
+use rosehip_adapters::views::DeliveryCounts;
 use rosehip_core::{
     activity::PUBLIC,
     event::{Destination, PeerBlocked},
     federation::Peer,
-    limits::SIGNATURE_TOLERANCE_MS,
-    signing::{Message, PublicKey, SignatureInput},
+    signing::{RequestSignature, RsaPublicKey, Scheme, SignatureInput},
     state::DeliveryStatus,
 };
-use serde_json::Value;
-
-use self::site::{BASE, Site, ada, named, soon};
-use crate::receiver::{Receiver, answer, status};
 
 const FOLLOWERS: &str = "https://home.example/actors/site/followers";
 
@@ -27,43 +28,20 @@ fn peer(receiver: &Receiver) -> Peer {
     format!("localhost:{}", receiver.port).parse().expect("a host")
 }
 
-/// A request taken apart: its target, its headers and its body.
-struct Request {
-    path: String,
-    headers: Vec<(String, String)>,
-    body: String,
-}
-
 impl Request {
-    fn read(text: &str) -> Self {
-        let (head, body) = text.split_once("\r\n\r\n").expect("a head");
-        let mut lines = head.lines();
-        let path = lines.next().and_then(|line| line.split(' ').nth(1)).expect("a target").to_owned();
-        let headers = lines.filter_map(|line| line.split_once(": "));
-        let headers = headers.map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned())).collect();
-        Self { path, headers, body: body.to_owned() }
-    }
-
-    fn json(&self) -> Value {
-        serde_json::from_str(&self.body).expect("JSON")
-    }
-
     fn id(&self) -> String {
         let id = self.json()["id"].as_str().expect("an id").to_owned();
         id.rsplit('/').next().expect("a name").to_owned()
     }
 
     /// Verifies the signature as a receiver does, and returns it.
-    fn verified(&self, receiver: &Receiver, key: &PublicKey) -> SignatureInput {
-        let headers: Vec<_> = self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        let url = receiver.url(&self.path);
-        let message = Message { method: "POST", target_uri: &url, headers: &headers, body: self.body.as_bytes() };
-        let header = |name| message.header(name).expect("it is there");
-        assert_eq!(header("content-type"), "application/activity+json");
-        assert!(!header("date").is_empty());
-        let input = SignatureInput::parse(&header("signature-input"), &header("signature")).expect("a signature");
-        input.check(&message, SystemClock::now(), SIGNATURE_TOLERANCE_MS).expect("it covers what it must");
-        input.verify(&message, key).expect("it is the actor's");
+    fn verified(&self, receiver: &Receiver, key: &RsaPublicKey) -> SignatureInput {
+        assert_eq!(self.header("content-type"), Some("application/activity+json"));
+        assert!(self.header("date").is_some());
+        let (signature, scheme) =
+            self.signed_by(&receiver.url(&self.path), &key.clone().into()).expect("it is the actor's");
+        assert_eq!(scheme, Scheme::Rsa);
+        let RequestSignature::Rfc9421(input) = signature else { panic!("{signature:?}") };
         input
     }
 }
@@ -98,8 +76,8 @@ async fn followers_of_a_host_share_one_signed_request_and_who_is_meant_in_secret
 
     let sent = requests(&mut first);
     assert_eq!(sent.iter().map(|sent| sent.path.as_str()).collect::<Vec<_>>(), ["/inbox"]);
-    let input = sent[0].verified(&first, &site.key);
-    assert_eq!(input.key_id, format!("{BASE}/actors/site#ed25519-key"));
+    let input = sent[0].verified(&first, &site.rsa);
+    assert_eq!(input.key_id, format!("{BASE}/actors/site#main-key"));
     let secret = requests(&mut second);
     assert_eq!(secret[0].path, "/ada/inbox");
     for sent in sent.iter().chain(&secret) {
@@ -142,7 +120,7 @@ async fn each_attempt_has_a_signature_of_its_own_and_comes_no_sooner_than_its_ho
     site.until_all(other, DeliveryStatus::Delivered).await;
     site.until_all(seq, DeliveryStatus::Delivered).await;
     let sent = requests(&mut receiver);
-    let made: Vec<_> = sent.iter().map(|sent| sent.verified(&receiver, &site.key).created.expect("a time")).collect();
+    let made: Vec<_> = sent.iter().map(|sent| sent.verified(&receiver, &site.rsa).created.expect("a time")).collect();
     assert_eq!(made.len(), 3);
     assert!(made[1..].iter().all(|later| later.as_millis() >= made[0].as_millis() + 1_000), "{made:?}");
 }

@@ -13,7 +13,7 @@ use rosehip_adapters::{
     data_dir::{DataDir, DataDirOptions, log_path},
     federation::{
         ActorLookup, ArrivalError, Arrivals, Deliveries, DeliveryLinks, DeliveryOptions, DeliveryParts, Keyring,
-        NoActor, QueueLengths,
+        NoActor, QueueLengths, Schemes, TransportKeys,
     },
     lock::DirLock,
     outgoing::{Client, OutgoingOptions},
@@ -29,12 +29,14 @@ use rosehip_core::{
     federation::{ActorUrl, RemoteActor},
     ids::{ActorName, BoxName},
     log::Entry,
-    signing::PublicKey,
+    signing::{PublicKey, RsaPublicKey},
     state::DeliveryStatus,
 };
 use serde_json::{Map, Value, json};
 
 pub(crate) const BASE: &str = "https://home.example";
+/// A secret for tests alone.
+const RSA: &str = include_str!("../../../../core/tests/keys/rsa.pem");
 /// Long enough for whatever is to happen.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -76,7 +78,10 @@ pub(crate) struct Site {
     pub(crate) views: Views,
     pub(crate) known: Arc<Known>,
     pub(crate) arrived: Arc<Arrived>,
+    /// What it signs documents with.
     pub(crate) key: PublicKey,
+    /// What it signs requests with to hosts of which it knows nothing.
+    pub(crate) rsa: RsaPublicKey,
     _lock: DirLock,
 }
 
@@ -107,6 +112,10 @@ impl Site {
         let projector = Projector::open(&views_file, &dir.reader().expect("readable")).expect("views");
         let views: Views = Arc::new(Pool::new(move || ViewReader::open(&views_file)));
         let log_file = log_path(path);
+        let keys = Arc::new(dir.keys);
+        // Making one takes longer than most of these tests.
+        std::fs::write(path.join("keys/actor-site.rsa.key"), RSA).expect("written");
+        let transport = Arc::new(TransportKeys::new(Arc::clone(&keys), BASE));
         let (known, arrived, keyring) = (Arc::new(Known::default()), Arc::new(Arrived::default()), Arc::default());
         let outgoing = OutgoingOptions { timeout: Duration::from_secs(2), ..OutgoingOptions::federation(true) };
         let (intake, prepared) = Deliveries::prepare(DeliveryParts {
@@ -114,6 +123,8 @@ impl Site {
             views: Arc::clone(&views),
             client: Arc::new(Client::new(outgoing)),
             keyring: Arc::clone(&keyring),
+            transport: Arc::clone(&transport),
+            schemes: Arc::new(Schemes::default()),
             actors: Arc::clone(&known) as _,
             base_url: BASE.to_owned(),
             options,
@@ -128,7 +139,7 @@ impl Site {
             ..WriterOptions::default()
         };
         let writer = Writer::start(dir.log, writer_options).expect("started");
-        let key = dir.keys.actor(&site(), 1).expect("a key");
+        let key = keys.actor(&site(), 1).expect("a key");
         let key = PublicKey::from_bytes(*key.verifying_key().as_bytes()).expect("a key");
         if views.with(|views| views.actor("site")).expect("readable").is_none() {
             let created = ActorCreated {
@@ -142,11 +153,12 @@ impl Site {
             projector.reached(appended.last).await.expect("views");
         }
         let actor = views.with(|views| views.actor("site")).expect("readable").expect("the actor");
-        Keyring::hold(&keyring, &actor, BASE, &dir.keys).expect("held");
+        Keyring::hold(&keyring, &actor, BASE, &keys).expect("held");
         let links =
             DeliveryLinks { writer: writer.clone(), position: projector.follow(), arrivals: Arc::clone(&arrived) as _ };
         let deliveries = prepared.start(links, true).expect("started");
-        Self { deliveries, writer, projector, views, known, arrived, key, _lock: dir.lock }
+        let rsa = transport.actor(&site()).await.expect("a key").public_key();
+        Self { deliveries, writer, projector, views, known, arrived, key, rsa, _lock: dir.lock }
     }
 
     /// Ends as a crash does: what is under way is dropped.

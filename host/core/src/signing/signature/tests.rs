@@ -3,7 +3,10 @@ use ed25519_dalek::SigningKey;
 use proptest::prelude::*;
 
 use super::*;
-use crate::limits::SIGNATURE_TOLERANCE_MS;
+use crate::{
+    limits::SIGNATURE_TOLERANCE_MS,
+    signing::{multikey::PublicKey, rsa},
+};
 
 /// RFC 9421 appendix B.1.4, `test-key-ed25519`: the last 32 bytes of its private key (PKCS #8) and of its public key.
 fn published() -> Signer {
@@ -58,7 +61,59 @@ fn the_ed25519_request_of_rfc_9421() {
                   ;created=1618884473;keyid=\"test-key-ed25519\"";
     assert_eq!(String::from_utf8_lossy(&base), wanted);
     assert_eq!(signature_header("sig-b26", &published().sign(&base)), signature);
-    assert_eq!(parsed.verify(&TEST_REQUEST, &published().public_key()), Ok(()));
+    assert_eq!(parsed.verify(&TEST_REQUEST, &published().public_key().into()), Ok(()));
+}
+
+/// RFC 9421 §4.3: what a proxy signs with `rsa-v1_5-sha256` and `test-key-rsa`. Appendix B.2 has no example of it.
+#[test]
+fn the_rsa_request_of_rfc_9421() {
+    let input = "proxy_sig=(\"@method\" \"@authority\" \"@path\" \"content-digest\" \"content-type\" \"content-length\" \"forwarded\")\
+                 ;created=1618884480;keyid=\"test-key-rsa\";alg=\"rsa-v1_5-sha256\";expires=1618884540";
+    let signature = "proxy_sig=:S6ZzPXSdAMOPjN/6KXfXWNO/f7V6cHm7BXYUh3YD/fRad4BCaRZxP+JH+8XY1I6+8Cy+CM5g92iHgxtRPz+MjniOaYmdkDcnL9cCpXJleXsOckpURl49GwiyUpZ10KHgOEe11sx3G2gxI8S0jnxQB+Pu68U9vVcasqOWAEObtNKKZd8tSFu7LB5YAv0RAGhB8tmpv7sFnIm9y+7X5kXQfi8NMaZaA8i2ZHwpBdg7a6CMfwnnrtflzvZdXAsD3LH2TwevU+/PBPv0B6NMNk93wUs/vfJvye+YuI87HU38lZHowtznbLVdp770I6VHR6WfgS9ddzirrswsE1w5o0LV/g==:";
+    let parsed = SignatureInput::parse(input, signature).expect("it parses");
+    assert_eq!(parsed.algorithm, Some(Algorithm::RsaV15Sha256));
+    let forwarded = [("Forwarded", "for=192.0.2.123;host=example.com;proto=https")];
+    let headers = [TEST_REQUEST.headers, &forwarded].concat();
+    let target_uri = "https://origin.host.internal.example/foo?param=Value&Pet=dog";
+    let message = Message { target_uri, headers: &headers, ..TEST_REQUEST };
+    let key = VerificationKey::from(rsa::tests::published());
+    assert_eq!(parsed.verify(&message, &key), Ok(()));
+    // Without alg the key says what it is signed with; another key, or what is no key of that kind, verifies nothing.
+    let other = VerificationKey::from(rsa::tests::signer().public_key());
+    assert_eq!(parsed.verify(&message, &other), Err(MessageError::Wrong(other.clone())));
+    let ed25519 = published().public_key().into();
+    let confused = MessageError::OtherAlgorithm { said: "rsa-v1_5-sha256", key: Algorithm::Ed25519 };
+    assert_eq!(parsed.verify(&message, &ed25519), Err(confused));
+}
+
+#[test]
+fn a_key_of_rsa_signs_and_is_told_by_the_key_where_no_algorithm_is_said() {
+    let (signer, key) = (rsa::tests::signer(), VerificationKey::from(rsa::tests::signer().public_key()));
+    let signed = sign(&TEST_REQUEST, &signer, now()).expect("it signs");
+    assert!(signed.signature_input.ends_with(";alg=\"rsa-v1_5-sha256\""), "{}", signed.signature_input);
+    let parsed = SignatureInput::parse(&signed.signature_input, &signed.signature).expect("it parses");
+    assert_eq!(parsed.check(&TEST_REQUEST, now(), SIGNATURE_TOLERANCE_MS), Ok(()));
+    assert_eq!(parsed.verify(&TEST_REQUEST, &key), Ok(()));
+    let unsaid = signed.signature_input.replace(";alg=\"rsa-v1_5-sha256\"", "");
+    let parsed = SignatureInput::parse(&unsaid, &signed.signature).expect("it parses");
+    assert_eq!(parsed.algorithm, None);
+    // alg is signed: who takes it away has another signature.
+    assert_eq!(parsed.verify(&TEST_REQUEST, &key), Err(MessageError::Wrong(key)));
+}
+
+#[test]
+fn who_asks_for_ed25519_says_so() {
+    for (asked, wanted) in [
+        ("sig1=(\"@method\" \"@target-uri\");created;keyid;alg=\"ed25519\"", true),
+        ("a=();alg=\"rsa-v1_5-sha256\", b=();alg=\"ed25519\"", true),
+        ("sig1=(\"@method\");created;alg=\"rsa-v1_5-sha256\"", false),
+        ("sig1=(\"@method\")", false),
+        ("sig1;alg=\"ed25519\"", false),
+        ("ed25519", false),
+        ("(", false),
+    ] {
+        assert_eq!(asks_for_ed25519(asked), wanted, "{asked}");
+    }
 }
 
 /// RFC 9421 appendix B.4: which changes on the way a signature outlives.
@@ -71,7 +126,7 @@ fn the_transformations_of_rfc_9421() {
     .expect("it parses");
     let verifies = |method, target_uri, headers: &[(&str, &str)]| {
         let message = Message { method, target_uri, headers, body: b"" };
-        parsed.verify(&message, &published().public_key()).is_ok()
+        parsed.verify(&message, &published().public_key().into()).is_ok()
     };
     let url = "https://example.org/demo?name1=Value1&Name2=value2";
     assert!(verifies("GET", url, &[("Accept", "application/json"), ("Accept", "*/*")]));
@@ -99,7 +154,7 @@ fn now() -> Timestamp {
 fn checked(headers: &SignatureHeaders, message: &Message<'_>, key: &PublicKey) -> Result<(), MessageError> {
     let parsed = SignatureInput::parse(&headers.signature_input, &headers.signature)?;
     parsed.check(message, now(), SIGNATURE_TOLERANCE_MS)?;
-    parsed.verify(message, key)
+    parsed.verify(message, &VerificationKey::from(*key))
 }
 
 #[test]
@@ -129,7 +184,7 @@ fn a_body_is_signed_by_its_digest_and_type() {
     let mismatch = MessageError::Digest(content_digest::ContentDigestError::Mismatch("sha-512"));
     assert_eq!(checked(&signed, &other, &signer().public_key()), Err(mismatch));
     let wrong = published().public_key();
-    assert_eq!(checked(&signed, &TEST_REQUEST, &wrong), Err(MessageError::Wrong(wrong)));
+    assert_eq!(checked(&signed, &TEST_REQUEST, &wrong), Err(MessageError::Wrong(wrong.into())));
 }
 
 /// A signature whose parameters are these; its bytes are nobody's.
@@ -195,7 +250,9 @@ fn what_is_not_understood_is_named() {
         ("(\"a\";bs);keyid=\"k\"", "\"a\";bs is not supported in signatures"),
         ("(\"a\";key=\"b\");keyid=\"k\"", "\"a\";key is not supported in signatures"),
         ("(\"a\";tr);keyid=\"k\"", "\"a\";tr is not supported in signatures"),
-        ("(\"a\");keyid=\"k\";alg=\"rsa-v1_5-sha256\"", "alg \"rsa-v1_5-sha256\" is not supported in signatures"),
+        ("(\"a\");keyid=\"k\";alg=\"rsa-pss-sha512\"", "alg \"rsa-pss-sha512\" is not supported in signatures"),
+        ("(\"a\");keyid=\"k\";alg=\"hmac-sha256\"", "alg \"hmac-sha256\" is not supported in signatures"),
+        ("(\"a\");keyid=\"k\";alg=\"rsa-v1_5-sha256\"", "an algorithm of 64 bytes is not supported in signatures"),
         ("(\"Date\");keyid=\"k\"", "the signature is malformed: \"Date\" is no header in lower case"),
         ("(\"\");keyid=\"k\"", "the signature is malformed: \"\" is no header in lower case"),
         ("(date);keyid=\"k\"", "the signature is malformed: a component is no string"),
@@ -296,11 +353,11 @@ proptest! {
         let other = content_digest::of(&changed);
         let headers = [("content-type", media_type.as_str()), ("content-digest", other.as_str())];
         let forged_digest = Message { headers: &headers, body: &changed, ..message };
-        prop_assert_eq!(checked(&signed, &forged_digest, &key), Err(MessageError::Wrong(key)));
+        prop_assert_eq!(checked(&signed, &forged_digest, &key), Err(MessageError::Wrong(key.into())));
 
         let mut parsed = SignatureInput::parse(&signed.signature_input, &signed.signature).expect("it parses");
         parsed.signature[place % 64] ^= flip;
-        prop_assert_eq!(parsed.verify(&message, &key), Err(MessageError::Wrong(key)));
+        prop_assert_eq!(parsed.verify(&message, &key.into()), Err(MessageError::Wrong(key.into())));
 
         // What the signature says of itself is covered as well.
         let input = forged(&signed.signature_input, place);

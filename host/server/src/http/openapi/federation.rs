@@ -46,6 +46,7 @@ fn inbox(path: &'static str, summary: &'static str) -> Operation {
     post(path, summary)
         .body(ACTIVITY, Shape::of::<sent::ToInbox>())
         .status(202, "It was taken in, or had been before")
+        .answer_header(202, "Accept-Signature", "That ed25519 is taken as well as RSA (RFC 9421 §5.1)")
         .writes()
 }
 
@@ -101,6 +102,12 @@ pub(super) fn operations() -> Vec<Operation> {
         said("/actors/{id}/unfollow", "Follows an actor no longer").form::<sent::OtherActor>().redirects_people(),
         said("/actors/{id}/block", "Blocks an actor").form::<sent::OtherActor>().redirects_people(),
         said("/actors/{id}/unblock", "Blocks an actor no longer").form::<sent::OtherActor>().redirects_people(),
+        get("/instance-actor.json", "The actor that this host signs requests for documents as").answer(
+            200,
+            "",
+            ACTIVITY,
+            Shape::of::<told::ActivityStreams>(),
+        ),
         get("/.well-known/webfinger", "The actor that a handle names (RFC 7033)")
             .query_required("resource", Kind::Text, "`acct:name@host`, or an actor's URL")
             .query("rel", Kind::Text, "Links of this relation alone")
