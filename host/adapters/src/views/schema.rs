@@ -151,7 +151,7 @@ fn open_file(path: &Path) -> Result<Connection, rusqlite::Error> {
     // Pages of the indexes change again and again: a long write-ahead log folds each into the file once.
     sqlite::use_wal(&connection, path)?;
     connection.execute_batch(
-        "PRAGMA synchronous = NORMAL; PRAGMA cache_size = -16000; PRAGMA wal_autocheckpoint = 16384;
+        "PRAGMA synchronous = NORMAL; PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 16384;
          PRAGMA secure_delete = ON;",
     )?;
     Ok(connection)

@@ -13,6 +13,7 @@ mod foresight;
 mod golden;
 mod members;
 mod recorded;
+mod rehearse;
 mod staging;
 #[cfg(test)]
 mod tests;
@@ -24,9 +25,10 @@ pub use foresight::{Ends, ForeseenEffect, Foresight, Prospect, foresee};
 pub use golden::{Golden, GoldenEffect, GoldenFailure, Mismatch, Place};
 pub use members::InvalidFile;
 pub use recorded::event_of;
+pub use rehearse::{Rehearsal, rehearse};
 pub use staging::Home;
 pub use wait_end::WaitEnd;
-pub use walk::{MakeCall, NodeRun, Rehearsal, RehearsalError, WaitMet, Walked, rehearse};
+pub use walk::{MakeCall, NodeRun, RehearsalError, WaitMet, Walked};
 
 /// The origin of the ids in a rehearsal.
 pub const BASE_URL: &str = "http://localhost:7420";

@@ -8,23 +8,19 @@ use std::{collections::BTreeMap, sync::Arc};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{
-    AuthorEvent, BASE_URL, Golden, GoldenEffect, GoldenFailure, InvalidFile, WaitEnd,
-    staging::{Home, stage},
-};
+use super::{GoldenEffect, GoldenFailure, InvalidFile, WaitEnd};
 use crate::{
     activity::Activity,
-    behavior::{Behavior, Grant, Installed, NodeIndex, Policy, WhyNot},
+    behavior::{Behavior, Grant, NodeIndex},
     event::{
         Current, Event, FiredBy, FlowCompleted, FlowFailed, FlowResumed, FlowStarted, FlowSuspended, NodeError,
         SignalReceived,
     },
     flow::{FlowError, FlowState, Step, Waiting, next},
     guest::{GuestLogLine, GuestReport, Surroundings},
-    ids::{Digest, NodeId},
+    ids::NodeId,
     pipeline::{
         dispatch::{self, AttemptEnd},
-        matching::matching,
         walk::{self, Allowed, Attempt},
     },
     state::{EffectStatus, FlowStatus, Illegal, NodeStatus},
@@ -33,15 +29,6 @@ use crate::{
 
 /// Calls the guest with a Call document.
 pub type MakeCall<'a> = dyn Fn(&str, &Surroundings) -> GuestReport + 'a;
-
-/// What comes of an event.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Rehearsal {
-    /// No trigger matches; for each, why not.
-    Unmatched(Vec<WhyNot>),
-    /// A flow.
-    Walked(Walked),
-}
 
 /// A flow that has ended.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -82,19 +69,6 @@ pub struct NodeRun {
     pub log: Vec<GuestLogLine>,
 }
 
-impl Rehearsal {
-    /// What of it a golden document holds.
-    pub fn golden(&self) -> Golden {
-        match self {
-            Self::Unmatched(_) => Golden::Unmatched,
-            Self::Walked(walked) => {
-                let failed = walked.failed.clone().map(GoldenFailure::without_the_hosts_words);
-                Golden::Walked { effects: walked.effects.clone(), failed }
-            }
-        }
-    }
-}
-
 /// Why an event is not rehearsed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RehearsalError {
@@ -110,63 +84,6 @@ pub enum RehearsalError {
     /// Nothing is left to do and the flow has not ended. That is a fault of the host's, not of the behavior.
     #[error("the flow neither goes on nor ends")]
     Stuck,
-}
-
-/// Rehearses a behavior on an event. `call` calls the module of `digest`.
-pub fn rehearse(
-    behavior: &Arc<Behavior>,
-    digest: Digest,
-    event: &AuthorEvent,
-    call: &MakeCall<'_>,
-) -> Result<Rehearsal, RehearsalError> {
-    let activity = stage(event, &Home::new_host())?;
-    let ends = wait_ends(behavior, &event.waits)?;
-    let installed = Arc::new(installed(behavior, digest, event)?);
-    let standing = Arc::new(BTreeMap::from([(installed.name.clone(), Arc::clone(&installed))]));
-    let mut matched = matching(1, &activity, &standing, event.current.as_ref());
-    let Some(started) = matched.flows.pop() else {
-        let not = matched.matched.not.remove(&installed.name);
-        return Ok(Rehearsal::Unmatched(not.unwrap_or_default()));
-    };
-    let mut stage = Stage::begin(
-        started,
-        Setting {
-            behavior,
-            activity: &activity,
-            call,
-            base_url: BASE_URL,
-            granted_now: None,
-            recorded: BTreeMap::new(),
-            ends,
-            unsaid_signals: Unsaid::Come,
-            may_call: &|_| true,
-            now: event.now,
-            current: event.current.clone(),
-        },
-    );
-    stage.walk()?;
-    Ok(Rehearsal::Walked(stage.end()))
-}
-
-/// The behavior as a host has it whose operator grants all that it declares.
-fn installed(behavior: &Arc<Behavior>, digest: Digest, event: &AuthorEvent) -> Result<Installed, InvalidFile> {
-    let effective_config = behavior
-        .config
-        .complete(&event.config)
-        .map_err(|error| InvalidFile::new(format!("config{}", error.pointer), error.message))?;
-    let effects = behavior.effects.iter().map(|kind| Policy::of(kind)).collect();
-    Ok(Installed {
-        name: behavior.name.clone(),
-        digest,
-        behavior: Arc::clone(behavior),
-        enabled: true,
-        is_held_back: false,
-        is_untried: false,
-        config: event.config.clone(),
-        effective_config,
-        grant: Grant { effects, memory_mib: None },
-        grant_version: 1,
-    })
 }
 
 /// How the waits end of which something is said, and by what.
