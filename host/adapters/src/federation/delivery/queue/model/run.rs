@@ -117,7 +117,7 @@ impl StateMachineTest for Deliveries {
                 let message = "no".to_owned();
                 let end = match end {
                     _ if run.before.peers[to].is_blocked => DeliveryEnd::refused("its host is blocked"),
-                    End::Delivered => DeliveryEnd::Delivered { status: 202 },
+                    End::Delivered => DeliveryEnd::Delivered { status: 202, scheme: None },
                     End::Rejected { retry_after_ms } => DeliveryEnd::Rejected { message, retry_after_ms },
                     End::Unreachable => DeliveryEnd::Unreachable(message),
                     End::Refused => DeliveryEnd::Refused { message, status: Some(410) },
@@ -174,7 +174,8 @@ impl StateMachineTest for Deliveries {
 
     /// Once every host answers, all that is open arrives, each line in its order.
     fn teardown(mut run: Run, mut model: Model) {
-        let end = |run: &mut Run, seq, now| run.end(seq, DeliveryEnd::Delivered { status: 202 }, 0.0, now);
+        let end =
+            |run: &mut Run, seq, now| run.end(seq, DeliveryEnd::Delivered { status: 202, scheme: None }, 0.0, now);
         for taken in run.under_way.clone() {
             end(&mut run, taken.stand.1.seq(), model.now);
         }
