@@ -1,4 +1,4 @@
-PRAGMA user_version = 14;
+PRAGMA user_version = 15;
 CREATE TABLE activities( seq INTEGER PRIMARY KEY, id TEXT NOT NULL, token TEXT NOT NULL, cid TEXT NOT NULL, matched_by INTEGER, owner TEXT NOT NULL, box TEXT NOT NULL, is_public INTEGER NOT NULL, about TEXT, root TEXT, actor TEXT ) STRICT;
 CREATE INDEX activities_about ON activities(about) WHERE is_public = 1 AND about IS NOT NULL;
 CREATE INDEX activities_by_actor ON activities(owner, actor, seq) WHERE actor IS NOT NULL;
@@ -40,7 +40,7 @@ CREATE INDEX follows_by_state ON follows(owner, side, state, seq);
 CREATE INDEX images ON objects(seq) WHERE key GLOB 'Image/*';
 CREATE TABLE modules(digest TEXT PRIMARY KEY, flows INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE objects( key TEXT PRIMARY KEY, seq INTEGER NOT NULL, is_published INTEGER NOT NULL, is_draft INTEGER NOT NULL, published_seq INTEGER NOT NULL ) STRICT, WITHOUT ROWID;
-CREATE TABLE peers( peer TEXT PRIMARY KEY, queued INTEGER NOT NULL, retrying INTEGER NOT NULL, delivered INTEGER NOT NULL, dead INTEGER NOT NULL, delivered_at INTEGER, error TEXT, failed_at INTEGER, silent_since INTEGER ) STRICT, WITHOUT ROWID;
+CREATE TABLE peers( peer TEXT PRIMARY KEY, queued INTEGER NOT NULL, retrying INTEGER NOT NULL, delivered INTEGER NOT NULL, dead INTEGER NOT NULL, delivered_at INTEGER, error TEXT, failed_at INTEGER, silent_since INTEGER, scheme TEXT ) STRICT, WITHOUT ROWID;
 CREATE TABLE position(id INTEGER PRIMARY KEY CHECK (id = 1), seq INTEGER NOT NULL, hash TEXT NOT NULL) STRICT;
 CREATE INDEX published ON objects(published_seq) WHERE is_published = 1;
 CREATE TABLE received( owner TEXT NOT NULL, object TEXT NOT NULL, actor TEXT NOT NULL, is_gone INTEGER NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (owner, object) ) STRICT, WITHOUT ROWID;
@@ -154,8 +154,8 @@ INSERT INTO modules VALUES ('43e88dc9016a7611a3835e14430022af259346a38665f40d397
 INSERT INTO modules VALUES ('6d05e9c676cdbb5320a348f9e45f33cb03d81e58bf5e1cbe934733cc65169c22', 3);
 INSERT INTO objects VALUES ('Article/a', 28, 1, 0, 28);
 INSERT INTO objects VALUES ('Order/y', 59, 0, 0, 59);
-INSERT INTO peers VALUES ('other.example', 1, 0, 0, 0, NULL, 'gone', 1767571317000, NULL);
-INSERT INTO peers VALUES ('peer.example', 0, 0, 1, 0, 1767571316000, 'no answer', 1767571315000, NULL);
+INSERT INTO peers VALUES ('other.example', 1, 0, 0, 0, NULL, 'gone', 1767571317000, NULL, NULL);
+INSERT INTO peers VALUES ('peer.example', 0, 0, 1, 0, 1767571316000, 'no answer', 1767571315000, NULL, NULL);
 INSERT INTO position VALUES (1, 115, '426b1ac647d1090a5d18bd593e0832609c45bfc24a03d13893dcad10f782b956');
 INSERT INTO received VALUES ('site', 'https://peer.example/notes/1', 'https://peer.example/actors/bo', 0, 110);
 INSERT INTO recorded_minutes VALUES ('alpha', 'log', 29453760, 2);
