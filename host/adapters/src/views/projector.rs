@@ -180,13 +180,13 @@ pub struct ViewPosition {
 impl ViewPosition {
     /// Waits until the views hold entry `seq`.
     pub async fn reached(&self, seq: u64) -> Result<(), ViewError> {
-        self.comes_to(|place| place.seq >= seq).await
+        self.comes_to(seq, |place| place.seq >= seq).await
     }
 
-    async fn comes_to(&self, mut wanted: impl FnMut(&Place) -> bool) -> Result<(), ViewError> {
+    async fn comes_to(&self, seq: u64, mut wanted: impl FnMut(&Place) -> bool) -> Result<(), ViewError> {
         let mut place = self.place.clone();
         if !wanted(&place.borrow_and_update()) {
-            self.bell.ring();
+            self.bell.ring(seq);
         }
         place.wait_for(wanted).await.map(drop).map_err(|_| ViewError::Stopped)
     }
@@ -205,7 +205,7 @@ impl ProjectorHandle {
 
     /// Waits until the views hold entry `seq`, or cannot be written: whoever only reads is told what they hold.
     pub async fn reached_or_held_up(&self, seq: u64) -> Result<(), ViewError> {
-        self.position.comes_to(|place| place.seq >= seq || place.is_held_up).await
+        self.position.comes_to(seq, |place| place.seq >= seq || place.is_held_up).await
     }
 
     /// `seq` of the last entry that the views hold.
