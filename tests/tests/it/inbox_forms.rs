@@ -5,34 +5,15 @@ use rosehip_core::{
     signing::{Message, RsaSigner, SignedBy, Signer, Unsigned, cavage, proof, sign_request},
     time::Timestamp,
 };
-use rosehip_tests::{Answer, Client, Form, Host, Peer, body_of, now, send};
+use rosehip_tests::{Answer, Client, Form, Peer, body_of, now, send};
 use serde_json::{Value, json};
+
+use crate::strangers::{host, inbox, note, rule};
 
 const HOUR_MS: i64 = 3_600_000;
 
-async fn host() -> (Host, Client, Peer) {
-    let host = Host::start_federating().await;
-    let client = host.client();
-    (host, client, Peer::start().await)
-}
-
-fn inbox(host: &Host) -> String {
-    format!("{}/actors/site/inbox", host.url())
-}
-
-fn note(peer: &Peer, id: &str) -> Value {
-    let object = json!({
-        "id": peer.url(&format!("/notes/{id}")), "type": "Note", "attributedTo": peer.actor(), "content": "Hello",
-    });
-    peer.activity(&format!("/activities/{id}"), "Create", object)
-}
-
 fn at(ms: i64) -> Timestamp {
     Timestamp::from_millis(now().as_millis() + ms)
-}
-
-fn rule(answer: &Answer) -> (u16, String) {
-    (answer.status.as_u16(), answer.json()["rule"].as_str().unwrap_or_default().to_owned())
 }
 
 /// The headers with one of another value.

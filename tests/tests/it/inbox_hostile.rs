@@ -7,35 +7,16 @@ use rosehip_core::{
     limits::{HTTP_BODY_BYTES, REQUEST_MS},
     signing::{RsaSigner, SignedBy, Signer, Unsigned, sign_request},
 };
-use rosehip_tests::{Answer, Client, Form, Host, Peer, now, send};
+use rosehip_tests::{Answer, Client, Form, Peer, now, send};
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
 };
 
+use crate::strangers::{host, inbox, note, rule};
+
 const RSA: &str = include_str!("../../../host/core/tests/keys/rsa.pem");
-
-async fn host() -> (Host, Client, Peer) {
-    let host = Host::start_federating().await;
-    let client = host.client();
-    (host, client, Peer::start().await)
-}
-
-fn inbox(host: &Host) -> String {
-    format!("{}/actors/site/inbox", host.url())
-}
-
-fn note(peer: &Peer, id: &str) -> Value {
-    let object = json!({
-        "id": peer.url(&format!("/notes/{id}")), "type": "Note", "attributedTo": peer.actor(), "content": "Hello",
-    });
-    peer.activity(&format!("/activities/{id}"), "Create", object)
-}
-
-fn rule(answer: &Answer) -> (u16, String) {
-    (answer.status.as_u16(), answer.json()["rule"].as_str().unwrap_or_default().to_owned())
-}
 
 /// Sends a document, signed by whatever signs.
 async fn signed(inbox: &str, document: &Value, by: SignedBy<'_>) -> Answer {

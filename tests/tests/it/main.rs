@@ -45,6 +45,7 @@ mod rehearsal;
 mod replay;
 mod retention;
 mod stopping;
+mod strangers;
 mod swaps;
 mod traces;
 mod two_hosts;
