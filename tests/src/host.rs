@@ -48,7 +48,18 @@ impl Host {
         Self::start_federating_configured("").await
     }
 
-    /// The same with more of a configuration file.
+    /// Starts a host that federates, with a behavior that answers what arrives: `tests/guests/answer`.
+    pub async fn start_answering() -> Self {
+        let host = Self::start_federating().await;
+        let client = host.client();
+        client.install("answer", crate::ANSWER).await.expect(201);
+        let kinds = ["log", "activity"].map(|kind| serde_json::json!({ "kind": kind }));
+        client.put("/behaviors/answer/policy", &serde_json::json!({ "effects": kinds })).await.expect(200);
+        client.post("/behaviors/answer/enable", &serde_json::json!({})).await.expect(200);
+        host
+    }
+
+    /// Starts a host that federates, with more of a configuration file.
     pub async fn start_federating_configured(config: &str) -> Self {
         let config = format!("[federation]\nbackoff_seconds = [1, 1, 1, 1, 1]\n{config}");
         Self::start_with(&config, &[], &["--dev-federation"]).await

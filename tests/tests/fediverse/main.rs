@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use reqwest::header;
-use rosehip_tests::{ANSWER, Client, FediversePeer, Host, Software};
+use rosehip_tests::{Client, FediversePeer, Host, Software};
 use serde_json::{Value, json};
 
 /// Asks again until something is so.
@@ -19,12 +19,8 @@ async fn until<T, F: Future<Output = Option<T>>>(what: &str, peer: &FediversePee
 }
 
 async fn host() -> (Host, Client) {
-    let host = Host::start_federating().await;
+    let host = Host::start_answering().await;
     let client = host.client();
-    client.install("answer", ANSWER).await.expect(201);
-    let kinds = ["log", "activity"].map(|kind| json!({ "kind": kind }));
-    client.put("/behaviors/answer/policy", &json!({ "effects": kinds })).await.expect(200);
-    client.post("/behaviors/answer/enable", &json!({})).await.expect(200);
     (host, client)
 }
 

@@ -1,15 +1,11 @@
 //! What strangers send to an inbox: who may say what, and what becomes of it.
 
-use rosehip_tests::{ANSWER, Client, Host, Peer, body_of, headers_of, now, send};
+use rosehip_tests::{Client, Host, Peer, body_of, headers_of, now, send};
 use serde_json::{Value, json};
 
 async fn host() -> (Host, Client, Peer) {
-    let host = Host::start_federating().await;
+    let host = Host::start_answering().await;
     let client = host.client();
-    client.install("answer", ANSWER).await.expect(201);
-    let kinds = ["log", "activity"].map(|kind| json!({ "kind": kind }));
-    client.put("/behaviors/answer/policy", &json!({ "effects": kinds })).await.expect(200);
-    client.post("/behaviors/answer/enable", &json!({})).await.expect(200);
     (host, client, Peer::start().await)
 }
 

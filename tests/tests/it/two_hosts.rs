@@ -7,16 +7,12 @@ use rosehip_core::{
     federation::{ActorUrl, RemoteActor},
     signing::proof,
 };
-use rosehip_tests::{ANSWER, Client, Host, Peer, now};
+use rosehip_tests::{Client, Host, Peer, now};
 use serde_json::{Value, json};
 
 async fn host() -> (Host, Client) {
-    let host = Host::start_federating().await;
+    let host = Host::start_answering().await;
     let client = host.client();
-    client.install("answer", ANSWER).await.expect(201);
-    let kinds = ["log", "activity"].map(|kind| json!({ "kind": kind }));
-    client.put("/behaviors/answer/policy", &json!({ "effects": kinds })).await.expect(200);
-    client.post("/behaviors/answer/enable", &json!({})).await.expect(200);
     (host, client)
 }
 
