@@ -7,8 +7,8 @@ use rosehip_adapters::{
     data_dir::log_path,
     engine::Engine,
     federation::{
-        Backfill, Began, Clock, Deliveries, DeliveryIntake, DeliveryLimits, DeliveryLinks, DeliveryOptions,
-        DeliveryParts, Directory, Inbox, InboxParts, InboxRequest, Keyring, PreparedDeliveries, Refused, Schemes,
+        Admitted, Backfill, Began, Clock, Deliveries, DeliveryIntake, DeliveryLimits, DeliveryLinks, DeliveryOptions,
+        DeliveryParts, Directory, Inbox, InboxHead, InboxParts, Keyring, PreparedDeliveries, Refused, Schemes,
         SignedGet, TakenIn, TransportKeys,
     },
     keys::{KeyError, Keys},
@@ -159,11 +159,16 @@ impl Host {
         Ok(self.federation.transport.instance().await?.public_key())
     }
 
-    /// Takes in a request to an inbox; returns once what it brings is durable.
-    pub async fn take_in(&self, request: InboxRequest) -> Result<TakenIn, Refused> {
+    /// Lets a request to an inbox in by what it says before its body.
+    pub fn admit_to_inbox(&self, head: InboxHead) -> Result<Admitted, Refused> {
         if self.with_engine(Engine::jobs) >= UNMATCHED_ACTIVITIES {
             return Err(AppendError::QueueFull.into());
         }
-        self.federation.inbox.take_in(request).await
+        self.federation.inbox.admit(head)
+    }
+
+    /// Takes in a request to an inbox; returns once what it brings is durable.
+    pub async fn take_in(&self, admitted: Admitted, body: &[u8]) -> Result<TakenIn, Refused> {
+        self.federation.inbox.take_in(admitted, body).await
     }
 }

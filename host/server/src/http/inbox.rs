@@ -10,7 +10,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use rosehip_adapters::{
-    federation::{InboxRequest, Refused},
+    federation::{InboxHead, Refused},
     writer::AppendError,
 };
 use rosehip_core::{ids::ActorName, limits::HTTP_BODY_BYTES, pipeline::receive::Refusal};
@@ -50,30 +50,33 @@ pub(super) async fn post(
     request: Request,
 ) -> Result<Response, Fault> {
     let owner: ActorName = name.parse().map_err(|_| Fault::not_found("actor"))?;
-    if app.host.actor(&owner).await?.is_none() {
-        return Err(Fault::not_found("actor"));
-    }
     take_in(&app, Some(owner), request).await
 }
 
 async fn take_in(app: &App, owner: Option<ActorName>, request: Request) -> Result<Response, Fault> {
     let (parts, body) = request.into_parts();
     let client = parts.extensions.get::<ClientAddress>();
-    let body = input::read(&parts.headers, body, HTTP_BODY_BYTES).await?;
     let path = parts.uri.path_and_query().map_or_else(|| parts.uri.path().to_owned(), ToString::to_string);
     let headers = parts
         .headers
         .iter()
         .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())));
-    let request = InboxRequest {
-        owner,
+    let head = InboxHead {
+        owner: owner.clone(),
         path,
         headers: headers.collect(),
-        body: body.into(),
         client: client.map_or(IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), |client| client.0),
         trace: app.host.trace(),
     };
-    app.host.take_in(request).await?;
+    // In the order of what it costs: who is refused by the head has neither the views nor the body read.
+    let admitted = app.host.admit_to_inbox(head)?;
+    if let Some(owner) = &owner
+        && app.host.actor(owner).await?.is_none()
+    {
+        return Err(Fault::not_found("actor"));
+    }
+    let body = input::read(&parts.headers, body, HTTP_BODY_BYTES).await?;
+    app.host.take_in(admitted, &body).await?;
     Ok((StatusCode::ACCEPTED, TAKES_ED25519).into_response())
 }
 
@@ -90,7 +93,7 @@ impl From<Refused> for Fault {
             Refused::Refusal(Refusal::NotTheirs(_) | Refusal::Unsolicited(_) | Refusal::Blocked(_)) => {
                 Self::forbidden(rule, detail)
             }
-            Refused::TooMany { seconds, .. } => Self::too_many(seconds),
+            Refused::TooMany { seconds, .. } | Refused::Unnamed(seconds) => Self::too_many(seconds),
             Refused::NoActor(_) => Self::not_found("actor"),
             Refused::Conflict(_) => Self::conflict(rule, detail),
             Refused::Append(AppendError::DiskFull) => crate::host::WriteError::DiskFull.into(),

@@ -21,8 +21,12 @@ use http_body::{Frame, SizeHint};
 use http_body_util::BodyExt as _;
 use rosehip_core::limits::{COMPONENT_BYTES, REQUEST_MS};
 
+use super::inbox::is_for_inbox;
+
 /// Bytes that are read on at most: a module that is twice as long as any may be.
 const MOST_BYTES: usize = 2 * COMPONENT_BYTES;
+/// The same of what is for an inbox. Anybody sends there, and what other hosts send is short.
+const MOST_BYTES_OF_INBOX: usize = 64 << 10;
 
 /// Answers a request, and reads on what was left of its body.
 pub(super) async fn read_on(request: Request, next: Next) -> Response {
@@ -30,6 +34,7 @@ pub(super) async fn read_on(request: Request, next: Next) -> Response {
     if request.body().is_end_stream() || request.headers().contains_key(EXPECT) {
         return next.run(request).await;
     }
+    let most = if is_for_inbox(&request) { MOST_BYTES_OF_INBOX } else { MOST_BYTES };
     let (parts, body) = request.into_parts();
     let body = Arc::new(Mutex::new(body));
     let lent = Body::new(Lent(Arc::clone(&body)));
@@ -38,14 +43,13 @@ pub(super) async fn read_on(request: Request, next: Next) -> Response {
     if let Some(body) = Arc::into_inner(body) {
         let body = body.into_inner().unwrap_or_else(PoisonError::into_inner);
         if !body.is_end_stream() {
-            tokio::spawn(tokio::time::timeout(Duration::from_millis(REQUEST_MS), discard(body)));
+            tokio::spawn(tokio::time::timeout(Duration::from_millis(REQUEST_MS), discard(body, most)));
         }
     }
     response
 }
 
-async fn discard(mut body: Body) {
-    let mut left = MOST_BYTES;
+async fn discard(mut body: Body, mut left: usize) {
     while let Some(Ok(frame)) = body.frame().await {
         match left.checked_sub(frame.data_ref().map_or(0, Bytes::len)) {
             Some(rest) => left = rest,

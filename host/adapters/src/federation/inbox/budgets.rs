@@ -2,6 +2,7 @@
 //! the address: nobody uses up another host's by naming it.
 
 use std::{
+    hash::Hash,
     net::IpAddr,
     num::NonZeroU32,
     sync::atomic::{AtomicU64, Ordering},
@@ -19,6 +20,8 @@ const TIDY_EVERY: u64 = 4_096;
 /// The budgets of all hosts.
 pub(super) struct Budgets {
     limiter: DefaultKeyedRateLimiter<(Peer, IpAddr)>,
+    /// Requests that name no host before their body, by address alone.
+    unsigned: DefaultKeyedRateLimiter<IpAddr>,
     /// Requests for which others have to be asked, by address alone.
     asking: DefaultKeyedRateLimiter<IpAddr>,
     seen: AtomicU64,
@@ -30,6 +33,7 @@ impl Default for Budgets {
         let asking = NonZeroU32::new(INBOX_FETCHES_PER_MINUTE).expect("the limit is more than none");
         Self {
             limiter: RateLimiter::keyed(Quota::per_minute(most)),
+            unsigned: RateLimiter::keyed(Quota::per_minute(most)),
             asking: RateLimiter::keyed(Quota::per_minute(asking)),
             seen: AtomicU64::new(0),
         }
@@ -39,21 +43,33 @@ impl Default for Budgets {
 impl Budgets {
     /// Takes one document that has to be asked for out of an address's budget; else after how many seconds it has more.
     pub(super) fn ask(&self, client: IpAddr) -> Result<(), u64> {
-        self.asking
-            .check_key(&client)
-            .map_err(|not_until| not_until.wait_time_from(self.asking.clock().now()).as_secs() + 1)
+        take(&self.asking, &client)
+    }
+
+    /// Takes one request that names no host out of an address's budget; else after how many seconds it has more.
+    pub(super) fn unsigned(&self, client: IpAddr) -> Result<(), u64> {
+        self.tidy();
+        take(&self.unsigned, &client)
     }
 
     /// Takes one request out of a host's budget; else after how many seconds it has more.
     pub(super) fn take(&self, peer: &Peer, client: IpAddr) -> Result<(), u64> {
+        self.tidy();
+        take(&self.limiter, &(peer.clone(), client))
+    }
+
+    fn tidy(&self) {
         if self.seen.fetch_add(1, Ordering::Relaxed) % TIDY_EVERY == TIDY_EVERY - 1 {
             self.limiter.retain_recent();
+            self.unsigned.retain_recent();
             self.asking.retain_recent();
         }
-        self.limiter
-            .check_key(&(peer.clone(), client))
-            .map_err(|not_until| not_until.wait_time_from(self.limiter.clock().now()).as_secs() + 1)
     }
+}
+
+fn take<K: Clone + Eq + Hash>(limiter: &DefaultKeyedRateLimiter<K>, key: &K) -> Result<(), u64> {
+    let refused = limiter.check_key(key).map(drop);
+    refused.map_err(|not_until| not_until.wait_time_from(limiter.clock().now()).as_secs() + 1)
 }
 
 #[cfg(test)]
@@ -71,5 +87,10 @@ mod tests {
         assert!(budgets.take(&peer("a.example"), here).is_err());
         assert!(budgets.take(&peer("a.example"), there).is_ok(), "who only claims to be it, has another");
         assert!(budgets.take(&peer("b.example"), here).is_ok());
+        for _ in 0..INBOX_PER_MINUTE {
+            budgets.unsigned(here).expect("within the budget");
+        }
+        assert!(budgets.unsigned(here).is_err());
+        assert!(budgets.unsigned(there).is_ok());
     }
 }

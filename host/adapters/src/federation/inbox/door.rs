@@ -17,7 +17,7 @@ use rosehip_core::{
 };
 use serde_json::{Map, Value};
 
-use super::{Inbox, InboxRequest, Refused};
+use super::{Inbox, InboxHead, Refused};
 use crate::federation::FetchError;
 
 /// Hosts of which nothing is taken in.
@@ -46,32 +46,57 @@ impl Blocked {
     }
 }
 
+/// A request whose sender may send something, as far as it is known who that is. Its body has not come yet.
+#[derive(Debug)]
+pub struct Admitted {
+    pub(super) head: InboxHead,
+    /// None where a proof within the document has to do.
+    signature: Option<RequestSignature>,
+}
+
+impl InboxHead {
+    fn fields(&self) -> Vec<(&str, &str)> {
+        self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
+    }
+}
+
 impl Inbox {
+    /// Lets a request in by what it says before its body: whoever is blocked or sends too much has none of it read.
+    pub fn admit(&self, head: InboxHead) -> Result<Admitted, Refused> {
+        let target = format!("{}{}", self.parts.base_url, head.path);
+        let message = Message { method: "POST", target_uri: &target, headers: &head.fields(), body: &[] };
+        let content_type = message.header("content-type").unwrap_or_default();
+        if !media_type::is_activity(&content_type) {
+            return Err(Refused::ContentType(content_type.chars().take(100).collect()));
+        }
+        let signature = RequestSignature::of(&message)?;
+        match &signature {
+            Some(signature) => self.let_in(&place_of(signature.key_id())?, head.client)?,
+            // Its document says who it is from. Until then it counts as its address's.
+            None => self.budgets.unsigned(head.client).map_err(Refused::Unnamed)?,
+        }
+        Ok(Admitted { head, signature })
+    }
+
     /// Who sent a request, and the document it brings. Nobody is asked for anything before all is checked that needs no
     /// key. None for the deletion of an actor who is gone and was never heard of here: hosts tell it to everybody they know,
     /// and nobody can verify it any more. Nothing here has to do with that actor, so that nothing is to be done.
     pub(super) async fn verified(
         &self,
-        request: &InboxRequest,
+        Admitted { head, signature }: &Admitted,
+        body: &[u8],
         now: Timestamp,
     ) -> Result<Option<(Arc<RemoteActor>, Map<String, Value>)>, Refused> {
-        let target = format!("{}{}", self.parts.base_url, request.path);
-        let headers: Vec<(&str, &str)> =
-            request.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        let message = Message { method: "POST", target_uri: &target, headers: &headers, body: &request.body };
-        let content_type = message.header("content-type").unwrap_or_default();
-        if !media_type::is_activity(&content_type) {
-            return Err(Refused::ContentType(content_type.chars().take(100).collect()));
-        }
-        let Some(signature) = RequestSignature::of(&message)? else {
-            return self.verified_by_proof(request, now).await.map(Some);
+        let Some(signature) = signature else {
+            return self.verified_by_proof(body, head.client, now).await.map(Some);
         };
+        let target = format!("{}{}", self.parts.base_url, head.path);
+        let message = Message { method: "POST", target_uri: &target, headers: &head.fields(), body };
         signature.check(&message, now, SIGNATURE_TOLERANCE_MS)?;
         let place = place_of(signature.key_id())?;
-        self.admit(&place, request.client)?;
-        let document = json::parse_object(&request.body)?;
+        let document = json::parse_object(body)?;
         let sender = sender(signature.key_id(), &place, &document)?;
-        let actor = match self.signer(&signature, &message, &sender, request.client).await {
+        let actor = match self.signer(signature, &message, &sender, head.client).await {
             Err(Refused::NoKey(FetchError::Gone { .. })) if is_own_deletion(&document, &sender) => return Ok(None),
             signed => signed?,
         };
@@ -83,10 +108,11 @@ impl Inbox {
     /// it, it was said by that actor; brought again, it is known by its id.
     async fn verified_by_proof(
         &self,
-        request: &InboxRequest,
+        body: &[u8],
+        client: IpAddr,
         now: Timestamp,
     ) -> Result<(Arc<RemoteActor>, Map<String, Value>), Refused> {
-        let document = json::parse_object(&request.body)?;
+        let document = json::parse_object(body)?;
         let proof = match Proof::of(&document) {
             Ok(proof) => proof,
             // Who proves nothing is told that the request has to be signed.
@@ -94,7 +120,7 @@ impl Inbox {
             Err(error) => return Err(error.into()),
         };
         let place = place_of(&proof.verification_method)?;
-        self.admit(&place, request.client)?;
+        self.let_in(&place, client)?;
         let sender = sender(&proof.verification_method, &place, &document)?;
         let method = &proof.verification_method;
         let holds = |actor: &RemoteActor| check_proof(&document, actor, now);
@@ -106,10 +132,10 @@ impl Inbox {
                 Err(Refused::Proof(ProofError::Wrong(_)) | Refused::ForeignProof(_)) => {}
                 Err(error) => return Err(error),
             }
-            self.may_ask(&sender, request.client)?;
+            self.may_ask(&sender, client)?;
             self.directory().refetch(&sender).await.map_err(no_key)?;
         } else {
-            self.may_ask(&sender, request.client)?;
+            self.may_ask(&sender, client)?;
         }
         let (actor, _) = self.directory().key_of(&sender, method).await.map_err(no_key)?;
         holds(&actor)?;
@@ -117,7 +143,7 @@ impl Inbox {
     }
 
     /// Lets a host in that is neither blocked nor sends too much. It is only claimed yet that the request is from it.
-    fn admit(&self, place: &ActorUrl, client: IpAddr) -> Result<(), Refused> {
+    fn let_in(&self, place: &ActorUrl, client: IpAddr) -> Result<(), Refused> {
         let peer = place.host();
         if self.blocked.has(&peer) {
             return Err(Refusal::Blocked(format!("{peer} is blocked")).into());

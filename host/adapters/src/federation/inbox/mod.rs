@@ -33,7 +33,7 @@ use serde_json::{Map, Value};
 use tokio::sync::mpsc;
 
 use self::budgets::Budgets;
-pub use self::refused::Refused;
+pub use self::{door::Admitted, refused::Refused};
 use super::{Directory, Keyring, Schemes};
 use crate::{
     clock::SystemClock,
@@ -48,17 +48,15 @@ const TURNS: usize = 256;
 /// An arrival that lost against another one is decided again this often.
 const TRIES: usize = 8;
 
-/// A request to an inbox, as it came.
+/// What a request to an inbox says before its body comes.
 #[derive(Debug, Clone)]
-pub struct InboxRequest {
+pub struct InboxHead {
     /// Whose inbox it is for; none for the one that all share.
     pub owner: Option<ActorName>,
     /// Path and query.
     pub path: String,
     /// Header fields, names in lower case, in their order.
     pub headers: Vec<(String, String)>,
-    /// The body.
-    pub body: Vec<u8>,
     /// Where it came from.
     pub client: IpAddr,
     /// Where it stands in a trace.
@@ -129,13 +127,14 @@ impl Inbox {
         }
     }
 
-    /// Takes in a request.
-    pub async fn take_in(&self, request: InboxRequest) -> Result<TakenIn, Refused> {
+    /// Takes in a request that was admitted.
+    pub async fn take_in(&self, admitted: Admitted, body: &[u8]) -> Result<TakenIn, Refused> {
         let now = SystemClock::now();
-        let Some((sender, document)) = self.verified(&request, now).await? else { return Ok(TakenIn::Dropped) };
+        let Some((sender, document)) = self.verified(&admitted, body, now).await? else { return Ok(TakenIn::Dropped) };
         let mut arrival = Arrival::check(&sender.id, document)?;
-        arrival.trace = request.trace;
-        let owners = match request.owner {
+        let InboxHead { owner, trace, .. } = admitted.head;
+        arrival.trace = trace;
+        let owners = match owner {
             Some(owner) => vec![owner],
             None => self.wanted_by(&arrival, &sender).await?,
         };

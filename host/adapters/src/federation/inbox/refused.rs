@@ -45,6 +45,9 @@ pub enum Refused {
         /// After how many seconds it may send more.
         seconds: u64,
     },
+    /// An address sends too much that does not say in its head whom it is from. Again after so many seconds.
+    #[error("this address sends more unsigned requests than it may; again in {0} s")]
+    Unnamed(u64),
     /// There is no such actor here.
     #[error("there is no actor {0}")]
     NoActor(ActorName),
@@ -80,7 +83,7 @@ impl Refused {
             Self::Refusal(Refusal::NotTheirs(_)) => "origin",
             Self::Refusal(Refusal::Unsolicited(_)) => "unsolicited",
             Self::Refusal(Refusal::Blocked(_)) => "blocked",
-            Self::TooMany { .. } => "rate",
+            Self::TooMany { .. } | Self::Unnamed(_) => "rate",
             Self::NoActor(_) => "actor",
             Self::Conflict(_) => "conflict",
             Self::Append(_) | Self::Store(_) | Self::View(_) => "log",
