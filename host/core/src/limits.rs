@@ -59,8 +59,8 @@ pub const GUEST_STACK_BYTES: usize = 1 << 20;
 pub const GUEST_THREAD_STACK_BYTES: usize = 4 << 20;
 /// The epoch fuse: wall time after which a call is interrupted, in milliseconds.
 pub const GUEST_EPOCH_FUSE_MS: u64 = 2_000;
-/// Wall time after which a call counts as long and stands back behind shorter ones, in milliseconds; the epoch fuse is
-/// exact to as much.
+/// Processor time after which a call counts as long and stands back behind shorter ones, in milliseconds; the epoch fuse
+/// is exact to as much.
 pub const GUEST_LONG_CALL_MS: u64 = 2;
 /// Fuel of a call, before its input is counted.
 pub const GUEST_FUEL_BASE: u64 = 100_000_000;

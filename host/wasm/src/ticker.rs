@@ -14,6 +14,7 @@ use std::{
 };
 
 use rosehip_core::limits;
+use rustix::time::{ClockId, clock_gettime};
 use wasmtime::{Engine, Store, UpdateDeadline};
 
 /// The thread that ticks, stopped on drop.
@@ -27,31 +28,72 @@ pub(crate) struct Ticker {
     period: Duration,
 }
 
-/// How long a call may run, in epochs.
+/// How long a call may run.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Patience {
-    /// Until it is long, and what is called then.
-    long: (u64, Option<fn()>),
-    /// From there on until it is interrupted.
+    /// What is called on its thread once it is long.
+    on_long: Option<fn()>,
+    /// Epochs from the end of the first whole one until it is interrupted.
     rest: u64,
+    /// Length of an epoch, and processor time after which a call is long.
+    period: Duration,
 }
 
+/// The first epoch may end at once, so it does not count.
+const FIRST_WHOLE: u64 = 2;
+
 impl Patience {
-    /// Holds a store to it.
+    /// Holds a store to it, for a call that begins now on this thread.
     pub(crate) fn bind<T>(self, store: &mut Store<T>) {
-        let (long, on_long) = self.long;
-        store.set_epoch_deadline(long);
-        let mut is_long = false;
+        let begun = on_processor();
+        let (mut rest, mut is_long) = (self.rest, false);
+        store.set_epoch_deadline(FIRST_WHOLE);
         store.epoch_deadline_callback(move |_| {
-            if std::mem::replace(&mut is_long, true) {
-                return Ok(UpdateDeadline::Interrupt);
-            }
-            if let Some(on_long) = on_long {
-                on_long();
-            }
-            Ok(UpdateDeadline::Continue(self.rest))
+            let verdict = self.judge(is_long, rest, || on_processor().saturating_sub(begun));
+            Ok(match verdict {
+                Verdict::Over => UpdateDeadline::Interrupt,
+                Verdict::Long => {
+                    is_long = true;
+                    if let Some(on_long) = self.on_long {
+                        on_long();
+                    }
+                    UpdateDeadline::Continue(rest)
+                }
+                Verdict::KeptWaiting => {
+                    rest -= 1;
+                    UpdateDeadline::Continue(1)
+                }
+            })
         });
     }
+
+    /// What to make of a call at the end of an epoch. It counts as long by the time it had a processor: on a busy machine
+    /// one that takes microseconds may be kept waiting for several epochs, and would wait the longer if it stood back.
+    fn judge(&self, is_long: bool, rest: u64, has_run: impl FnOnce() -> Duration) -> Verdict {
+        match (is_long, rest) {
+            (true, _) | (_, 0) => Verdict::Over,
+            (false, 1) => Verdict::Long,
+            (false, _) if has_run() >= self.period => Verdict::Long,
+            (false, _) => Verdict::KeptWaiting,
+        }
+    }
+}
+
+/// What a call is at the end of an epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    /// Others had the processor.
+    KeptWaiting,
+    /// It goes on, behind shorter ones.
+    Long,
+    /// It is interrupted.
+    Over,
+}
+
+/// Processor time that this thread took so far (`CLOCK_THREAD_CPUTIME_ID` of POSIX).
+fn on_processor() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::try_from(time).unwrap_or_default()
 }
 
 #[derive(Debug, Default)]
@@ -81,14 +123,13 @@ impl Ticker {
         Ok(Self { shared, thread: Some(thread), fuse: u64::from(ticks), period })
     }
 
-    /// How long a call may run that starts now and is to end within `timeout`, if it has one. The first epoch may end
-    /// at once, so it does not count.
+    /// How long a call may run that starts now and is to end within `timeout`, if it has one.
     pub(crate) fn patience(&self, on_long: Option<fn()>, timeout: Option<Duration>) -> Patience {
         let epochs = timeout.map_or(self.fuse, |timeout| {
             let epochs = timeout.as_micros().div_ceil(self.period.as_micros().max(1));
             u64::try_from(epochs).unwrap_or(u64::MAX).clamp(1, self.fuse)
         });
-        Patience { long: (2, on_long), rest: epochs.saturating_sub(1).max(1) }
+        Patience { on_long, rest: epochs.saturating_sub(1).max(1), period: self.period }
     }
 
     /// Wall time after which a call is interrupted.
@@ -145,5 +186,32 @@ impl Drop for Ticker {
             // It can only have ended by a panic in wasmtime, which the panic hook has reported.
             let _ = thread.join();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PATIENCE: Patience = Patience { on_long: None, rest: 3, period: Duration::from_millis(2) };
+
+    fn judged(is_long: bool, rest: u64, has_run_ms: u64) -> Verdict {
+        PATIENCE.judge(is_long, rest, || Duration::from_millis(has_run_ms))
+    }
+
+    #[test]
+    fn a_call_is_long_by_its_processor_time_and_over_by_the_clock() {
+        assert_eq!(judged(false, 3, 2), Verdict::Long);
+        assert_eq!(judged(false, 3, 1), Verdict::KeptWaiting);
+        assert_eq!(judged(false, 2, 1), Verdict::KeptWaiting);
+        assert_eq!(judged(false, 1, 1), Verdict::Long, "its last epoch, however little it ran");
+        assert_eq!(judged(true, 3, 2), Verdict::Over);
+    }
+
+    #[test]
+    fn a_thread_that_waits_takes_no_processor_time() {
+        let before = on_processor();
+        thread::park_timeout(Duration::from_millis(50));
+        assert!(on_processor().saturating_sub(before) < Duration::from_millis(50));
     }
 }
