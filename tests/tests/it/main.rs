@@ -36,6 +36,7 @@ mod inbox_hostile;
 mod live;
 mod media;
 mod modules;
+mod one_build;
 mod openapi;
 mod operating;
 mod policy;

@@ -1,0 +1,200 @@
+//! Publishing over HTTP as fast as the host answers: how many two-step flows it runs in a second, how long each takes, and
+//! what the host spends on them.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{Read, Write},
+    net::TcpStream,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use rosehip_tests::{Host, Process, TWO_STEP};
+
+/// A host that runs `tests/guests/two-step` on each article, and nothing else.
+pub struct Publishing {
+    host: Host,
+    token: String,
+    next: Arc<AtomicU64>,
+}
+
+/// How long articles are published.
+#[derive(Clone, Copy)]
+pub enum Until {
+    /// So long.
+    After(Duration),
+    /// Until so many were published since the host began.
+    Published(u64),
+}
+
+/// A connection that sends the next request when the answer to the last is there.
+struct Connection {
+    stream: TcpStream,
+    buffer: Vec<u8>,
+}
+
+impl Connection {
+    fn open(address: &str) -> Self {
+        let stream = TcpStream::connect(address).expect("the host listens");
+        stream.set_nodelay(true).expect("a TCP socket");
+        Self { stream, buffer: vec![0; 64 << 10] }
+    }
+
+    /// Sends a request and reads its answer to the end; gives the status.
+    fn send(&mut self, request: &[u8]) -> u16 {
+        self.stream.write_all(request).expect("the host reads");
+        let mut filled = 0;
+        loop {
+            let read = self.stream.read(&mut self.buffer[filled..]).expect("the host answers");
+            assert!(read > 0, "the host closed the connection");
+            filled += read;
+            let text = &self.buffer[..filled];
+            let Some(end) = text.windows(4).position(|four| four == b"\r\n\r\n") else { continue };
+            let head = String::from_utf8_lossy(&text[..end]).to_lowercase();
+            let length = head.split("content-length: ").nth(1).and_then(|rest| rest.lines().next());
+            let length: usize = length.and_then(|length| length.trim().parse().ok()).expect("a length");
+            if filled >= end + 4 + length {
+                assert!(head.contains("http/1.1 201"), "{}", String::from_utf8_lossy(text));
+                assert!(text.windows(9).any(|nine| nine == b"completed"), "{}", String::from_utf8_lossy(text));
+                return 201;
+            }
+        }
+    }
+}
+
+fn request(host: &str, token: &str, n: u64) -> Vec<u8> {
+    let body = format!(
+        r#"{{"title":"Bench {n}","slug":"bench-{n}","body":"{}","status":"published"}}"#,
+        "A line of some sixty characters, as long as lines often are. ".repeat(14)
+    );
+    format!(
+        "POST /new HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {token}\r\ncontent-type: application/json\r\n\
+         accept: application/json\r\nprefer: wait=30\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .into_bytes()
+}
+
+/// Processor time of a process by the names of its threads, from `/proc` (proc(5)).
+fn spent(pid: u32) -> BTreeMap<String, Duration> {
+    /// `USER_HZ`, which is 100 on every Linux.
+    const TICK: Duration = Duration::from_millis(10);
+    let mut spent = BTreeMap::new();
+    for task in fs::read_dir(format!("/proc/{pid}/task")).expect("the host runs") {
+        let Ok(stat) = fs::read_to_string(task.expect("an entry").path().join("stat")) else { continue };
+        let (name, rest) = stat.split_once(") ").expect("a name in parentheses");
+        let name = name.split_once('(').map_or(name, |(_, name)| name).to_owned();
+        let ticks = rest.split(' ').skip(11).take(2).map(|ticks| ticks.parse::<u32>().expect("a number"));
+        *spent.entry(name).or_default() += TICK * ticks.sum::<u32>();
+    }
+    spent
+}
+
+/// What was measured of a load.
+pub struct Measured {
+    flows: usize,
+    took: Duration,
+    /// Processor time of the host.
+    spent: Duration,
+    /// The same by its threads, without those that ended meanwhile.
+    by_thread: Vec<(String, Duration)>,
+    /// In order.
+    latencies: Vec<Duration>,
+}
+
+impl Measured {
+    /// Flows in a second.
+    pub fn per_second(&self) -> f64 {
+        float(self.flows) / self.took.as_secs_f64()
+    }
+
+    /// The latency under which `share` percent of the requests stayed, in milliseconds.
+    pub fn percentile_ms(&self, share: usize) -> f64 {
+        self.latencies[(self.latencies.len() - 1) * share / 100].as_secs_f64() * 1e3
+    }
+
+    /// Processor time of the host for a flow, in microseconds.
+    pub fn micros_a_flow(&self) -> f64 {
+        self.a_flow(self.spent)
+    }
+
+    /// The same by its threads, of those that take a microsecond or more.
+    pub fn micros_by_thread(&self) -> impl Iterator<Item = (&str, f64)> {
+        let of_each = self.by_thread.iter().map(|(name, spent)| (name.as_str(), self.a_flow(*spent)));
+        of_each.filter(|(_, micros)| *micros >= 1.0)
+    }
+
+    fn a_flow(&self, spent: Duration) -> f64 {
+        spent.as_secs_f64() * 1e6 / float(self.flows.max(1))
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a count of requests is small")]
+fn float(count: usize) -> f64 {
+    count as f64
+}
+
+impl Publishing {
+    /// Starts the host on an empty directory.
+    pub async fn start() -> Self {
+        let host = Host::start().await;
+        let client = host.client();
+        client.install("two-step", TWO_STEP).await.expect(201);
+        client.post("/behaviors/publish/disable", &serde_json::json!({})).await.expect(200);
+        let token = host.add_user("benny", "operator");
+        Self { host, token, next: Arc::default() }
+    }
+
+    /// The host.
+    pub fn host(&mut self) -> &mut Host {
+        &mut self.host
+    }
+
+    /// Publishes on `in_flight` connections, each of which sends the next article when the last is answered.
+    pub fn publish(&self, in_flight: usize, until: Until) -> Measured {
+        let url = self.host.url();
+        let address = url.trim_start_matches("http://");
+        let (process, threads_before) = (Process(self.host.pid()), spent(self.host.pid()));
+        let spent_before = process.cpu_ms().0;
+        let begun = Instant::now();
+        let goes_on = move |number: u64| match until {
+            Until::After(time) => begun.elapsed() < time,
+            Until::Published(end) => number < end,
+        };
+        let threads: Vec<_> = (0..in_flight)
+            .map(|_| {
+                let (address, token, next) = (address.to_owned(), self.token.clone(), Arc::clone(&self.next));
+                let publish = move || {
+                    let mut connection = Connection::open(&address);
+                    let mut latencies = Vec::new();
+                    loop {
+                        let number = next.fetch_add(1, Ordering::Relaxed);
+                        if !goes_on(number) {
+                            return latencies;
+                        }
+                        let request = request(&address, &token, number);
+                        let sent = Instant::now();
+                        connection.send(&request);
+                        latencies.push(sent.elapsed());
+                    }
+                };
+                std::thread::Builder::new().stack_size(256 << 10).spawn(publish).expect("a thread")
+            })
+            .collect();
+        let mut latencies: Vec<Duration> =
+            threads.into_iter().flat_map(|thread| thread.join().expect("a connection's thread")).collect();
+        let took = begun.elapsed();
+        let more = |(name, now): (String, Duration)| {
+            let before = threads_before.get(&name).copied().unwrap_or_default();
+            (name, now.saturating_sub(before))
+        };
+        let by_thread = spent(self.host.pid()).into_iter().map(more).collect();
+        latencies.sort_unstable();
+        let spent = Duration::from_millis(process.cpu_ms().0 - spent_before);
+        Measured { flows: latencies.len(), took, spent, by_thread, latencies }
+    }
+}
