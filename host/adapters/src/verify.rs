@@ -1,7 +1,7 @@
 //! Checking a data directory: the log's chain, its bodies, its erasures, its indexes and its signed head, the images that it
 //! names, the modules, the accounts and the keys. Views are held against the log by [`crate::views::check`].
 
-use std::path::Path;
+use std::{panic::resume_unwind, path::Path, thread};
 
 use rosehip_core::{
     event::Erased,
@@ -99,8 +99,14 @@ pub fn verify(data_dir: &Path, progress: impl FnMut(u64)) -> Result<VerifyReport
     let signed = signed_of(data_dir)?;
     let reader = SqliteReader::open(&log)?;
     let mut images = NamedImages::default();
-    let report = walk(&reader, signed, progress, |entry| images.take(entry))?;
-    reader.examine(&log)?;
+    // Both read the whole file, and neither needs what the other finds.
+    let (walked, examined) = thread::scope(|scope| {
+        let examined = scope.spawn(|| examine(&log));
+        let walked = walk(&reader, signed, progress, |entry| images.take(entry));
+        (walked, examined.join())
+    });
+    let report = walked?;
+    examined.unwrap_or_else(|panic| resume_unwind(panic))?;
     check_images(data_dir, &reader, images, report.head.seq)?;
     modules::check(data_dir)?;
     // A log that no host has opened yet, such as one that is being put back, has no accounts.
@@ -109,6 +115,10 @@ pub fn verify(data_dir: &Path, progress: impl FnMut(u64)) -> Result<VerifyReport
     }
     keys::check(data_dir)?;
     Ok(report)
+}
+
+fn examine(log: &Path) -> Result<(), VerifyError> {
+    Ok(SqliteReader::open(log)?.examine(log)?)
 }
 
 /// Holds the images against the log, which was read up to `read`.

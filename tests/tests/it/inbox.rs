@@ -216,6 +216,15 @@ async fn a_host_may_send_so_much_in_a_minute() {
     assert!(statuses[..300].iter().all(|answer| answer.status.as_u16() == 202));
     let refused: Vec<_> = statuses.iter().filter(|answer| answer.status.as_u16() == 429).collect();
     assert!(!refused.is_empty() && !refused[0].header("retry-after").is_empty());
+    // Who does not say whom a request is from until its body comes, has the budget of the address.
+    let stranger = host.client().stranger();
+    let mut unsigned = Vec::new();
+    for _ in 0..320 {
+        let request = stranger.request(reqwest::Method::POST, "/actors/site/inbox");
+        let request = request.header("content-type", "application/activity+json").body("{}");
+        unsigned.push(stranger.send(request).await.status);
+    }
+    assert!(unsigned[..300].iter().all(|status| *status == 401) && unsigned.contains(&429), "{unsigned:?}");
     let other = Peer::start().await;
     assert_eq!(other.post(&inbox, &article(&other, "far")).await.status.as_u16(), 202, "others are not held up");
 }

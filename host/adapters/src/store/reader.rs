@@ -15,6 +15,9 @@ use crate::sqlite::{self, Damage};
 /// What a connection keeps of the file at most: entries of one stream lie apart, and finding them goes over an index.
 const PAGE_CACHE_KIB: i64 = 8_000;
 
+/// The same while the whole file is examined: each entry is looked up in indexes whose order is another.
+const EXAMINED_KIB: i64 = 256 * 1_024;
+
 /// A read-only connection to the log, of one thread at a time. Opening one takes well under a millisecond, so that
 /// many can be open. Each call sees the frames that were committed when it began.
 #[derive(Debug)]
@@ -47,8 +50,11 @@ impl SqliteReader {
         queries::body_bytes(&self.connection)
     }
 
-    /// Looks at the whole file: that its pages fit together, and that its indexes hold what its table does.
+    /// Looks at the whole file: that its pages fit together, and that its indexes hold what its table does. The connection
+    /// keeps more of the file from then on.
     pub(crate) fn examine(&self, path: &Path) -> Result<(), Damage> {
+        let cached = self.connection.pragma_update(None, "cache_size", -EXAMINED_KIB);
+        cached.map_err(|error| Damage::Structure { path: path.to_owned(), found: error.to_string() })?;
         let declared = sqlite::schema_after(MIGRATIONS).expect("the migrations make the tables of every new log");
         sqlite::examine(&self.connection, path, &declared)
     }

@@ -190,6 +190,12 @@ impl Inbox {
         owner: &ActorName,
     ) -> Result<TakenIn, Refused> {
         let seen = DedupKey::seen(owner, BoxName::Inbox, &arrival.id);
+        // What comes again is most of what comes too often. Only the answer to a follow needs to know more of it.
+        if arrival.kind.as_str() != "Follow"
+            && let Some(seq) = self.parts.log.with::<_, StoreError>(|log| log.recorded(&seen))?
+        {
+            return self.seen_before(arrival, owner, seq).await;
+        }
         let _turn = self.turn_of(owner, arrival).lock().await;
         let mut known_before = None;
         for _ in 0..TRIES {
