@@ -109,6 +109,30 @@ fn the_demo_settles_and_ends() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_word_that_an_option_does_not_know_is_a_mistake_in_usage_and_those_that_it_knows_are_told() {
+    let host = Host::start().await;
+    for (args, told) in [
+        (&["flows", "ls", "--view", "broken"][..], &["all, running, waiting, retrying, failed, dead, today"][..]),
+        (&["flows", "ls", "--status", "done"], &["running, suspended, completed, failed, cancelled"]),
+        (&["flows", "retry", "--effect-status", "x", "--dry-run"], &["retrying, dead, denied, cancelled, unhandled"]),
+        (&["effects", "redrive", "--status", "denied"], &["dead, unhandled"]),
+        (&["flows", "export", "--older-than", "yesterday"], &["--older-than <TIME>", "such as P7D"]),
+        (&["flows", "cancel", "--waiting", "long"], &["--waiting <TIME>", "RFC 3339"]),
+    ] {
+        let output = host.cli(args, "");
+        assert_eq!(output.code, Some(2), "{args:?}: {}", output.stderr);
+        for word in told {
+            assert!(output.stderr.contains(word), "{args:?}: {word} is missing: {}", output.stderr);
+        }
+    }
+    for word in ["all", "today"] {
+        host.cli(&["flows", "ls", "--view", word], "").ok();
+    }
+    host.cli(&["flows", "ls", "--status", "cancelled", "--older-than", "P7D", "--newer-than", "2026-01-01T00:00:00Z"], "")
+        .ok();
+}
+
 #[test]
 fn completions_are_written_for_each_shell() {
     for shell in ["bash", "zsh", "fish"] {
