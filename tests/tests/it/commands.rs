@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use rosehip_tests::{Client, Host, PUBLISH, free_port, rosehip};
+use rosehip_tests::{ASK, Client, Host, PUBLISH, free_port, rosehip};
 use serde_json::Value;
 
 fn json(text: &str) -> Value {
@@ -55,6 +55,49 @@ async fn a_remote_host_is_driven_with_a_token() {
     assert_eq!(json(&String::from_utf8_lossy(&output.stdout))["flows"], serde_json::json!([]));
     assert_eq!(run(&host.url(), "wrong").status.code(), Some(1));
     assert_eq!(run(&format!("http://127.0.0.1:{}", free_port()), &token).status.code(), Some(5));
+}
+
+/// Commands that were told, each without its backticks.
+fn told(stderr: &str) -> Vec<String> {
+    stderr.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_to_be_done_next_is_told_so_that_it_can_be_typed() {
+    let host = Host::start().await;
+    let module = host.path("../ask.wasm");
+    std::fs::write(&module, ASK).expect("written");
+    let module = module.to_str().expect("UTF-8");
+    // From elsewhere and without what was given before, as whoever copies the line types it.
+    let typed = |command: &str| {
+        let mut words = command.split(' ');
+        assert_eq!(words.next(), Some("rosehip"), "{command}");
+        let mut command = Command::new(rosehip());
+        command.args(words).current_dir("/").env_remove("ROSEHIP_DATA").env("ROSEHIP_TOKEN", host.token());
+        let output = command.output().expect("it runs");
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(0), "{command:?}: {stderr}");
+        stderr
+    };
+    let data = host.data().display().to_string();
+    for (name, place) in [("here", format!("--data {data}")), ("there", format!("--url {}", host.url()))] {
+        let first = typed(&format!("rosehip {place} behaviors install {module} --name {name}"));
+        let steps = told(&first);
+        assert_eq!(steps.len(), 2, "{first}");
+        assert!(steps.iter().all(|step| step.starts_with(&format!("rosehip {place} behaviors "))), "{first}");
+        for step in steps {
+            typed(&step);
+        }
+        let shown: Value = json(&host.cli(&["behaviors", "show", name, "--json"], "").ok());
+        assert_eq!((&shown["enabled"], &shown["to_grant"]), (&Value::Bool(true), &serde_json::json!([])));
+    }
+
+    let empty = tempfile::tempdir().expect("a directory");
+    let missing = Command::new(rosehip()).arg("--data").arg(empty.path()).args(["flows", "ls"]).output().expect("it runs");
+    let stderr = String::from_utf8_lossy(&missing.stderr).into_owned();
+    assert!(stderr.contains(&format!("`rosehip --data {} serve`", empty.path().display())), "{stderr}");
+    let named = Command::new(rosehip()).env("ROSEHIP_DATA", empty.path()).args(["flows", "ls"]).output().expect("it runs");
+    assert_eq!(told(&String::from_utf8_lossy(&named.stderr))[0], "rosehip serve");
 }
 
 #[tokio::test(flavor = "multi_thread")]

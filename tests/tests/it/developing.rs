@@ -102,7 +102,7 @@ async fn a_saved_file_is_loaded_into_the_host_that_runs_and_its_effects_are_comp
     dev.until(&["watching "]);
     dev.until(&["✗ published"]);
     let first = digest_of(&dev.until(&["loaded tale 1.0.0"]));
-    dev.until(&["rosehip behaviors grant tale email"]);
+    dev.until(&[" behaviors grant tale email`"]);
     let client = host.client();
     assert!(module_of(&client).await.as_str().is_some_and(|digest| digest.starts_with(&first)));
 

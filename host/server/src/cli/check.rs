@@ -14,6 +14,7 @@ use serde_json::{Map, Value, json};
 use super::{
     Context, behaviors, build,
     exit::Failure,
+    next_step::NextStep,
     output::{bold, dim, plain, print, print_json, say},
     wire,
 };
@@ -60,7 +61,7 @@ impl Check {
         if context.json {
             return print_json(&document(&origin.path, &inspection, &module));
         }
-        print(&page(&origin.path, &inspection, &module))?;
+        print(&page(&origin.path, &inspection, &module, &context.next))?;
         if let Some(project) = origin.project.filter(|project| *project.name() != module.behavior.name) {
             say(&format!(
                 "behavior.toml calls it {}, and its manifest {}: it is installed as the latter",
@@ -141,7 +142,7 @@ fn usage(inspection: &Inspection, module: &Checked) -> Vec<Usage> {
     inspection.usage.iter().copied().chain([fuel]).collect()
 }
 
-fn page(path: &Path, inspection: &Inspection, module: &Checked) -> String {
+fn page(path: &Path, inspection: &Inspection, module: &Checked, next: &NextStep) -> String {
     let behavior = &module.behavior;
     let manifest = &behavior.manifest;
     let abi = if inspection.is_component { "component" } else { "core module" };
@@ -155,7 +156,7 @@ fn page(path: &Path, inspection: &Inspection, module: &Checked) -> String {
         ("imports", joined(by_package(&inspection.imports), "nothing")),
         ("triggers", joined(triggers, "none")),
         ("effects", words(behavior.effects.iter().cloned().collect())),
-        ("to grant", to_grant(module)),
+        ("to grant", next.told(&to_grant(module))),
         ("needs", words(behavior.needs.iter().map(ToString::to_string).collect())),
         ("runner", runner_name(&behavior.needs).to_owned()),
         ("config", joined(config(manifest.config_schema.as_ref()), "none")),

@@ -7,7 +7,9 @@ use rosehip_core::behavior::{Grant, Policy};
 use serde_json::json;
 
 use super::{
+    Context,
     exit::Failure,
+    next_step::NextStep,
     output::{print_json, say},
     wire::Behavior,
 };
@@ -111,20 +113,25 @@ impl GrantChange {
 }
 
 /// Changes the grant of a behavior and says what it may do now.
-pub(super) async fn regrant(client: &Client, name: &str, change: GrantChange, as_json: bool) -> anyhow::Result<()> {
+pub(super) async fn regrant(
+    client: &Client,
+    name: &str,
+    change: GrantChange,
+    context: &Context,
+) -> anyhow::Result<()> {
     let grant: Grant = client.json(Request::get(&["behaviors", name, "policy"])).await?;
     if let Some(kind) = change.taken.iter().find(|kind| !grant.kinds().any(|granted| granted == *kind)) {
         return Err(Failure::not_found(format!("{kind} is not granted to {name}")).into());
     }
     let grant = change.of(grant);
     client.send(Request::put(&["behaviors", name, "policy"]).json(&json!(grant))).await?;
-    if as_json {
+    if context.json {
         return print_json(&grant);
     }
     say(&format!("{name} may: {}", grant.effects.iter().map(policy_text).collect::<Vec<_>>().join(", ")));
     say(&format!("a call may use {}", memory_text(&grant)));
     let behavior: Behavior = client.json(Request::get(&["behaviors", name])).await?;
-    say_what_is_missing(&behavior);
+    say_what_is_missing(&behavior, &context.next);
     Ok(())
 }
 
@@ -157,15 +164,27 @@ fn memory_text(grant: &Grant) -> String {
 }
 
 /// Says what keeps a behavior from doing all that it declares.
-pub(super) fn say_what_is_missing(behavior: &Behavior) {
+pub(super) fn say_what_is_missing(behavior: &Behavior, next: &NextStep) {
+    for line in what_is_missing(behavior) {
+        say(&next.told(&line));
+    }
+}
+
+/// What keeps a behavior from doing all that it declares, each with the command that mends it.
+pub(super) fn what_is_missing(behavior: &Behavior) -> Vec<String> {
     let missing = behavior.to_grant();
     let name = &behavior.name;
+    let mut lines = Vec::new();
     if !missing.is_empty() {
-        say(&format!("it declares what it may not do yet; `rosehip behaviors grant {name} {}`", missing.join(" ")));
+        lines.push(format!(
+            "it declares what it may not do yet; `rosehip behaviors grant {name} {}`",
+            missing.join(" ")
+        ));
     }
     if !behavior.enabled {
-        say(&format!("it starts no flows; `rosehip behaviors enable {name}`"));
+        lines.push(format!("it starts no flows; `rosehip behaviors enable {name}`"));
     }
+    lines
 }
 
 #[cfg(test)]

@@ -51,7 +51,7 @@ impl Dev {
             () = signals.received() => return Ok(()),
         };
         let result = tokio::select! {
-            result = work(project, &hosting) => result,
+            result = work(project, &hosting, context) => result,
             () = signals.received() => Ok(()),
         };
         say("stopping");
@@ -65,10 +65,10 @@ impl Dev {
 }
 
 /// Goes on until it is given up.
-async fn work(project: Project, hosting: &Hosting) -> anyhow::Result<()> {
+async fn work(project: Project, hosting: &Hosting, context: &Context) -> anyhow::Result<()> {
     let wake = Arc::new(Notify::new());
     let mut watching = Watching::new(&wake)?;
-    let mut bench = Bench { stage: hosting.stage()?, project, hosting, loaded: None };
+    let mut bench = Bench { stage: hosting.stage()?, project, hosting, context, loaded: None };
     say(&format!("watching {}; ctrl-c ends", bench.project.dir().display()));
     let mut before = Seen::default();
     loop {
@@ -94,6 +94,7 @@ struct Bench<'a> {
     project: Project,
     stage: Stage,
     hosting: &'a Hosting,
+    context: &'a Context,
     /// The module that was loaded last.
     loaded: Option<Checked>,
 }
@@ -181,7 +182,7 @@ impl Bench<'_> {
             }
             None => print(&format!("loaded {name} {version} ({})\n", module.digest.short()))?,
         }
-        super::grants::say_what_is_missing(&behavior);
+        super::grants::say_what_is_missing(&behavior, &self.context.next);
         Ok(())
     }
 }
