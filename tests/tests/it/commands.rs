@@ -92,6 +92,17 @@ async fn what_is_to_be_done_next_is_told_so_that_it_can_be_typed() {
         assert_eq!((&shown["enabled"], &shown["to_grant"]), (&Value::Bool(true), &serde_json::json!([])));
     }
 
+    let host = Host::start_configured("[channels.team]\nkind = \"log\"\n", &[]).await;
+    let module = host.path("../publish.wasm");
+    std::fs::write(&module, PUBLISH).expect("written");
+    let installed = host.cli(&["behaviors", "install", module.to_str().expect("UTF-8"), "--name", "news"], "");
+    let grant = format!("rosehip --data {} behaviors grant news notify=log,team", host.data().display());
+    assert_eq!(told(&installed.stderr), [grant.as_str()], "{}", installed.stderr);
+    assert_eq!(json(&host.cli(&["behaviors", "show", "news", "--json"], "").ok())["channels_to_grant"][0], "team");
+    let granted = typed(&grant);
+    assert!(granted.contains("notify=log,team") && !granted.contains('`'), "{granted}");
+    assert!(!host.cli(&["behaviors", "install", "publish", "--name", "news"], "").stderr.contains('`'));
+
     let empty = tempfile::tempdir().expect("a directory");
     let missing = Command::new(rosehip()).arg("--data").arg(empty.path()).args(["flows", "ls"]).output().expect("it runs");
     let stderr = String::from_utf8_lossy(&missing.stderr).into_owned();

@@ -181,10 +181,26 @@ pub(super) fn what_is_missing(behavior: &Behavior) -> Vec<String> {
             missing.join(" ")
         ));
     }
+    lines.extend(channels_to_grant(behavior));
     if !behavior.enabled {
         lines.push(format!("it starts no flows; `rosehip behaviors enable {name}`"));
     }
     lines
+}
+
+/// Which channels of the host a `notify` may not name yet, and the grant of one that may. Once an operator has named others
+/// than `log`, which every behavior has, the rest is left out on purpose.
+fn channels_to_grant(behavior: &Behavior) -> Option<String> {
+    let notify = behavior.policy.as_ref()?.effects.iter().find(|policy| policy.kind == "notify")?;
+    let granted = notify.channels.as_ref().filter(|granted| granted.iter().eq(["log"]))?;
+    let others = &behavior.channels_to_grant;
+    if others.is_empty() {
+        return None;
+    }
+    let listed = others.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+    let all = Policy { channels: Some(granted | others), ..notify.clone() };
+    let grant = policy_text(&all);
+    Some(format!("its notify goes to log, and not to {listed}; `rosehip behaviors grant {} {grant}`", behavior.name))
 }
 
 #[cfg(test)]
@@ -216,6 +232,25 @@ mod tests {
         );
         assert!(narrowing("https://a").of(&["webhook".to_owned()]).is_err());
         assert!(narrowing("a").of(&["webhook".to_owned(), "email".to_owned()]).is_err());
+    }
+
+    #[test]
+    fn a_channel_that_is_not_granted_is_told_with_the_grant_that_has_it() {
+        let behavior = |channels: serde_json::Value, policy: &str| -> Behavior {
+            let policy = Grant { effects: vec![super::policy(policy).expect("a policy")], memory_mib: None };
+            serde_json::from_value(json!({
+                "name": "news", "version": "1.0.0", "digest": "", "enabled": true, "runner": "inline",
+                "effects": ["notify"], "granted": ["notify"], "policy": policy, "channels_to_grant": channels,
+            }))
+            .expect("a behavior")
+        };
+        assert_eq!(
+            what_is_missing(&behavior(json!(["team", "chat"]), "notify=log")),
+            ["its notify goes to log, and not to chat, team; `rosehip behaviors grant news notify=chat,log,team`"]
+        );
+        assert!(what_is_missing(&behavior(json!([]), "notify=log")).is_empty());
+        assert!(what_is_missing(&behavior(json!(["team"]), "notify=chat")).is_empty());
+        assert!(what_is_missing(&behavior(json!([]), "notify")).is_empty());
     }
 
     #[test]

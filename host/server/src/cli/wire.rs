@@ -1,6 +1,6 @@
 //! What the routes answer, as far as commands show it. Members that a newer host adds are passed over.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rosehip_core::behavior::Grant;
 use serde::{Deserialize, de::DeserializeOwned};
@@ -132,6 +132,9 @@ pub(super) struct Behavior {
     /// Only of a single behavior.
     #[serde(default)]
     pub(super) policy: Option<Grant>,
+    /// Channels of the host that its `notify` may not name; only of a single behavior.
+    #[serde(default)]
+    pub(super) channels_to_grant: BTreeSet<String>,
     #[serde(default)]
     pub(super) history: Vec<Installation>,
     #[serde(default)]

@@ -301,6 +301,11 @@ fn milliseconds(key: &str, ms: u64) -> Result<Duration, String> {
 }
 
 impl Reach {
+    /// The names of the channels that are configured.
+    pub fn channels(&self) -> impl Iterator<Item = &str> {
+        self.channels.keys().map(String::as_str)
+    }
+
     /// The sinks of a host; `secret` signs webhooks to hosts that have none of their own.
     pub fn sinks(self, secret: WebhookSecret) -> Vec<Box<dyn Sink>> {
         let client = Arc::new(outgoing::Client::new(self.outgoing));

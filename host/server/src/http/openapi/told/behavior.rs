@@ -78,6 +78,8 @@ pub(in crate::http::openapi) struct BehaviorDetail {
     policy: Grant,
     /// Kinds that it declares and is not granted.
     to_grant: Vec<String>,
+    /// Channels of this host that its `notify` may not name.
+    channels_to_grant: Vec<String>,
     /// What was offered just now.
     #[schemars(skip_serializing_if = "Option::is_none")]
     candidate: Option<Candidate>,
