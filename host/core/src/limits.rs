@@ -320,6 +320,8 @@ pub const SPANS_LOOK_BACK_MS: u64 = 15_000;
 
 /// Flows that a filter finds as far as a list counts them: counting costs a reader what reading does.
 pub const FLOWS_COUNTED: u64 = 10_000;
+/// A file of exported flows that is imported, in bytes; its entries are in memory while they are checked or shown.
+pub const IMPORT_BYTES: u64 = 256 << 20;
 /// Flows that a candidate is replayed over where nobody says which, newest first.
 pub const REPLAY_FLOWS: usize = 1_000;
 /// The most that a page replays, which has no longer than [`REQUEST_MS`] for it.
