@@ -222,6 +222,8 @@ pub const PAGE_MAX: usize = 200;
 pub const OUTGOING_MS: u64 = 15_000;
 /// An attempt to send something elsewhere by HTTP at most, in milliseconds.
 pub const OUTGOING_MAX_MS: u64 = 300_000;
+/// Breaches of a manifest that its refusal tells at once.
+pub const MANIFEST_BREACHES: usize = 20;
 /// Secrets that a receiver of webhooks has at the same time: while one is replaced, each signs.
 pub const WEBHOOK_SECRETS: usize = 4;
 /// Looking up a host and connecting to it, in milliseconds.

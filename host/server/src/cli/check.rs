@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::anyhow;
 use clap::Args;
 use rosehip_core::{
-    behavior::{Grant, draw},
+    behavior::{Grant, ManifestError, draw},
     limits::GUEST_FUEL_BASE,
 };
 use rosehip_wasm::{Inspection, Usage};
@@ -95,17 +95,27 @@ fn inspect(stage: &Stage, wasm: Vec<u8>) -> Result<(Inspection, Checked), Refuse
 
 /// Shows what a refused module logged, and gives the refusal. That this machine could not judge it is none.
 pub(super) fn tell_refusal(path: &Path, refused: &Refused, as_json: bool) -> anyhow::Error {
-    let InstallError::Refused { rule, message } = &refused.error else {
+    let InstallError::Refused { rule, message, breaches } = &refused.error else {
         return anyhow!("{}: {}", path.display(), refused.error);
     };
     if as_json {
-        let document = json!({"ok": false, "wasm": path, "rule": rule, "message": message, "log": refused.log});
+        let error = |breach: &ManifestError| json!({"field": breach.place, "rule": breach.rule, "message": breach.message});
+        let errors: Vec<_> = breaches.iter().map(error).collect();
+        let document = json!({
+            "ok": false, "wasm": path, "rule": rule, "message": message, "errors": errors, "log": refused.log,
+        });
         if let Err(error) = print_json(&document) {
             return error;
         }
     } else {
         for line in refused.log.iter().flat_map(|line| line.message.lines()) {
             say(&format!("  {}", dim(line)));
+        }
+        if let [_, _, ..] = breaches.as_slice() {
+            for breach in breaches {
+                say(&format!("  {}: {}", bold(breach.rule), plain(&breach.message)));
+            }
+            return Failure::mismatch(format!("{}: {} rules of manifests are broken", path.display(), breaches.len())).into();
         }
     }
     Failure::mismatch(format!("{}: {rule}: {message}", path.display())).into()

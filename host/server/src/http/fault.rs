@@ -292,7 +292,12 @@ impl From<InstallError> for Fault {
     fn from(error: InstallError) -> Self {
         let message = error.to_string();
         match error {
-            InstallError::Refused { rule, .. } => Self::new(StatusCode::UNPROCESSABLE_ENTITY, rule, message),
+            InstallError::Refused { rule, breaches, .. } => {
+                let field = |place: String| if place.is_empty() { "manifest".to_owned() } else { place };
+                let errors = breaches.into_iter();
+                let errors = errors.map(|breach| FieldError::new(field(breach.place), breach.rule, breach.message));
+                Self { errors: errors.collect(), ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, rule, message) }
+            }
             InstallError::Host { rule, .. } => Self::later(rule, message, COMPILE_RETRY_SECONDS),
             InstallError::Lower { .. } => Self::conflict("lower-version", message),
             InstallError::NotFound(_) => Self::not_found("behavior"),
