@@ -144,6 +144,8 @@ pub const BEHAVIOR_CANDIDATES: usize = 20;
 pub const BEHAVIOR_DIGEST_DIGITS: usize = 8;
 /// Files of the watched directory that were refused, as far as they are shown.
 pub const WATCH_REFUSALS: usize = 20;
+/// Uploads that were refused, as far as they are shown.
+pub const UPLOAD_REFUSALS: usize = 20;
 /// Bytes of one CEL filter.
 pub const FILTER_BYTES: usize = 4 << 10;
 /// Levels of a CEL filter: a bracket counts for four, a selection, call or operator of a chain for one. Five times as

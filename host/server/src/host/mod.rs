@@ -80,7 +80,7 @@ pub use media::{Image, MediaError};
 pub use objects::{Base, ObjectWrite, ReadError, Resolved, WriteError, Written};
 pub use peers::{DeliveryDetail, PeerError, Spread};
 pub use posts::{PostError, Posted};
-pub use refusals::Refusal;
+pub use refusals::{Refusal, RefusedUpload};
 pub use replaying::{Question, ReplayRequest, WhatIf, WhatIfError};
 pub use retention::Retention;
 pub use vitals::{Gauge, Health, Part, free_bytes};
@@ -133,6 +133,7 @@ pub struct Host {
     /// Erasures are made one after the other, so that only the last can be cut short.
     erasing: tokio::sync::Mutex<()>,
     refusals: refusals::Refusals,
+    refused_uploads: refusals::RefusedUploads,
     failed_logins: audit::FailedLogins,
     /// Whether the host is about to stop.
     draining: tokio::sync::watch::Sender<bool>,
@@ -240,6 +241,7 @@ impl Host {
             collector: Arc::default(),
             erasing: tokio::sync::Mutex::default(),
             refusals: refusals::Refusals::default(),
+            refused_uploads: refusals::RefusedUploads::default(),
             failed_logins: audit::FailedLogins::default(),
             draining: tokio::sync::watch::Sender::default(),
             replay_parts,

@@ -64,6 +64,7 @@ pub(super) fn detail(host: &Host, installed: &Installed) -> Value {
     value["config_error"] = json!(unfit.map(|error| error.to_string()));
     value["policy"] = json!(installed.grant);
     value["to_grant"] = json!(installed.grant.missing(&installed.behavior.effects));
+    value["refused_upload"] = json!(host.refused_upload_of(&installed.name));
     value["channels_to_grant"] = json!(host.channels_to_grant(installed));
     value
 }

@@ -64,7 +64,11 @@ pub(super) async fn list(State(app): State<App>, headers: HeaderMap, visitor: Vi
     let standing = app.host.behaviors();
     let item = |installed: &Arc<Installed>| behavior_json::item(installed, &app.host.bindings(&installed.name));
     let items: Vec<Value> = standing.values().map(item).collect();
-    document(form, &json!({"behaviors": items, "refused": app.host.refusals()}))
+    let host = &app.host;
+    document(
+        form,
+        &json!({"behaviors": items, "refused": host.refusals(), "refused_uploads": host.refused_uploads()}),
+    )
 }
 
 /// `GET /behaviors/{name}`
@@ -123,13 +127,18 @@ async fn install_as(
     }
     let wasm = input::read(headers, body, COMPONENT_BYTES).await?;
     let request = InstallRequest {
-        name,
+        name: name.clone(),
         wasm: wasm.into(),
         force: flag(uri, "force"),
         enable: visitor.has(Need::Operate),
         by: visitor.by(),
     };
-    Ok(bound(app, &app.host.install(request).await?))
+    let installed = app.host.install(request).await;
+    app.host.note_upload(name.as_ref(), visitor.by(), installed.as_ref().err());
+    let done = installed?;
+    // Whoever left the name to the module has given it now.
+    app.host.note_upload(Some(&done.installed.name), None, None);
+    Ok(bound(app, &done))
 }
 
 /// The behavior as it stands after a module was installed or offered; `candidate` is there where it was offered.
