@@ -239,6 +239,7 @@ impl Imported {
             activity,
             queued_at,
             records,
+            runs: Vec::new(),
             children: Vec::new(),
             more_children: false,
             needs,

@@ -64,9 +64,20 @@ pub(super) struct Flow {
     pub(super) edges: Vec<Edge>,
     #[serde(default)]
     pub(super) effects: Vec<Effect>,
+    /// Other runs of its behavior for its activity.
+    #[serde(default)]
+    pub(super) runs: Vec<FlowRun>,
     /// Its entries as they stand in the log.
     #[serde(default)]
     pub(super) events: Vec<Value>,
+}
+
+/// Another run of a flow's behavior for its activity.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct FlowRun {
+    pub(super) id: String,
+    pub(super) status: String,
+    pub(super) run: u64,
 }
 
 impl Flow {
