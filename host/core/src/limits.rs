@@ -130,6 +130,8 @@ pub const GRANT_PATTERNS: usize = 100;
 pub const MATCH_REASONS: usize = 2_000;
 /// Flows or effects that one request acts on at most.
 pub const BULK_AT_ONCE: usize = 1_000;
+/// Entries among which an effect that was carried out by recording it is looked for by its id.
+pub const EFFECT_LOOK_BACK: u64 = 100_000;
 /// Other runs of a flow's behavior for the same activity, as far as they are shown with it.
 pub const FLOW_RUNS: usize = 50;
 /// Flows that another one caused, as far as they are shown with it.

@@ -303,12 +303,6 @@ impl Host {
         Ok(self.actions().signal(flow, name, payload, by).await?)
     }
 
-    /// The flow that asked for an effect.
-    pub async fn flow_of_effect(&self, effect: EffectId) -> Result<Option<FlowId>, ReadError> {
-        let id = effect.to_string();
-        self.read_views(|views| views.flow_of_effect(&id)).await
-    }
-
     /// The rule that would deny an effect if it were attempted now; none where it would be sent.
     pub fn denies(&self, flow: &FlowState, effect: &EffectState) -> Option<String> {
         let started = &flow.started;

@@ -7,6 +7,7 @@ mod behaviors;
 mod boxes;
 mod bulk;
 mod collect;
+mod effects;
 mod erasing;
 mod export;
 mod federation;
