@@ -104,10 +104,12 @@ async fn what_is_to_be_done_next_is_told_so_that_it_can_be_typed() {
     assert!(!host.cli(&["behaviors", "install", "publish", "--name", "news"], "").stderr.contains('`'));
 
     let empty = tempfile::tempdir().expect("a directory");
-    let missing = Command::new(rosehip()).arg("--data").arg(empty.path()).args(["flows", "ls"]).output().expect("it runs");
+    let missing =
+        Command::new(rosehip()).arg("--data").arg(empty.path()).args(["flows", "ls"]).output().expect("it runs");
     let stderr = String::from_utf8_lossy(&missing.stderr).into_owned();
     assert!(stderr.contains(&format!("`rosehip --data {} serve`", empty.path().display())), "{stderr}");
-    let named = Command::new(rosehip()).env("ROSEHIP_DATA", empty.path()).args(["flows", "ls"]).output().expect("it runs");
+    let named =
+        Command::new(rosehip()).env("ROSEHIP_DATA", empty.path()).args(["flows", "ls"]).output().expect("it runs");
     assert_eq!(told(&String::from_utf8_lossy(&named.stderr))[0], "rosehip serve");
 }
 
@@ -183,8 +185,11 @@ async fn a_word_that_an_option_does_not_know_is_a_mistake_in_usage_and_those_tha
     for word in ["all", "today"] {
         host.cli(&["flows", "ls", "--view", word], "").ok();
     }
-    host.cli(&["flows", "ls", "--status", "cancelled", "--older-than", "P7D", "--newer-than", "2026-01-01T00:00:00Z"], "")
-        .ok();
+    host.cli(
+        &["flows", "ls", "--status", "cancelled", "--older-than", "P7D", "--newer-than", "2026-01-01T00:00:00Z"],
+        "",
+    )
+    .ok();
 }
 
 #[test]

@@ -175,7 +175,10 @@ fn a_program_is_told_each_round_as_documents() {
     let built = dev.document("built");
     assert!(built["bytes"].as_u64() > Some(0) && built["seconds"].is_number(), "{built}");
     let tested = dev.document("tested");
-    assert_eq!((&tested["event"], &tested["ok"], &tested["matched"]), (&json!("published"), &json!(false), &json!(true)));
+    assert_eq!(
+        (&tested["event"], &tested["ok"], &tested["matched"]),
+        (&json!("published"), &json!(false), &json!(true))
+    );
     let loaded = dev.document("loaded");
     assert_eq!((&loaded["name"], &loaded["digest"]), (&json!("tale"), &built["digest"]));
     assert_eq!((&loaded["enabled"], &loaded["to_grant"]), (&json!(false), &json!(["email"])));

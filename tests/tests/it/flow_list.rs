@@ -98,7 +98,8 @@ async fn what_is_no_filter_is_refused_by_its_name_and_no_page_links_to_it() {
         client.post_and_wait("/new", &Client::article(title, "published", "urgent")).await.expect(201);
     }
     let mut seen = std::collections::BTreeSet::new();
-    let start = ["/flows?limit=1&behavior=publish&status=completed&done=1&refused=0", "/flows?view=dead", "/audit?limit=1"];
+    let start =
+        ["/flows?limit=1&behavior=publish&status=completed&done=1&refused=0", "/flows?view=dead", "/audit?limit=1"];
     let mut next: Vec<_> = start.map(str::to_owned).into();
     while let Some(path) = next.pop() {
         if seen.len() < 100 && seen.insert(path.clone()) {

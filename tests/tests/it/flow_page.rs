@@ -134,7 +134,10 @@ async fn each_run_of_a_behavior_for_an_activity_is_told_of_the_others() {
         }
     }
     let shown = host.cli(&["flows", "show", &ids[0]], "").ok();
-    assert!(shown.ends_with(&format!("run 2 completed {}\nrun 3 completed {}\n", &ids[1][..12], &ids[2][..12])), "{shown}");
+    assert!(
+        shown.ends_with(&format!("run 2 completed {}\nrun 3 completed {}\n", &ids[1][..12], &ids[2][..12])),
+        "{shown}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

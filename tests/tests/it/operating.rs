@@ -134,7 +134,10 @@ async fn a_flow_that_fails_and_an_effect_that_is_dead_are_a_line_of_the_log() {
     let effect = client.effect_until(&flow, 0, "dead").await;
     let lines = logged(&host, "an effect is dead", 1).await;
     assert_eq!(told(&lines[0], ["level", "effect", "flow"]), [json!("WARN"), effect["id"].clone(), json!(flow)]);
-    assert_eq!(told(&lines[0], ["behavior", "kind", "error"]), [json!("ask"), json!("webhook"), effect["last_error"].clone()]);
+    assert_eq!(
+        told(&lines[0], ["behavior", "kind", "error"]),
+        [json!("ask"), json!("webhook"), effect["last_error"].clone()]
+    );
     assert_eq!((lines.len(), logged(&host, "a flow failed", 2).await.len()), (1, 2));
     for secret in ["s3cret", "wh1sper"] {
         assert!(!host.log().contains(secret), "{}", host.log());

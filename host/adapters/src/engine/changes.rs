@@ -16,7 +16,8 @@ use rosehip_core::{
 use super::{
     driver::outgoing,
     shared::{EngineError, Shared},
-    slots::Slot, troubles,
+    slots::Slot,
+    troubles,
 };
 use crate::writer::AppendError;
 

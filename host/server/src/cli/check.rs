@@ -99,7 +99,8 @@ pub(super) fn tell_refusal(path: &Path, refused: &Refused, as_json: bool) -> any
         return anyhow!("{}: {}", path.display(), refused.error);
     };
     if as_json {
-        let error = |breach: &ManifestError| json!({"field": breach.place, "rule": breach.rule, "message": breach.message});
+        let error =
+            |breach: &ManifestError| json!({"field": breach.place, "rule": breach.rule, "message": breach.message});
         let errors: Vec<_> = breaches.iter().map(error).collect();
         let document = json!({
             "ok": false, "wasm": path, "rule": rule, "message": message, "errors": errors, "log": refused.log,
@@ -115,7 +116,8 @@ pub(super) fn tell_refusal(path: &Path, refused: &Refused, as_json: bool) -> any
             for breach in breaches {
                 say(&format!("  {}: {}", bold(breach.rule), plain(&breach.message)));
             }
-            return Failure::mismatch(format!("{}: {} rules of manifests are broken", path.display(), breaches.len())).into();
+            return Failure::mismatch(format!("{}: {} rules of manifests are broken", path.display(), breaches.len()))
+                .into();
         }
     }
     Failure::mismatch(format!("{}: {rule}: {message}", path.display())).into()

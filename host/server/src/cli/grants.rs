@@ -113,12 +113,7 @@ impl GrantChange {
 }
 
 /// Changes the grant of a behavior and says what it may do now.
-pub(super) async fn regrant(
-    client: &Client,
-    name: &str,
-    change: GrantChange,
-    context: &Context,
-) -> anyhow::Result<()> {
+pub(super) async fn regrant(client: &Client, name: &str, change: GrantChange, context: &Context) -> anyhow::Result<()> {
     let grant: Grant = client.json(Request::get(&["behaviors", name, "policy"])).await?;
     if let Some(kind) = change.taken.iter().find(|kind| !grant.kinds().any(|granted| granted == *kind)) {
         return Err(Failure::not_found(format!("{kind} is not granted to {name}")).into());

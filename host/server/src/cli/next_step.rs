@@ -91,7 +91,10 @@ mod tests {
     #[test]
     fn a_command_is_told_no_place_that_it_does_not_take() {
         let [_, local, remote] = steps();
-        assert_eq!(local.told("`rosehip build notes`, then `rosehip serve`"), "`rosehip build notes`, then `rosehip --data '/srv/my blog' serve`");
+        assert_eq!(
+            local.told("`rosehip build notes`, then `rosehip serve`"),
+            "`rosehip build notes`, then `rosehip --data '/srv/my blog' serve`"
+        );
         assert_eq!(remote.told("`rosehip serve`"), "`rosehip serve`");
         assert_eq!(local.told("`rosehip --data x serve`"), "`rosehip --data x serve`");
         assert_eq!(local.told("rosehip is a program"), "rosehip is a program");

@@ -65,10 +65,7 @@ pub(super) async fn list(State(app): State<App>, headers: HeaderMap, visitor: Vi
     let item = |installed: &Arc<Installed>| behavior_json::item(installed, &app.host.bindings(&installed.name));
     let items: Vec<Value> = standing.values().map(item).collect();
     let host = &app.host;
-    document(
-        form,
-        &json!({"behaviors": items, "refused": host.refusals(), "refused_uploads": host.refused_uploads()}),
-    )
+    document(form, &json!({"behaviors": items, "refused": host.refusals(), "refused_uploads": host.refused_uploads()}))
 }
 
 /// `GET /behaviors/{name}`

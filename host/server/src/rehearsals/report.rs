@@ -130,7 +130,10 @@ impl EventReport {
         }
         if let Some(failed) = undeclared {
             let declaration = failed.declaration();
-            return Err(format!("{}: not written: mend the step, or declare there that it fails: {declaration}", shown(path)));
+            return Err(format!(
+                "{}: not written: mend the step, or declare there that it fails: {declaration}",
+                shown(path)
+            ));
         }
         fs::write(path, rehearsal.golden().write()).map_err(|error| format!("{}: {error}", shown(path)))?;
         self.golden = GoldenFile::Written;

@@ -128,8 +128,7 @@ impl Bench<'_> {
         }
         self.load(&module).await?;
         let before = self.loaded.replace(module.clone());
-        let comparison =
-            comparing::compare(self.hosting, &self.stage, &self.project, before.as_ref(), &module).await?;
+        let comparison = comparing::compare(self.hosting, &self.stage, &self.project, before.as_ref(), &module).await?;
         self.teller.compared(&comparison)
     }
 

@@ -102,9 +102,7 @@ impl Teller {
     pub(super) fn compared(self, comparison: &Comparison) -> anyhow::Result<()> {
         match self {
             Self::Words => print(&comparison.in_words()?),
-            Self::Json => {
-                comparison.documents().iter().try_for_each(|(what, document)| print_line(what, document))
-            }
+            Self::Json => comparison.documents().iter().try_for_each(|(what, document)| print_line(what, document)),
         }
     }
 
