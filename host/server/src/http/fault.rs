@@ -230,7 +230,7 @@ impl From<ActorError> for Fault {
                 errors: vec![FieldError::new("name", "taken", format!("{name} is taken"))],
                 ..Self::conflict("taken", message)
             },
-            ActorError::NotFound(_) => Self::not_found("actor"),
+            ActorError::NotFound(_) => Self::new(StatusCode::NOT_FOUND, "not-found", message),
             ActorError::Invalid { member, rule, message } => Self::invalid(member, rule, message),
             ActorError::Key(_) => Self::ours(&message),
             ActorError::Append(error) => WriteError::from(error).into(),
