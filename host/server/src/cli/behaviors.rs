@@ -340,7 +340,11 @@ fn page(behavior: &Behavior) -> String {
         ("offered", behavior.candidates.iter().map(offer).collect::<Vec<_>>().join("\n          ")),
         ("history", behavior.history.iter().map(installation).collect::<Vec<_>>().join("\n          ")),
     ];
-    let facts = facts.map(|(label, value)| format!("{label:<9} {value}"));
+    let facts: Vec<_> = facts
+        .into_iter()
+        .filter(|(_, value)| !value.is_empty())
+        .map(|(label, value)| format!("{label:<9} {value}"))
+        .collect();
     format!("{heading}\n{}\n", facts.join("\n"))
 }
 

@@ -33,6 +33,7 @@ use crate::{
     client::{Client, Request},
     host::{FlowDetail, runner_name, with_body},
     http::flow_document,
+    words::counted,
 };
 
 /// The folder within a data directory.
@@ -81,7 +82,7 @@ pub(super) fn import(data: &Path, file: &Path) -> anyhow::Result<()> {
     fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
     let path = folder.join(format!("{}.ndjson", imported.digest().short()));
     source.copy_to(&path).with_context(|| path.display().to_string())?;
-    say(&format!("{flows} flows, whose hashes fit: {}", path.display()));
+    say(&format!("{}, whose hashes fit: {}", counted(flows as u64, "flow", "flows"), path.display()));
     Ok(())
 }
 
