@@ -137,7 +137,7 @@ pub struct ManifestError {
 }
 
 fn in_words(more: &[ManifestError]) -> String {
-    more.iter().map(|error| format!("; {error}")).collect()
+    more.iter().map(|error| format!("; {error}")).collect::<Vec<_>>().concat()
 }
 
 impl ManifestError {

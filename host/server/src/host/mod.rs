@@ -134,7 +134,6 @@ pub struct Host {
     /// Erasures are made one after the other, so that only the last can be cut short.
     erasing: tokio::sync::Mutex<()>,
     refusals: refusals::Refusals,
-    refused_uploads: refusals::RefusedUploads,
     failed_logins: audit::FailedLogins,
     /// Whether the host is about to stop.
     draining: tokio::sync::watch::Sender<bool>,
@@ -242,7 +241,6 @@ impl Host {
             collector: Arc::default(),
             erasing: tokio::sync::Mutex::default(),
             refusals: refusals::Refusals::default(),
-            refused_uploads: refusals::RefusedUploads::default(),
             failed_logins: audit::FailedLogins::default(),
             draining: tokio::sync::watch::Sender::default(),
             replay_parts,

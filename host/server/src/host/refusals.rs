@@ -45,23 +45,24 @@ pub struct RefusedUpload {
     pub at: Timestamp,
 }
 
-/// The last refusals, one a file.
+/// The last refusals.
 #[derive(Debug, Default)]
-pub(super) struct Refusals(Mutex<VecDeque<Refusal>>);
-
-/// The last refused uploads, one a behavior.
-#[derive(Debug, Default)]
-pub(super) struct RefusedUploads(Mutex<VecDeque<RefusedUpload>>);
+pub(super) struct Refusals {
+    /// One a file.
+    files: Mutex<VecDeque<Refusal>>,
+    /// One a behavior.
+    uploads: Mutex<VecDeque<RefusedUpload>>,
+}
 
 impl Host {
     /// Files of the watched directory that were refused, the last one first.
     pub fn refusals(&self) -> Vec<Refusal> {
-        self.refusals.0.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+        self.refusals.files.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
 
     /// Notes that a file was refused, in place of what was noted of it before.
     pub fn note_refusal(&self, refusal: Refusal) {
-        let mut refusals = self.refusals.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut refusals = self.refusals.files.lock().unwrap_or_else(PoisonError::into_inner);
         refusals.retain(|other| other.file != refusal.file);
         refusals.push_front(refusal);
         refusals.truncate(WATCH_REFUSALS);
@@ -69,24 +70,24 @@ impl Host {
 
     /// Forgets that a file was refused: it loaded, or it is gone.
     pub fn clear_refusal(&self, file: &str) {
-        self.refusals.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|refusal| refusal.file != file);
+        self.refusals.files.lock().unwrap_or_else(PoisonError::into_inner).retain(|refusal| refusal.file != file);
     }
 
     /// Uploads that were refused, the last one first; of each behavior the last, until one of it is taken.
     pub fn refused_uploads(&self) -> Vec<RefusedUpload> {
-        self.refused_uploads.0.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+        self.refusals.uploads.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
 
     /// The last upload for a behavior, where it was refused.
     pub fn refused_upload_of(&self, name: &BehaviorName) -> Option<RefusedUpload> {
-        let uploads = self.refused_uploads.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let uploads = self.refusals.uploads.lock().unwrap_or_else(PoisonError::into_inner);
         uploads.iter().find(|upload| upload.behavior.as_ref() == Some(name)).cloned()
     }
 
     /// Notes what became of an upload, in place of what was noted of the behavior before. That the host could not judge it, or
     /// that its version is lower, says nothing about the module.
     pub fn note_upload(&self, behavior: Option<&BehaviorName>, by: Option<String>, refused: Option<&InstallError>) {
-        let mut uploads = self.refused_uploads.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut uploads = self.refusals.uploads.lock().unwrap_or_else(PoisonError::into_inner);
         let noted = match refused {
             None => None,
             Some(InstallError::Refused { rule, message, .. }) => Some((rule.clone(), message.clone())),

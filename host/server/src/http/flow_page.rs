@@ -95,7 +95,7 @@ struct More {
 /// A run of the flow's behavior for its activity.
 struct Run {
     id: String,
-    run: u32,
+    number: u32,
     badge: Badge,
     is_this: bool,
 }
@@ -108,12 +108,12 @@ impl Run {
         let this = &detail.state.summary;
         let run = |flow: &FlowSummary| Self {
             id: flow.id.to_string(),
-            run: flow.run,
+            number: flow.run,
             badge: flow.status.into(),
             is_this: flow.id == this.id,
         };
         let mut runs: Vec<_> = detail.runs.iter().chain([this]).map(run).collect();
-        runs.sort_by_key(|run| run.run);
+        runs.sort_by_key(|run| run.number);
         runs
     }
 }

@@ -23,7 +23,7 @@ pub(super) struct Patience {
     /// How long it is waited for after that, where it did run.
     pub(super) rest: Duration,
     /// The processor time below which it was kept from running; none where nothing more would be tried.
-    starved_below: Option<Duration>,
+    pub(super) starved_below: Option<Duration>,
 }
 
 impl Patience {
