@@ -4,7 +4,7 @@ import (
 	"strings"
 	"unicode"
 
-	"{{name}}/rosehip"
+	"behavior/rosehip"
 )
 
 // The branches of the step that sorts by category.

@@ -6,7 +6,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"{{name}}/rosehip"
+	"behavior/rosehip"
 )
 
 // titleChars is how long a title may be: most that show a longer one cut it.

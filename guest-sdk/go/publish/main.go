@@ -11,7 +11,7 @@ import (
 	_ "embed"
 	"strings"
 
-	"{{name}}/rosehip"
+	"behavior/rosehip"
 )
 
 // excerptChars is how many characters of the body a message carries.

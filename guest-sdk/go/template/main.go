@@ -4,7 +4,7 @@ package main
 import (
 	"strings"
 
-	"{{name}}/rosehip"
+	"behavior/rosehip"
 )
 
 var behavior = rosehip.Behavior{

@@ -130,6 +130,10 @@ pub const GRANT_PATTERNS: usize = 100;
 pub const MATCH_REASONS: usize = 2_000;
 /// Flows or effects that one request acts on at most.
 pub const BULK_AT_ONCE: usize = 1_000;
+/// Entries among which an effect that was carried out by recording it is looked for by its id.
+pub const EFFECT_LOOK_BACK: u64 = 100_000;
+/// Other runs of a flow's behavior for the same activity, as far as they are shown with it.
+pub const FLOW_RUNS: usize = 50;
 /// Flows that another one caused, as far as they are shown with it.
 pub const FLOW_CHILDREN: usize = 100;
 /// Effects of a kind that a grant may allow in an hour, where it limits them.
@@ -144,6 +148,8 @@ pub const BEHAVIOR_CANDIDATES: usize = 20;
 pub const BEHAVIOR_DIGEST_DIGITS: usize = 8;
 /// Files of the watched directory that were refused, as far as they are shown.
 pub const WATCH_REFUSALS: usize = 20;
+/// Uploads that were refused, as far as they are shown.
+pub const UPLOAD_REFUSALS: usize = 20;
 /// Bytes of one CEL filter.
 pub const FILTER_BYTES: usize = 4 << 10;
 /// Levels of a CEL filter: a bracket counts for four, a selection, call or operator of a chain for one. Five times as
@@ -222,6 +228,10 @@ pub const PAGE_MAX: usize = 200;
 pub const OUTGOING_MS: u64 = 15_000;
 /// An attempt to send something elsewhere by HTTP at most, in milliseconds.
 pub const OUTGOING_MAX_MS: u64 = 300_000;
+/// Breaches of a manifest that its refusal tells at once.
+pub const MANIFEST_BREACHES: usize = 20;
+/// Secrets that a receiver of webhooks has at the same time: while one is replaced, each signs.
+pub const WEBHOOK_SECRETS: usize = 4;
 /// Looking up a host and connecting to it, in milliseconds.
 pub const OUTGOING_CONNECT_MS: u64 = 5_000;
 /// Redirects that are followed.
@@ -320,6 +330,8 @@ pub const SPANS_LOOK_BACK_MS: u64 = 15_000;
 
 /// Flows that a filter finds as far as a list counts them: counting costs a reader what reading does.
 pub const FLOWS_COUNTED: u64 = 10_000;
+/// A file of exported flows that is imported, in bytes; its entries are in memory while they are checked or shown.
+pub const IMPORT_BYTES: u64 = 256 << 20;
 /// Flows that a candidate is replayed over where nobody says which, newest first.
 pub const REPLAY_FLOWS: usize = 1_000;
 /// The most that a page replays, which has no longer than [`REQUEST_MS`] for it.

@@ -554,7 +554,7 @@ mod tests {
 allow = ["localhost:9000", "hooks.internal"]
 [webhook.secrets]
 "hooks.example.org" = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
-"hooks.example.org:8443" = "whsec_D2FVsBQIhrscChlQIMV+b5sSYspob7oD"
+"hooks.example.org:8443" = ["whsec_D2FVsBQIhrscChlQIMV+b5sSYspob7oD", "whsec_E2FVsBQIhrscChlQIMV+b5sSYspob7oD"]
 [email]
 smtp = "smtps://mail.example.org"
 from = "Rosehip <rosehip@example.org>"
@@ -601,7 +601,7 @@ kind = "log"
 
         [webhook.secrets]
         "hooks.example.org" = "[redacted]"
-        "hooks.example.org:8443" = "[redacted]"
+        "hooks.example.org:8443" = ["[redacted]", "[redacted]"]
 
         [email]
         smtp = "smtps://mail.example.org"
@@ -655,6 +655,8 @@ kind = "log"
             "[outgoing]\ntimeout_ms = 0".to_owned(),
             "[outgoing]\nproxy = \"a\"".to_owned(),
             "[webhook.secrets]\n\"a.example\" = \"hunter2\"".to_owned(),
+            "[webhook.secrets]\n\"b.example\" = [\"whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD\", \"hunter2\"]".to_owned(),
+            "[webhook.secrets]\n\"c.example\" = []".to_owned(),
             "[webhook]\nsecret = \"hunter2\"".to_owned(),
             "[webhook.secrets]\n\"a/b\" = \"whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD\"".to_owned(),
             "[email]\nsmtp = \"smtps://a.example\"".to_owned(),
@@ -683,6 +685,8 @@ kind = "log"
         outgoing.timeout_ms: 0 is not from 1 to 300000 (milliseconds)
         outgoing.proxy is not a key of the configuration
         webhook.secrets."a.example": not a secret: whsec_ and 24 to 64 bytes in base64
+        webhook.secrets."b.example": not a secret: whsec_ and 24 to 64 bytes in base64
+        webhook.secrets."c.example": must be a secret, or 1 to 4 of them
         webhook.secret is not a key of the configuration
         webhook.secrets."a/b": "a/b" is not a host such as hooks.example.org or localhost:9000
         missing configuration field "email.from"

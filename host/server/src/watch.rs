@@ -163,7 +163,7 @@ impl From<InstallError> for Refused {
     fn from(error: InstallError) -> Self {
         let text = error.to_string();
         match error {
-            InstallError::Refused { rule, message } => Self { rule, message, next: Next::Change },
+            InstallError::Refused { rule, message, .. } => Self { rule, message, next: Next::Change },
             InstallError::Lower { .. } => Self { rule: "lower-version".to_owned(), message: text, next: Next::Change },
             InstallError::NotFound(_) | InstallError::NoSuchModule(_) => {
                 Self { rule: "not-found".to_owned(), message: text, next: Next::Change }

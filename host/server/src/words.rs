@@ -9,9 +9,19 @@ pub fn grouped(number: u64) -> String {
     Some(head.to_owned()).filter(|head| !head.is_empty()).into_iter().chain(groups).collect::<Vec<_>>().join(",")
 }
 
+/// So many of something, such as `1 flow` or `1,200 flows`.
+pub fn counted(number: u64, one: &str, many: &str) -> String {
+    format!("{} {}", grouped(number), if number == 1 { one } else { many })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_is_no_plural() {
+        assert_eq!([0, 1, 2_000].map(|number| counted(number, "flow", "flows")), ["0 flows", "1 flow", "2,000 flows"]);
+    }
 
     #[test]
     fn thousands_are_apart() {

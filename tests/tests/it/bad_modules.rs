@@ -42,6 +42,58 @@ pub(crate) fn manifest(nodes: Value, edges: Value) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn all_that_is_wrong_with_a_manifest_is_told_at_once() {
+    let host = Host::start().await;
+    let nodes = json!([{"id": "A", "kind": "step"}, {"id": "b", "kind": "loop"}, {"id": "c", "kind": "step"}]);
+    let wasm = component(&manifest(nodes, json!([])), "");
+    let problem = host.client().install("bad", &wasm).await.expect(422);
+    let errors = problem["errors"].as_array().expect("errors");
+    let told: Vec<_> = errors.iter().map(|error| (error["field"].clone(), error["rule"].clone())).collect();
+    assert_eq!(told, [(json!("nodes/0"), json!("node-id")), (json!("nodes/1"), json!("node-kind"))]);
+    assert_eq!(problem["rule"], "node-id");
+    let detail = problem["detail"].as_str().expect("a text");
+    assert!(errors.iter().all(|error| detail.contains(error["message"].as_str().expect("a text"))), "{problem:#}");
+
+    let file = host.path("../bad.wasm");
+    std::fs::write(&file, &wasm).expect("written");
+    let checked = host.cli(&["check", file.to_str().expect("UTF-8")], "");
+    assert_eq!(checked.code, Some(4), "{}", checked.stderr);
+    for word in ["node-id: node \"A\"", "node-kind: node \"b\"", "bad.wasm: 2 rules of manifests are broken"] {
+        assert!(checked.stderr.contains(word), "{word} is missing: {}", checked.stderr);
+    }
+    let told = host.cli(&["check", file.to_str().expect("UTF-8"), "--json"], "").stdout;
+    let told: Value = serde_json::from_str(&told).expect("JSON");
+    assert_eq!(told["errors"][1]["field"], "nodes/1");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn why_the_last_upload_was_refused_stands_on_the_page_until_one_is_taken() {
+    let host = Host::start().await;
+    let client = host.client();
+    let cycle = json!([{"from": "a", "to": "a"}]);
+    client.install("publish", b"hello").await.expect(422);
+    client.install("publish", &component(&manifest(json!([{"id": "a", "kind": "step"}]), cycle), "")).await.expect(422);
+    client.install("absent", b"hello").await.expect(422);
+
+    let shown = client.get("/behaviors/publish").await.expect(200);
+    let refused = &shown["refused_upload"];
+    assert_eq!((&refused["rule"], &refused["by"]), (&json!("cycle"), &json!("olga")), "{shown:#}");
+    let list = client.get("/behaviors").await.expect(200);
+    let uploads = list["refused_uploads"].as_array().expect("a list");
+    let names: Vec<_> = uploads.iter().map(|upload| (&upload["behavior"], &upload["rule"])).collect();
+    assert_eq!(names, [(&json!("absent"), &json!("not-wasm")), (&json!("publish"), &json!("cycle"))]);
+    let page = client.page("/behaviors/publish").await.text;
+    for part in ["Refused uploads", "cycle", "leads back to itself", "olga"] {
+        assert!(page.contains(part), "{part} is missing: {page}");
+    }
+    assert!(client.page("/behaviors").await.text.contains("not-wasm"));
+
+    client.install("publish", PUBLISH).await.expect(200);
+    assert_eq!(client.get("/behaviors/publish").await.expect(200)["refused_upload"], Value::Null);
+    assert!(!client.page("/behaviors/publish").await.text.contains("Refused uploads"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_bad_module_is_422_by_its_rule_and_the_active_one_stays() {
     let host = Host::start().await;
     let client = host.client();

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use rosehip_tests::{Client, Host, PUBLISH, free_port, rosehip};
+use rosehip_tests::{ASK, Client, Host, PUBLISH, free_port, rosehip};
 use serde_json::Value;
 
 fn json(text: &str) -> Value {
@@ -57,6 +57,62 @@ async fn a_remote_host_is_driven_with_a_token() {
     assert_eq!(run(&format!("http://127.0.0.1:{}", free_port()), &token).status.code(), Some(5));
 }
 
+/// Commands that were told, each without its backticks.
+fn told(stderr: &str) -> Vec<String> {
+    stderr.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_to_be_done_next_is_told_so_that_it_can_be_typed() {
+    let host = Host::start().await;
+    let module = host.path("../ask.wasm");
+    std::fs::write(&module, ASK).expect("written");
+    let module = module.to_str().expect("UTF-8");
+    // From elsewhere and without what was given before, as whoever copies the line types it.
+    let typed = |command: &str| {
+        let mut words = command.split(' ');
+        assert_eq!(words.next(), Some("rosehip"), "{command}");
+        let mut command = Command::new(rosehip());
+        command.args(words).current_dir("/").env_remove("ROSEHIP_DATA").env("ROSEHIP_TOKEN", host.token());
+        let output = command.output().expect("it runs");
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(0), "{command:?}: {stderr}");
+        stderr
+    };
+    let data = host.data().display().to_string();
+    for (name, place) in [("here", format!("--data {data}")), ("there", format!("--url {}", host.url()))] {
+        let first = typed(&format!("rosehip {place} behaviors install {module} --name {name}"));
+        let steps = told(&first);
+        assert_eq!(steps.len(), 2, "{first}");
+        assert!(steps.iter().all(|step| step.starts_with(&format!("rosehip {place} behaviors "))), "{first}");
+        for step in steps {
+            typed(&step);
+        }
+        let shown: Value = json(&host.cli(&["behaviors", "show", name, "--json"], "").ok());
+        assert_eq!((&shown["enabled"], &shown["to_grant"]), (&Value::Bool(true), &serde_json::json!([])));
+    }
+
+    let host = Host::start_configured("[channels.team]\nkind = \"log\"\n", &[]).await;
+    let module = host.path("../publish.wasm");
+    std::fs::write(&module, PUBLISH).expect("written");
+    let installed = host.cli(&["behaviors", "install", module.to_str().expect("UTF-8"), "--name", "news"], "");
+    let grant = format!("rosehip --data {} behaviors grant news notify=log,team", host.data().display());
+    assert_eq!(told(&installed.stderr), [grant.as_str()], "{}", installed.stderr);
+    assert_eq!(json(&host.cli(&["behaviors", "show", "news", "--json"], "").ok())["channels_to_grant"][0], "team");
+    let granted = typed(&grant);
+    assert!(granted.contains("notify=log,team") && !granted.contains('`'), "{granted}");
+    assert!(!host.cli(&["behaviors", "install", "publish", "--name", "news"], "").stderr.contains('`'));
+
+    let empty = tempfile::tempdir().expect("a directory");
+    let missing =
+        Command::new(rosehip()).arg("--data").arg(empty.path()).args(["flows", "ls"]).output().expect("it runs");
+    let stderr = String::from_utf8_lossy(&missing.stderr).into_owned();
+    assert!(stderr.contains(&format!("`rosehip --data {} serve`", empty.path().display())), "{stderr}");
+    let named =
+        Command::new(rosehip()).env("ROSEHIP_DATA", empty.path()).args(["flows", "ls"]).output().expect("it runs");
+    assert_eq!(told(&String::from_utf8_lossy(&named.stderr))[0], "rosehip serve");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_keeps_a_host_from_starting_is_one_clear_line() {
     let host = Host::start().await;
@@ -107,6 +163,33 @@ fn the_demo_settles_and_ends() {
     for word in ["urgent", "newsletter", "notify", "suspended", "password", "http://"] {
         assert!(format!("{stdout}{stderr}").to_lowercase().contains(word), "{word} is missing: {stdout}{stderr}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_word_that_an_option_does_not_know_is_a_mistake_in_usage_and_those_that_it_knows_are_told() {
+    let host = Host::start().await;
+    for (args, told) in [
+        (&["flows", "ls", "--view", "broken"][..], &["all, running, waiting, retrying, failed, dead, today"][..]),
+        (&["flows", "ls", "--status", "done"], &["running, suspended, completed, failed, cancelled"]),
+        (&["flows", "retry", "--effect-status", "x", "--dry-run"], &["retrying, dead, denied, cancelled, unhandled"]),
+        (&["effects", "redrive", "--status", "denied"], &["dead, unhandled"]),
+        (&["flows", "export", "--older-than", "yesterday"], &["--older-than <TIME>", "such as P7D"]),
+        (&["flows", "cancel", "--waiting", "long"], &["--waiting <TIME>", "RFC 3339"]),
+    ] {
+        let output = host.cli(args, "");
+        assert_eq!(output.code, Some(2), "{args:?}: {}", output.stderr);
+        for word in told {
+            assert!(output.stderr.contains(word), "{args:?}: {word} is missing: {}", output.stderr);
+        }
+    }
+    for word in ["all", "today"] {
+        host.cli(&["flows", "ls", "--view", word], "").ok();
+    }
+    host.cli(
+        &["flows", "ls", "--status", "cancelled", "--older-than", "P7D", "--newer-than", "2026-01-01T00:00:00Z"],
+        "",
+    )
+    .ok();
 }
 
 #[test]

@@ -23,10 +23,15 @@ struct Dev {
 
 impl Dev {
     fn start(project: &Project, data: &Path) -> Self {
+        Self::start_with(project, data, &[])
+    }
+
+    fn start_with(project: &Project, data: &Path, more: &[&str]) -> Self {
         let mut child = Command::new(rosehip())
             .arg("--data")
             .arg(data)
             .args(["dev", "--listen", "127.0.0.1:0"])
+            .args(more)
             .current_dir(project.dir())
             .env("NO_COLOR", "1")
             .stdin(Stdio::null())
@@ -71,6 +76,13 @@ impl Dev {
         }
     }
 
+    /// Waits for a document that is this.
+    #[track_caller]
+    fn document(&mut self, what: &str) -> Value {
+        let line = self.until(&[&format!("\"what\":\"{what}\"")]);
+        serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"))
+    }
+
     fn interrupt(mut self) -> Option<i32> {
         let sent = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status().expect("kill runs");
         assert!(sent.success());
@@ -102,7 +114,7 @@ async fn a_saved_file_is_loaded_into_the_host_that_runs_and_its_effects_are_comp
     dev.until(&["watching "]);
     dev.until(&["✗ published"]);
     let first = digest_of(&dev.until(&["loaded tale 1.0.0"]));
-    dev.until(&["rosehip behaviors grant tale email"]);
+    dev.until(&[" behaviors grant tale email`"]);
     let client = host.client();
     assert!(module_of(&client).await.as_str().is_some_and(|digest| digest.starts_with(&first)));
 
@@ -150,4 +162,37 @@ fn where_no_host_runs_one_is_started_and_ends_with_it() {
     let shown: Value = serde_json::from_str(&shown).expect("JSON");
     assert_eq!(shown["history"].as_array().map(Vec::len), Some(2), "{shown:#}");
     project.run(&["--data", data, "verify"]).ok();
+}
+
+#[test]
+fn a_program_is_told_each_round_as_documents() {
+    let project = Project::new(&Does::says("one"));
+    let data = project.path("data");
+    let mut dev = Dev::start_with(&project, &data, &["--json"]);
+    let url = dev.document("serving")["url"].clone();
+    assert!(url.as_str().is_some_and(|url| url.starts_with("http://127.0.0.1:")), "{url}");
+    assert_eq!(dev.document("watching")["dir"], json!(project.dir().canonicalize().expect("it is there")));
+    let built = dev.document("built");
+    assert!(built["bytes"].as_u64() > Some(0) && built["seconds"].is_number(), "{built}");
+    let tested = dev.document("tested");
+    assert_eq!(
+        (&tested["event"], &tested["ok"], &tested["matched"]),
+        (&json!("published"), &json!(false), &json!(true))
+    );
+    let loaded = dev.document("loaded");
+    assert_eq!((&loaded["name"], &loaded["digest"]), (&json!("tale"), &built["digest"]));
+    assert_eq!((&loaded["enabled"], &loaded["to_grant"]), (&json!(false), &json!(["email"])));
+
+    project.write(&Does::says("two"));
+    let second = dev.document("loaded");
+    assert_ne!(second["digest"], loaded["digest"]);
+    let compared = dev.document("compared");
+    assert_eq!((&compared["event"], &compared["differences"][0]["after"]), (&json!("published"), &json!("two")));
+
+    std::fs::write(project.path("behavior.wat"), "(module (func i32.frobnicate))").expect("written");
+    assert!(dev.document("failed")["message"].is_string());
+    let child = dev.child.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &child]).status().expect("kill runs").success());
+    dev.document("stopping");
+    assert_eq!(dev.child.wait().expect("it ends").code(), Some(0));
 }

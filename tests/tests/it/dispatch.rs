@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use rosehip_tests::{Host, Receiver, Respond};
+use rosehip_tests::{Client, Host, Receiver, Respond};
 use serde_json::{Value, json};
 
 /// A host that may reach loopback by its name, and gives an attempt two seconds.
@@ -127,6 +127,29 @@ async fn every_end_of_an_attempt_is_told_by_its_state_and_reason() {
         client.ask("nobody", &json!([webhook(&format!("http://localhost:{}/", rosehip_tests::free_port()))])).await;
     let effect = client.effect_until(&flow, 0, "retrying").await;
     assert!(effect["last_error"].is_string(), "{effect:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_carried_out_by_recording_it_cannot_be_redriven_and_says_so() {
+    let mut host = host().await;
+    let client = host.client();
+    client.post_and_wait("/new", &Client::article("Recorded", "published", "urgent")).await.expect(201);
+    let flow = client.first_flow("behavior=publish").await["id"].as_str().expect("an id").to_owned();
+    client.flow_until(&flow, |flow| flow["effects"][1]["status"] == "dispatched").await;
+    let effects = client.flow(&flow).await["effects"].clone();
+    assert_eq!(effects[0]["kind"], "validate", "it was carried out by recording it");
+    for effect in effects.as_array().expect("effects") {
+        let id = effect["id"].as_str().expect("an id");
+        let refused = client.post(&format!("/effects/{id}/redrive"), &json!({})).await.expect(409);
+        assert!(refused["detail"].as_str().is_some_and(|detail| detail.contains("dispatched")), "{refused:#}");
+        client.get(&format!("/effects/{id}/redrive")).await.expect(409);
+        let refused = host.cli(&["effects", "redrive", id], "");
+        assert!(refused.code == Some(1) && refused.stderr.contains("dispatched"), "{refused:?}");
+    }
+    let nobody = "a".repeat(52);
+    client.post(&format!("/effects/{nobody}/redrive"), &json!({})).await.expect(404);
+    assert_eq!(host.stop(), Some(0));
+    assert_eq!(host.cli(&["effects", "redrive", &nobody], "").code, Some(3));
 }
 
 #[tokio::test(flavor = "multi_thread")]

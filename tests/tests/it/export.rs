@@ -1,6 +1,10 @@
 //! What leaves a host and comes back: flows to look at elsewhere, and whole copies, in which what was erased stays erased.
 
-use std::{fs, path::Path, process::Command};
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Stdio},
+};
 
 use rosehip_tests::{Client, Host, rosehip};
 use serde_json::{Value, json};
@@ -74,6 +78,39 @@ async fn an_export_that_was_changed_is_refused() {
     }
     assert_eq!(host.cli(&["flows", "import", "-"], "{}").code, Some(4));
     assert!(!host.path("imported").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_that_is_too_long_is_refused_before_it_is_read() {
+    let host = Host::start().await;
+    let flow = publish(&host.client(), "Long", "Some text.").await;
+    let export = host.cli(&["flows", "export", &flow], "").ok();
+    let file = host.path("../long.ndjson");
+    fs::write(&file, &export).expect("written");
+    let name = file.to_str().expect("UTF-8");
+    host.cli(&["flows", "import", name], "").ok();
+    // What was imported before, by whatever way, is kept once.
+    host.cli(&["flows", "import", "-"], &export).ok();
+    assert_eq!(fs::read_dir(host.path("imported")).expect("a folder").count(), 1);
+
+    fs::File::options().write(true).open(&file).expect("there").set_len((256 << 20) + 1).expect("a longer file");
+    let refused = host.cli(&["flows", "import", name], "");
+    assert_eq!(refused.code, Some(1), "{}", refused.stderr);
+    assert!(refused.stderr.contains(name) && refused.stderr.contains("longer than 256 MiB"), "{}", refused.stderr);
+
+    let mut endless = Command::new("yes").stdout(Stdio::piped()).spawn().expect("yes runs");
+    let import = Command::new(rosehip())
+        .arg("--data")
+        .arg(host.data())
+        .args(["flows", "import", "-"])
+        .stdin(endless.stdout.take().expect("stdout is piped"))
+        .output()
+        .expect("it runs");
+    endless.kill().expect("it can be killed");
+    endless.wait().expect("it ends");
+    let told = String::from_utf8_lossy(&import.stderr).into_owned();
+    assert!(import.status.code() == Some(1) && told.contains("longer than 256 MiB"), "{told}");
+    assert_eq!(fs::read_dir(host.path("imported")).expect("a folder").count(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -60,6 +60,60 @@ async fn flows_are_found_by_views_and_by_filters() {
     assert_eq!(fields, ["view", "waiting"]);
 }
 
+/// The addresses of lists and of acts on them that a page links to.
+fn links(page: &str) -> Vec<String> {
+    let all = page.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next());
+    let lists = ["/flows?", "/flows/bulk?", "/effects/redrive?", "/audit?"];
+    all.filter(|href| lists.iter().any(|list| href.starts_with(list)))
+        .map(|href| href.replace("&#38;", "&").replace("&amp;", "&"))
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_filter_is_refused_by_its_name_and_no_page_links_to_it() {
+    let host = Host::start().await;
+    let client = host.client();
+    for (path, unknown, known) in [
+        ("/flows?state=failed", "state", "status"),
+        ("/flows?limit=1&behaviour=publish", "behaviour", "behavior"),
+        ("/flows/bulk?action=retry&limit=1", "limit", "older_than"),
+        ("/flows/events?status=failed", "status", "changes"),
+        ("/effects/redrive?host=a.example", "host", "destination"),
+        ("/audit?user=olga", "user", "by"),
+        ("/activities?slug=a", "slug", "object"),
+        ("/peers?status=dead", "status", "cursor"),
+    ] {
+        let answer = client.get(path).await;
+        assert_eq!(answer.header("content-type"), "application/problem+json", "{path}: {}", answer.text);
+        let problem = answer.expect(400);
+        assert_eq!((&problem["rule"], &problem["errors"][0]["field"]), (&json!("unknown-parameter"), &json!(unknown)));
+        let detail = problem["detail"].as_str().expect("a text");
+        assert!(detail.contains(unknown) && detail.contains(known), "{path}: {detail}");
+        assert_eq!(client.page(path).await.status, StatusCode::BAD_REQUEST, "{path}");
+    }
+    // Strangers bring parameters of their own.
+    for path in ["/?utm_source=a", "/actors/site/outbox?page=1&min_id=1", "/actors/site/followers?x=1"] {
+        assert_eq!(client.stranger().get(path).await.status, StatusCode::OK, "{path}");
+    }
+
+    for title in ["One", "Two", "Three"] {
+        client.post_and_wait("/new", &Client::article(title, "published", "urgent")).await.expect(201);
+    }
+    let mut seen = std::collections::BTreeSet::new();
+    let start =
+        ["/flows?limit=1&behavior=publish&status=completed&done=1&refused=0", "/flows?view=dead", "/audit?limit=1"];
+    let mut next: Vec<_> = start.map(str::to_owned).into();
+    while let Some(path) = next.pop() {
+        if seen.len() < 100 && seen.insert(path.clone()) {
+            let page = client.page(&path).await;
+            assert_eq!(page.status, StatusCode::OK, "{path}: {}", page.text);
+            next.extend(links(&page.text));
+        }
+    }
+    let is_seen = |part: &str| seen.iter().any(|path| path.contains(part));
+    assert!(is_seen("cursor=") && is_seen("view=failed") && is_seen("/flows/bulk?") && is_seen("/audit?"), "{seen:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_empty_list_says_why_it_is_empty() {
     let host = Host::start().await;

@@ -103,6 +103,44 @@ async fn what_failed_stands_first_and_what_an_action_would_do_is_told_before_it_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn each_run_of_a_behavior_for_an_activity_is_told_of_the_others() {
+    let host = Host::start().await;
+    let client = host.client();
+    client.install("misbehave", MISBEHAVE).await.expect(201);
+    client.put("/behaviors/misbehave/config", &json!({"mode": "fatal"})).await.expect(200);
+    client.post_and_wait("/new", &Client::article("Runs", "published", "urgent")).await.expect(201);
+    client.post_and_wait("/new", &Client::article("Others", "published", "urgent")).await.expect(201);
+    let first = client.first_flow("behavior=misbehave&object=runs").await["id"].as_str().expect("an id").to_owned();
+    assert_eq!(client.flow(&first).await["runs"], json!([]));
+    client.put("/behaviors/misbehave/config", &json!({"mode": "ok"})).await.expect(200);
+    let mut ids = vec![first];
+    for _ in 0..2 {
+        let again = client.post(&format!("/flows/{}/rerun", ids[0]), &json!({})).await.expect(200);
+        ids.push(again["id"].as_str().expect("an id").to_owned());
+        client.flow_until(ids.last().expect("there is one"), |flow| flow["status"] == "completed").await;
+    }
+    let statuses = ["failed", "completed", "completed"];
+    for (place, id) in ids.iter().enumerate() {
+        let flow = client.flow(id).await;
+        let others = flow["runs"].as_array().expect("runs").iter();
+        let told: Vec<_> = others.map(|run| json!([run["id"], run["run"], run["status"]])).collect();
+        let wanted = (0..3).filter(|other| *other != place);
+        let wanted: Vec<_> = wanted.map(|other| json!([ids[other], other + 1, statuses[other]])).collect();
+        assert_eq!(told, wanted, "run {}", place + 1);
+        let page = client.page(&format!("/flows/{id}")).await.text;
+        for (other, id) in ids.iter().enumerate() {
+            let link = format!("<a href=\"/flows/{id}\">run {}</a>", other + 1);
+            assert_eq!(page.contains(&link), other != place, "run {}: {link}", place + 1);
+        }
+    }
+    let shown = host.cli(&["flows", "show", &ids[0]], "").ok();
+    assert!(
+        shown.ends_with(&format!("run 2 completed {}\nrun 3 completed {}\n", &ids[1][..12], &ids[2][..12])),
+        "{shown}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_dead_letter_says_where_it_would_go_and_whether_the_grant_still_allows_it() {
     let receiver = Receiver::start(&[Respond::Status("404 Not Found", "")]).await;
     let host = Host::start_configured("[outgoing]\nallow = [\"localhost\"]\n", &[]).await;

@@ -1,6 +1,10 @@
 //! What whoever runs a host watches and reads: metrics, readiness, the audit trail, the pages of accounts, the unit.
 
-use std::{collections::BTreeSet, process::Command};
+use std::{
+    collections::BTreeSet,
+    process::Command,
+    time::{Duration, Instant},
+};
 
 use reqwest::Method;
 use rosehip_tests::{Browser, Client, Host, Receiver, Respond, rosehip};
@@ -88,6 +92,58 @@ async fn readiness_says_how_each_part_is() {
 }
 
 /// The lines of the audit trail, newest first: what, by whom, to whom.
+/// The lines of the host's own log that say this, once there are as many as wanted; for at most 30 seconds.
+async fn logged(host: &Host, message: &str, wanted: usize) -> Vec<Value> {
+    let begun = Instant::now();
+    loop {
+        let log = host.log();
+        let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let found: Vec<_> = lines.filter(|line| line["message"] == message).collect();
+        if found.len() >= wanted {
+            return found;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(30), "{message} is not said {wanted} times: {log}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flow_that_fails_and_an_effect_that_is_dead_are_a_line_of_the_log() {
+    let responses = &[Respond::Status("410 Gone", "x: y")];
+    let receiver = Receiver::start(responses).await;
+    let host = Host::start_configured("[outgoing]\nallow = [\"localhost\"]\n", &[]).await;
+    let client = host.client();
+    client.install("misbehave", rosehip_tests::MISBEHAVE).await.expect(201);
+    client.put("/behaviors/misbehave/config", &json!({"mode": "loop"})).await.expect(200);
+    let written = client.post_and_wait("/new", &Client::article("Fire drill", "published", "urgent")).await.expect(201);
+    let failed = written["flows"].as_array().expect("flows").iter().find(|flow| flow["status"] == "failed");
+    let failed = failed.expect("one failed")["id"].clone();
+    let lines = logged(&host, "a flow failed", 1).await;
+    let told = |line: &Value, members: [&str; 3]| members.map(|member| line[member].clone());
+    assert_eq!(told(&lines[0], ["level", "flow", "behavior"]), [json!("WARN"), failed.clone(), json!("misbehave")]);
+    assert!(lines[0]["error"].as_str().is_some_and(|error| error.starts_with("fuel: ")), "{}", lines[0]);
+
+    // A retry that fails again is another line, and nothing else is.
+    let failed = failed.as_str().expect("an id");
+    client.post(&format!("/flows/{failed}/retry"), &json!({})).await.expect(200);
+    assert_eq!(logged(&host, "a flow failed", 2).await.len(), 2);
+
+    client.install_ask().await;
+    let payload = json!({"url": receiver.url("/s3cret"), "body": {"text": "wh1sper"}});
+    let flow = client.ask("gone", &json!([{"kind": "webhook", "payload": payload}])).await;
+    let effect = client.effect_until(&flow, 0, "dead").await;
+    let lines = logged(&host, "an effect is dead", 1).await;
+    assert_eq!(told(&lines[0], ["level", "effect", "flow"]), [json!("WARN"), effect["id"].clone(), json!(flow)]);
+    assert_eq!(
+        told(&lines[0], ["behavior", "kind", "error"]),
+        [json!("ask"), json!("webhook"), effect["last_error"].clone()]
+    );
+    assert_eq!((lines.len(), logged(&host, "a flow failed", 2).await.len()), (1, 2));
+    for secret in ["s3cret", "wh1sper"] {
+        assert!(!host.log().contains(secret), "{}", host.log());
+    }
+}
+
 async fn trail(client: &Client, query: &str) -> Vec<[Value; 3]> {
     let told = client.get(&format!("/audit?{query}")).await.expect(200);
     let lines = told["entries"].as_array().expect("entries").clone();

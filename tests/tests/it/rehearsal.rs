@@ -231,7 +231,17 @@ fn a_failure_is_shown_with_its_message_and_the_log() {
     project.write(&Does::fails("the well is dry"));
     project.build();
     refused(&project.run(&["test"]), 4, &["first failed, fatal: the well is dry", "looked at it"]);
-    project.run(&["test", "--update"]).ok();
+    // Nobody has said that it is to fail: what was expected stays.
+    refused(&project.run(&["test", "--update"]), 4, &["✗ published  first ✗", "not written", r#""rule":"fatal""#]);
+    assert_eq!(project.golden("published"), json!({"effects": []}));
+    fs::remove_file(project.path("events/published.effects.json")).expect("removed");
+    refused(&project.run(&["test", "--update"]), 4, &["not written: mend the step, or declare there that it fails"]);
+    assert!(!project.path("events/published.effects.json").exists());
+    for (rule, code) in [("trap", 4), ("fatal", 0)] {
+        let declared = json!({"effects": [], "failed": {"node": "first", "rule": rule, "message": "long ago"}});
+        fs::write(project.path("events/published.effects.json"), declared.to_string()).expect("written");
+        assert_eq!(project.run(&["test", "--update"]).code, Some(code), "{rule}");
+    }
     let failed = json!({"node": "first", "rule": "fatal", "message": "the well is dry"});
     assert_eq!(project.golden("published"), json!({"effects": [], "failed": failed}));
     assert_eq!(project.run(&["test"]).ok(), "✓ published  first ✗\n");

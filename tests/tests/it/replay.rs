@@ -253,7 +253,8 @@ async fn what_does_the_same_is_not_promoted_where_it_would_not_run() {
     host.cli(&["behaviors", "revoke", "tale", "email"], "").ok();
     let refused = promote(&[]);
     assert_eq!(refused.code, Some(4), "{}", refused.stderr);
-    assert!(refused.stderr.contains("`rosehip behaviors grant tale email`; nothing is promoted"), "{}", refused.stderr);
+    let grant = format!("`rosehip --data {} behaviors grant tale email`; nothing is promoted", host.data().display());
+    assert!(refused.stderr.contains(&grant), "{}", refused.stderr);
 
     // A flow of another behavior is compared, and the module takes no other's name unless that is said.
     let other = client.first_flow("behavior=publish").await["id"].as_str().expect("an id").to_owned();

@@ -60,6 +60,27 @@ async fn a_webhook_is_delivered_with_a_signature_that_its_receiver_verifies() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn while_a_secret_is_replaced_the_old_one_and_the_new_one_sign() {
+    let mut receiver = Receiver::start(&[]).await;
+    let (old, new) = ("whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD", "whsec_D2FVsBQIhrscChlQIMV+b5sSYspob7oD");
+    let secrets = format!("[webhook.secrets]\n\"localhost:{}\" = [\"{old}\", \"{new}\"]\n", receiver.port);
+    let host = Host::start_configured(&format!("[outgoing]\nallow = [\"localhost\"]\n{secrets}"), &[]).await;
+    host.client().install_ask().await;
+    host.client().ask("a", &webhook(&json!({"url": receiver.url("/hook")}))).await;
+    let delivery = receiver.next().await;
+    for secret in [old, new] {
+        let verifier = Webhook::new(secret).expect("a secret");
+        assert!(verifier.verify(&delivery.body, &delivery.headers).is_ok(), "{:?}", delivery.headers);
+    }
+    assert_eq!(delivery.header("webhook-signature").split(' ').count(), 2);
+    let shared = host.cli(&["config", "secret", "webhook"], "").ok();
+    let shared = Webhook::new(shared.trim()).expect("a secret");
+    assert!(shared.verify(&delivery.body, &delivery.headers).is_err(), "the receiver has its own");
+    let shown = host.cli(&["config", "show"], "").ok();
+    assert!(shown.contains("[redacted]") && !shown.contains("whsec_"), "{shown}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_attempt_that_a_crash_cut_short_is_made_again_under_its_id() {
     let mut receiver = Receiver::start(&[Respond::Hang]).await;
     let mut host = host().await;

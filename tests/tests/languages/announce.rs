@@ -3,6 +3,16 @@
 use rosehip_tests::{Client, Host, LANGUAGES, Project, of_each};
 use serde_json::{Value, json};
 
+#[test]
+fn a_project_in_go_may_be_called_as_a_package_that_comes_with_go() {
+    for name in ["go", "net"] {
+        let project = Project::new("go", name, &[]);
+        project.must(&["build"]);
+        let checked: Value = serde_json::from_str(&project.must(&["check", "--json"])).expect("a document");
+        assert_eq!((&checked["ok"], &checked["manifest"]["name"]), (&json!(true), &json!(name)), "{checked:#}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_project_is_built_checked_tested_and_installed_and_announces_what_is_published() {
     let projects = of_each(&LANGUAGES, |language| {

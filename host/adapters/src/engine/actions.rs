@@ -23,6 +23,7 @@ use super::{
     recovery::Care,
     shared::{EngineError, Shared},
     slots::Slot,
+    troubles,
     walker::{Budget, Walk},
 };
 use crate::writer::AppendError;
@@ -309,7 +310,10 @@ impl Shared {
                 let appended = self.writer().append(append).await;
                 self.unannounce(flow);
                 match appended {
-                    Ok(appended) => slot.state.take_place(appended.last, effects),
+                    Ok(appended) => {
+                        slot.state.take_place(appended.last, effects);
+                        troubles::tell_failure(&slot.state);
+                    }
                     Err(AppendError::Stale { .. }) => {
                         *held = None;
                         continue;

@@ -17,6 +17,7 @@ use super::{
     driver::outgoing,
     shared::{EngineError, Shared},
     slots::Slot,
+    troubles,
 };
 use crate::writer::AppendError;
 
@@ -99,9 +100,10 @@ impl Shared {
         let events: Vec<_> = append.drafts[before..].iter().filter_map(|draft| draft.event.clone()).collect();
         let appended = self.writer().append(append).await?;
         let first = appended.first + u64::try_from(before).unwrap_or(0);
-        for (seq, event) in (first..).zip(events) {
-            slot.state.apply(seq, now, &event)?;
+        for (seq, event) in (first..).zip(&events) {
+            slot.state.apply(seq, now, event)?;
         }
+        troubles::tell_given_up(&slot.state, events.iter().map(|event| &**event));
         Ok(())
     }
 }

@@ -10,6 +10,7 @@ use super::{
     jobs::Job,
     shared::{EngineError, Shared},
     slots::Slot,
+    troubles,
     walker::{Budget, Walk},
 };
 use crate::writer::{AppendError, Appended};
@@ -99,6 +100,7 @@ impl Shared {
         for flow in walked {
             let mut state = flow.state;
             state.take_place(appended.first + flow.last, 0);
+            troubles::tell_failure(&state);
             self.settle(Slot { state, activity: Arc::clone(&activity) }, flow.wakes_at, flow.goes_on);
         }
         self.waiters.matched(&activity.id, &summaries);

@@ -28,6 +28,7 @@ mod slots;
 mod steps;
 mod threads;
 mod timers;
+mod troubles;
 mod waiters;
 mod walker;
 mod wall;

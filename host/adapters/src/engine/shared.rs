@@ -39,6 +39,7 @@ use super::{
     slots::{Slot, Slots},
     threads::{is_worn, stand_back},
     timers::Timers,
+    troubles,
     waiters::Waiters,
     wall::Wall,
 };
@@ -437,9 +438,10 @@ impl Shared {
         let append = Self::append_to(&slot.state, slot.state.seq, append_of(now, events));
         let events: Vec<_> = append.drafts.iter().filter_map(|draft| draft.event.clone()).collect();
         let appended = self.writer().append(append).await?;
-        for (seq, event) in (appended.first..).zip(events) {
-            slot.state.apply(seq, now, &event)?;
+        for (seq, event) in (appended.first..).zip(&events) {
+            slot.state.apply(seq, now, event)?;
         }
+        troubles::tell_given_up(&slot.state, events.iter().map(|event| &**event));
         Ok(appended)
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use petgraph::{Direction, algo::toposort, graph::DiGraph, visit::EdgeRef};
 
 use super::{
-    manifest::{EdgeDocument, ManifestError, NodeDocument},
+    manifest::{EdgeDocument, ManifestError, NodeDocument, kept},
     node::{Node, NodeWork, check_node},
 };
 use crate::{
@@ -45,19 +45,22 @@ impl Dag {
         }
         let mut graph = DiGraph::new();
         let mut by_id = BTreeMap::new();
-        for document in nodes {
-            let node = check_node(document)?;
+        let mut errors = Vec::new();
+        for (index, document) in nodes.iter().enumerate() {
+            let place = format!("nodes/{index}");
+            let Some(node) = kept(&mut errors, place.as_str(), check_node(document)) else { continue };
             let id = node.id.clone();
             if by_id.insert(id.clone(), graph.add_node(node)).is_some() {
-                return Err(ManifestError::new(
-                    "duplicate-node",
-                    format!("two nodes are called {id:?}", id = id.as_str()),
-                ));
+                let message = format!("two nodes are called {id:?}", id = id.as_str());
+                errors.push(ManifestError::new("duplicate-node", message).at(place));
             }
         }
-        for edge in edges {
-            add_edge(&mut graph, &by_id, edge)?;
+        // Edges of nodes that are not there would be told for what is wrong with the nodes.
+        ManifestError::all(std::mem::take(&mut errors))?;
+        for (index, edge) in edges.iter().enumerate() {
+            kept(&mut errors, format!("edges/{index}"), add_edge(&mut graph, &by_id, edge));
         }
+        ManifestError::all(errors)?;
         let order = toposort(&graph, None).map_err(|cycle| {
             let id = &graph[cycle.node_id()].id;
             ManifestError::new("cycle", format!("node {:?} leads back to itself", id.as_str()))

@@ -11,7 +11,7 @@ use super::{Capability, ConfigSchema, Dag, Trigger, TriggerDocument, needs};
 use crate::{
     ids::BehaviorName,
     json,
-    limits::{FILTER_PATTERNS, MANIFEST_TEXT_CHARS, MANIFEST_TRIGGERS},
+    limits::{FILTER_PATTERNS, MANIFEST_BREACHES, MANIFEST_TEXT_CHARS, MANIFEST_TRIGGERS},
 };
 
 /// What `describe` returns. Members that are not named here are refused; a new one raises `v`.
@@ -122,20 +122,55 @@ pub struct EdgeDocument {
 const OBJECTS: &[&str] =
     &["", "/triggers/*", "/triggers/*/transition", "/nodes/*", "/nodes/*/wait", "/nodes/*/retry", "/edges/*"];
 
-/// Why a manifest was refused.
+/// Why a manifest was refused: a breach of a rule, and what else is wrong as far as that can be told.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{rule}: {message}")]
+#[error("{rule}: {message}{}", in_words(.more))]
 pub struct ManifestError {
+    /// Where it is wrong: a JSON Pointer into the manifest without its first slash; empty where it is the whole.
+    pub place: String,
     /// The rule's stable name.
     pub rule: &'static str,
     /// What is wrong, naming the node, edge or member.
     pub message: String,
+    /// Further breaches, at most [`MANIFEST_BREACHES`] in all. They have none themselves.
+    pub more: Vec<Self>,
+}
+
+fn in_words(more: &[ManifestError]) -> String {
+    more.iter().map(|error| format!("; {error}")).collect::<Vec<_>>().concat()
 }
 
 impl ManifestError {
     pub(super) fn new(rule: &'static str, message: impl Into<String>) -> Self {
-        Self { rule, message: message.into() }
+        Self { place: String::new(), rule, message: message.into(), more: Vec::new() }
     }
+
+    /// The same at a place, unless it has one.
+    pub(super) fn at(self, place: impl Into<String>) -> Self {
+        if self.place.is_empty() { Self { place: place.into(), ..self } } else { self }
+    }
+
+    /// All of these as one; none of them is none.
+    pub(super) fn all(errors: Vec<Self>) -> Result<(), Self> {
+        let apart = |error: Self| std::iter::once(Self { more: Vec::new(), ..error.clone() }).chain(error.more);
+        let mut errors = errors.into_iter().flat_map(apart);
+        let Some(first) = errors.next() else { return Ok(()) };
+        Err(Self { more: errors.take(MANIFEST_BREACHES - 1).collect(), ..first })
+    }
+
+    /// Each breach, the first one first.
+    pub fn breaches(&self) -> impl Iterator<Item = &Self> {
+        std::iter::once(self).chain(&self.more)
+    }
+}
+
+/// What a part of a manifest is; where it breaks a rule, that is kept for later and the check goes on.
+pub(super) fn kept<T>(
+    errors: &mut Vec<ManifestError>,
+    place: impl Into<String>,
+    checked: Result<T, ManifestError>,
+) -> Option<T> {
+    checked.map_err(|error| errors.push(error.at(place))).ok()
 }
 
 /// A manifest that passed every check, ready to match and to run.
@@ -176,26 +211,28 @@ impl Behavior {
         if manifest.v != 1 {
             return Err(ManifestError::new("manifest-version", format!("v is {}, this host reads 1", manifest.v)));
         }
-        let name =
-            manifest.name.parse().map_err(|error| ManifestError::new("behavior-name", format!("name: {error}")))?;
+        let mut errors = Vec::new();
+        let name = manifest.name.parse::<BehaviorName>();
+        let name = name.map_err(|error| ManifestError::new("behavior-name", format!("name: {error}")));
+        let name = kept(&mut errors, "name", name);
         let version = Version::parse(&manifest.version).map_err(|error| {
             ManifestError::new("behavior-version", format!("version {:?}: {error}", manifest.version))
-        })?;
-        if let Some(description) = &manifest.description {
-            short("description", description)?;
+        });
+        let version = kept(&mut errors, "version", version);
+        let description = manifest.description.as_deref().map_or(Ok(()), |text| short("description", text));
+        kept(&mut errors, "description", description);
+        let triggers = kept(&mut errors, "triggers", check_triggers(&manifest.triggers));
+        let dag = kept(&mut errors, "nodes", Dag::check(&manifest.nodes, &manifest.edges));
+        let effects = kept(&mut errors, "effects", check_kinds(&manifest.effects));
+        let config = kept(&mut errors, "config_schema", ConfigSchema::check(manifest.config_schema.as_ref()));
+        ManifestError::all(errors)?;
+        match (name, version, triggers, dag, effects, config) {
+            (Some(name), Some(version), Some(triggers), Some(dag), Some(effects), Some(config)) => {
+                let needs = needs(&dag);
+                Ok(Self { name, version, triggers, dag: Arc::new(dag), effects, config, needs, manifest })
+            }
+            _ => unreachable!("a part that is not there has left an error"),
         }
-        if manifest.triggers.is_empty() {
-            return Err(ManifestError::new("no-trigger", "triggers is empty: nothing could ever start it"));
-        }
-        if manifest.triggers.len() > MANIFEST_TRIGGERS {
-            return Err(ManifestError::new("too-many-triggers", format!("at most {MANIFEST_TRIGGERS}")));
-        }
-        let triggers = check_triggers(&manifest.triggers)?;
-        let dag = Dag::check(&manifest.nodes, &manifest.edges)?;
-        let effects = check_kinds(&manifest.effects)?;
-        let config = ConfigSchema::check(manifest.config_schema.as_ref())?;
-        let needs = needs(&dag);
-        Ok(Self { name, version, triggers, dag: Arc::new(dag), effects, config, needs, manifest })
     }
 }
 
@@ -209,17 +246,27 @@ pub(super) fn short(what: &str, text: &str) -> Result<(), ManifestError> {
 
 /// Checks the triggers one after the other, so that no more than is allowed is ever compiled.
 fn check_triggers(documents: &[TriggerDocument]) -> Result<Vec<Trigger>, ManifestError> {
+    if documents.is_empty() {
+        return Err(ManifestError::new("no-trigger", "triggers is empty: nothing could ever start it"));
+    }
+    if documents.len() > MANIFEST_TRIGGERS {
+        return Err(ManifestError::new("too-many-triggers", format!("at most {MANIFEST_TRIGGERS}")));
+    }
     let mut triggers = Vec::with_capacity(documents.len());
+    let mut errors = Vec::new();
     let mut patterns = 0;
     for (index, document) in documents.iter().enumerate() {
-        let trigger = Trigger::check(index, document)?;
+        let place = format!("triggers/{index}");
+        let Some(trigger) = kept(&mut errors, place.as_str(), Trigger::check(index, document)) else { continue };
         patterns += trigger.patterns();
         if patterns > FILTER_PATTERNS {
-            let message = format!("triggers/{index}/filter: pattern: over {FILTER_PATTERNS} patterns in all filters");
-            return Err(ManifestError::new("filter", message));
+            let message = format!("{place}/filter: pattern: over {FILTER_PATTERNS} patterns in all filters");
+            errors.push(ManifestError::new("filter", message).at(place));
+            break;
         }
         triggers.push(trigger);
     }
+    ManifestError::all(errors)?;
     Ok(triggers)
 }
 

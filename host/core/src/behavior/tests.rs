@@ -115,6 +115,46 @@ fn every_breach_is_refused_by_its_rule_and_names_its_place() {
 }
 
 #[test]
+fn all_that_is_wrong_is_told_at_once_each_with_its_place() {
+    let mut manifest = valid();
+    manifest["name"] = json!("Publish");
+    manifest["version"] = json!("1");
+    manifest["triggers"] = json!([
+        {"on": "create", "object": "Article"}, {"on": "Create", "object": "Article"}, {"on": "Create", "object": "a"},
+    ]);
+    manifest["nodes"][0]["label"] = json!("x".repeat(501));
+    manifest["nodes"][2]["timeout_ms"] = json!(0);
+    manifest["edges"] = json!([{"from": "gone", "to": "away"}]);
+    manifest["effects"] = json!(["Log"]);
+    manifest["config_schema"] = json!(true);
+    let error = Behavior::parse(&manifest.to_string()).expect_err("refused");
+    let told: Vec<_> = error.breaches().map(|breach| (breach.place.as_str(), breach.rule)).collect();
+    assert_eq!(
+        told,
+        [
+            ("name", "behavior-name"),
+            ("version", "behavior-version"),
+            ("triggers/0", "trigger-type"),
+            ("triggers/2", "trigger-type"),
+            ("nodes/0", "text-too-long"),
+            ("nodes/2", "timeout"),
+            ("effects", "effect-kind"),
+            ("config_schema", "config-schema"),
+        ]
+    );
+    assert!(error.breaches().all(|breach| error.to_string().contains(&breach.message)), "{error}");
+
+    manifest["nodes"] = (0..100).map(|n| json!({"id": format!("N{n}"), "kind": "step"})).collect();
+    let error = Behavior::parse(&manifest.to_string()).expect_err("refused");
+    assert_eq!(error.breaches().count(), crate::limits::MANIFEST_BREACHES);
+    let mut manifest = valid();
+    manifest["edges"] = json!([{"from": "gone", "to": "tell"}, {"from": "choose", "to": "tell", "when": "maybe"}]);
+    let error = Behavior::parse(&manifest.to_string()).expect_err("refused");
+    let told: Vec<_> = error.breaches().map(|breach| (breach.place.as_str(), breach.rule)).collect();
+    assert_eq!(told, [("edges/0", "dangling-edge"), ("edges/1", "undeclared-branch")]);
+}
+
+#[test]
 fn a_manifest_that_is_no_i_json_is_refused() {
     let error = Behavior::parse(r#"{"v":1,"v":1}"#).expect_err("a duplicate key");
     assert_eq!(error.rule, "json-duplicate-key");

@@ -166,6 +166,14 @@ impl Golden {
         format!("{}\n", document.expect("a golden document holds strings, numbers and JSON values only"))
     }
 
+    /// Whether the document says of a failure that it is to come, whatever its message is.
+    pub fn declares(&self, found: &GoldenFailure) -> bool {
+        match self {
+            Self::Walked { failed: Some(failed), .. } => (&failed.node, &failed.rule) == (&found.node, &found.rule),
+            Self::Walked { failed: None, .. } | Self::Unmatched => false,
+        }
+    }
+
     /// How a rehearsal differs from this document.
     pub fn mismatches(&self, rehearsal: &Rehearsal) -> Vec<Mismatch> {
         match (self, rehearsal) {
@@ -238,6 +246,11 @@ impl GoldenFailure {
     pub(super) fn without_the_hosts_words(self) -> Self {
         let is_the_guests = matches!(self.rule.as_str(), "fatal" | "retry");
         Self { message: self.message.filter(|_| is_the_guests), ..self }
+    }
+
+    /// The least of a golden document that declares it.
+    pub fn declaration(&self) -> String {
+        json!({"effects": [], "failed": {"node": self.node, "rule": self.rule}}).to_string()
     }
 
     fn covers(&self, found: &Self) -> bool {

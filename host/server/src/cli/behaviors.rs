@@ -162,7 +162,7 @@ impl Behaviors {
         // Files are read before a host is asked: it is not to wait for someone who types.
         let prepared = Prepared::of(self)?;
         let client = context.client(DataDir::MustExist).await?;
-        let result = prepared.ask(&client, context.json).await;
+        let result = prepared.ask(&client, context).await;
         client.close().await;
         result
     }
@@ -209,7 +209,8 @@ impl Prepared {
         })
     }
 
-    async fn ask(self, client: &Client, as_json: bool) -> anyhow::Result<()> {
+    async fn ask(self, client: &Client, context: &Context) -> anyhow::Result<()> {
+        let as_json = context.json;
         match self {
             Self::List => list(&client.json(Request::get(&["behaviors"])).await?, as_json),
             Self::Show(name) => show(&client.json(Request::get(&["behaviors", &name])).await?, as_json),
@@ -219,12 +220,12 @@ impl Prepared {
                     None => Request::post(&["behaviors"]),
                 };
                 let request = request.query("force", install.force.then_some(true)).wasm(wasm);
-                installed(&client.json(request).await?, as_json)
+                installed(&client.json(request).await?, context)
             }
             Self::Activate { name, digest, force } => {
                 let body = json!({"digest": digest, "force": force});
                 let request = Request::post(&["behaviors", &name, "activate"]).json(&body);
-                installed(&client.json(request).await?, as_json)
+                installed(&client.json(request).await?, context)
             }
             Self::Act { name, action } => {
                 switched(&client.json(Request::post(&["behaviors", &name, action])).await?, as_json)
@@ -237,7 +238,7 @@ impl Prepared {
                 say(&format!("configured {name}"));
                 Ok(())
             }
-            Self::Regrant { name, change } => regrant(client, &name, change, as_json).await,
+            Self::Regrant { name, change } => regrant(client, &name, change, context).await,
             Self::Remove { name, cancel } => {
                 client.send(Request::delete(&["behaviors", &name]).query("cancel", cancel.then_some(true))).await?;
                 say(&format!("removed {name}"));
@@ -339,7 +340,11 @@ fn page(behavior: &Behavior) -> String {
         ("offered", behavior.candidates.iter().map(offer).collect::<Vec<_>>().join("\n          ")),
         ("history", behavior.history.iter().map(installation).collect::<Vec<_>>().join("\n          ")),
     ];
-    let facts = facts.map(|(label, value)| format!("{label:<9} {value}"));
+    let facts: Vec<_> = facts
+        .into_iter()
+        .filter(|(_, value)| !value.is_empty())
+        .map(|(label, value)| format!("{label:<9} {value}"))
+        .collect();
     format!("{heading}\n{}\n", facts.join("\n"))
 }
 
@@ -361,20 +366,21 @@ fn by(who: Option<&str>) -> String {
 }
 
 /// Says what a behavior is now that a module was installed.
-pub(super) fn installed(answer: &Value, as_json: bool) -> anyhow::Result<()> {
-    let behavior: Behavior = wire::read(answer)?;
-    if as_json {
+pub(super) fn installed(answer: &Value, context: &Context) -> anyhow::Result<()> {
+    if context.json {
         return print_json(answer);
     }
+    let behavior: Behavior = wire::read(answer)?;
     if let Some(offered) = &behavior.candidate {
         let digest: String = offered.digest.chars().take(SHORT).collect();
         let name = &behavior.name;
         say(&plain(&format!("offered {name} {} ({digest}); {} stays active", offered.version, behavior.version)));
-        say(&format!("an operator activates it: `rosehip behaviors activate {name} {digest}`"));
+        let activate = format!("an operator activates it: `rosehip behaviors activate {name} {digest}`");
+        say(&context.next.told(&activate));
         return Ok(());
     }
     say(&plain(&format!("installed {}", binding(&behavior))));
-    say_what_is_missing(&behavior);
+    say_what_is_missing(&behavior, &context.next);
     Ok(())
 }
 

@@ -46,8 +46,8 @@ pub(super) struct Stuck {
     /// All of this kind.
     #[arg(long)]
     kind: Option<String>,
-    /// All that are dead or unhandled.
-    #[arg(long)]
+    /// All that stand so.
+    #[arg(long, value_parser = ["dead", "unhandled"])]
     status: Option<String>,
     /// All of this behavior.
     #[arg(long, value_name = "NAME")]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::anyhow;
 use clap::Args;
 use rosehip_core::{
-    behavior::{Grant, draw},
+    behavior::{Grant, ManifestError, draw},
     limits::GUEST_FUEL_BASE,
 };
 use rosehip_wasm::{Inspection, Usage};
@@ -14,6 +14,7 @@ use serde_json::{Map, Value, json};
 use super::{
     Context, behaviors, build,
     exit::Failure,
+    next_step::NextStep,
     output::{bold, dim, plain, print, print_json, say},
     wire,
 };
@@ -60,7 +61,7 @@ impl Check {
         if context.json {
             return print_json(&document(&origin.path, &inspection, &module));
         }
-        print(&page(&origin.path, &inspection, &module))?;
+        print(&page(&origin.path, &inspection, &module, &context.next))?;
         if let Some(project) = origin.project.filter(|project| *project.name() != module.behavior.name) {
             say(&format!(
                 "behavior.toml calls it {}, and its manifest {}: it is installed as the latter",
@@ -94,17 +95,29 @@ fn inspect(stage: &Stage, wasm: Vec<u8>) -> Result<(Inspection, Checked), Refuse
 
 /// Shows what a refused module logged, and gives the refusal. That this machine could not judge it is none.
 pub(super) fn tell_refusal(path: &Path, refused: &Refused, as_json: bool) -> anyhow::Error {
-    let InstallError::Refused { rule, message } = &refused.error else {
+    let InstallError::Refused { rule, message, breaches } = &refused.error else {
         return anyhow!("{}: {}", path.display(), refused.error);
     };
     if as_json {
-        let document = json!({"ok": false, "wasm": path, "rule": rule, "message": message, "log": refused.log});
+        let error =
+            |breach: &ManifestError| json!({"field": breach.place, "rule": breach.rule, "message": breach.message});
+        let errors: Vec<_> = breaches.iter().map(error).collect();
+        let document = json!({
+            "ok": false, "wasm": path, "rule": rule, "message": message, "errors": errors, "log": refused.log,
+        });
         if let Err(error) = print_json(&document) {
             return error;
         }
     } else {
         for line in refused.log.iter().flat_map(|line| line.message.lines()) {
             say(&format!("  {}", dim(line)));
+        }
+        if let [_, _, ..] = breaches.as_slice() {
+            for breach in breaches {
+                say(&format!("  {}: {}", bold(breach.rule), plain(&breach.message)));
+            }
+            return Failure::mismatch(format!("{}: {} rules of manifests are broken", path.display(), breaches.len()))
+                .into();
         }
     }
     Failure::mismatch(format!("{}: {rule}: {message}", path.display())).into()
@@ -141,7 +154,7 @@ fn usage(inspection: &Inspection, module: &Checked) -> Vec<Usage> {
     inspection.usage.iter().copied().chain([fuel]).collect()
 }
 
-fn page(path: &Path, inspection: &Inspection, module: &Checked) -> String {
+fn page(path: &Path, inspection: &Inspection, module: &Checked, next: &NextStep) -> String {
     let behavior = &module.behavior;
     let manifest = &behavior.manifest;
     let abi = if inspection.is_component { "component" } else { "core module" };
@@ -155,7 +168,7 @@ fn page(path: &Path, inspection: &Inspection, module: &Checked) -> String {
         ("imports", joined(by_package(&inspection.imports), "nothing")),
         ("triggers", joined(triggers, "none")),
         ("effects", words(behavior.effects.iter().cloned().collect())),
-        ("to grant", to_grant(module)),
+        ("to grant", next.told(&to_grant(module))),
         ("needs", words(behavior.needs.iter().map(ToString::to_string).collect())),
         ("runner", runner_name(&behavior.needs).to_owned()),
         ("config", joined(config(manifest.config_schema.as_ref()), "none")),

@@ -8,7 +8,7 @@ use super::{
     output::{plain, print, print_json, say},
     wire,
 };
-use crate::client::Request;
+use crate::{client::Request, words::counted};
 
 /// Erase what the log holds of an object, an actor or a user, or of flows that ended long ago.
 ///
@@ -93,17 +93,18 @@ impl Erase {
 
 fn sentence(answer: &Value) -> String {
     let number = |name: &str| answer.get(name).and_then(Value::as_u64).unwrap_or_default();
+    let count = |many: &str, one: &str| counted(number(many), one, many);
     let is_dry = answer["dry_run"] == true;
     let open = wire::list(answer, "open").iter().map(wire::words).collect::<Vec<_>>();
     let verb = if is_dry { "would erase" } else { "erased" };
     let entry = answer.get("entry").and_then(Value::as_u64).map(|seq| format!(", named by entry {seq}"));
     let mut text = format!(
-        "{verb} {}: {} entries, {} bytes, {} activities, {} flows{}\n",
+        "{verb} {}: {}, {}, {}, {}{}\n",
         plain(&wire::text(answer, "about")),
-        number("entries"),
-        number("bytes"),
-        number("activities"),
-        number("flows"),
+        count("entries", "entry"),
+        count("bytes", "byte"),
+        count("activities", "activity"),
+        count("flows", "flow"),
         entry.unwrap_or_default(),
     );
     if !open.is_empty() {
@@ -123,7 +124,7 @@ mod tests {
             "objects": ["Article/a"], "user": null, "open": ["abc"], "entry": null, "warning": null,
         });
         insta::assert_snapshot!(sentence(&answer), @r"
-        would erase object Article/a: 7 entries, 900 bytes, 1 activities, 1 flows
+        would erase object Article/a: 7 entries, 900 bytes, 1 activity, 1 flow
         not ended, --cancel ends them: abc
         ");
     }

@@ -4,7 +4,7 @@ use std::{io::Write as _, process::ExitCode};
 
 use reqwest::StatusCode;
 
-use super::output::Closed;
+use super::{next_step::NextStep, output::Closed};
 use crate::client::ClientError;
 
 /// How a command ended. The numbers are frozen.
@@ -50,12 +50,12 @@ impl Failure {
 }
 
 /// Writes an error to stderr as one line and says how the command ends.
-pub(super) fn report(error: &anyhow::Error) -> Exit {
+pub(super) fn report(error: &anyhow::Error, next: &NextStep) -> Exit {
     if error.is::<Closed>() {
         return Exit::Ok;
     }
     // Whoever closed stderr does not want to know.
-    let _unread = writeln!(anstream::stderr(), "rosehip: {}", line_of(error));
+    let _unread = writeln!(anstream::stderr(), "rosehip: {}", next.told(&line_of(error)));
     exit_of(error)
 }
 

@@ -1,17 +1,21 @@
 //! Which flows a command is about, in the words of the page's filters.
 
-use clap::Args;
+use clap::{Args, builder::PossibleValuesParser};
+use rosehip_core::state::{EffectStatus, FlowStatus};
 
-use crate::client::Request;
+use crate::{
+    client::Request,
+    http::{flow_views, moment},
+};
 
 /// What flows have in common.
 #[derive(Debug, Default, Args)]
 pub(super) struct FlowFilter {
-    /// Those of a view of the page: running, waiting, retrying, failed, dead or today.
-    #[arg(long)]
+    /// Those of a view of the page.
+    #[arg(long, value_parser = views())]
     view: Option<String>,
-    /// Those that are running, suspended, completed, failed or cancelled.
-    #[arg(long)]
+    /// Those that stand so.
+    #[arg(long, value_parser = flow_statuses())]
     status: Option<String>,
     /// Those of this behavior.
     #[arg(long, value_name = "NAME")]
@@ -26,19 +30,19 @@ pub(super) struct FlowFilter {
     #[arg(long)]
     activity: Option<String>,
     /// Those that started before: an RFC 3339 time, or how long ago, such as PT1H.
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = time)]
     older_than: Option<String>,
     /// Those that started since: an RFC 3339 time, or how long ago, such as PT1H.
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = time)]
     newer_than: Option<String>,
     /// Those that asked for an effect of this kind.
     #[arg(long, value_name = "KIND")]
     effect: Option<String>,
-    /// Those of which an effect is recorded, attempting, dispatched, retrying, dead, denied, cancelled or unhandled.
-    #[arg(long, value_name = "STATUS")]
+    /// Those of which an effect stands so.
+    #[arg(long, value_name = "STATUS", value_parser = effect_statuses())]
     effect_status: Option<String>,
     /// Those that have waited since before: an RFC 3339 time, or how long, such as PT1H.
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = time)]
     waiting: Option<String>,
     /// Those about these words: of the slug, or of how they failed.
     #[arg(long, value_name = "WORDS")]
@@ -69,4 +73,21 @@ impl FlowFilter {
     pub(super) fn ask(&self, request: Request) -> Request {
         self.given().fold(request, |request, (name, value)| request.query(name, Some(value)))
     }
+}
+
+fn views() -> PossibleValuesParser {
+    PossibleValuesParser::new(flow_views())
+}
+
+fn flow_statuses() -> PossibleValuesParser {
+    PossibleValuesParser::new(FlowStatus::ALL.iter().map(|status| status.as_str()))
+}
+
+fn effect_statuses() -> PossibleValuesParser {
+    PossibleValuesParser::new(EffectStatus::ALL.iter().map(|status| status.as_str()))
+}
+
+/// A time as it was typed: how long ago is counted by the host's clock.
+pub(super) fn time(text: &str) -> Result<String, &'static str> {
+    moment(text.trim()).map(|_| text.to_owned())
 }

@@ -15,7 +15,7 @@ use super::{
     imported,
     output::{Table, bold, cut, plain, print, print_json, say},
     tree,
-    wire::{self, Flow, FlowItem, FlowPage},
+    wire::{self, Flow, FlowItem, FlowPage, FlowRun},
 };
 use crate::client::{Client, Request};
 
@@ -246,7 +246,12 @@ fn row(flow: &FlowItem) -> [String; 6] {
 fn show(answer: &Value) -> anyhow::Result<()> {
     let flow: Flow = wire::read(answer)?;
     let ended = flow.finished_at.as_deref().map(|at| format!(", finished {at}")).unwrap_or_default();
-    print(&format!("{}\nstarted {}{ended}\n", tree::draw(&flow), flow.started_at))
+    let other = |run: &FlowRun| {
+        let id: String = run.id.chars().take(SHORT).collect();
+        format!("run {} {} {id}\n", run.run, plain(&run.status))
+    };
+    let others: String = flow.runs.iter().map(other).collect();
+    print(&format!("{}\nstarted {}{ended}\n{others}", tree::draw(&flow), flow.started_at))
 }
 
 /// Acts on the flow that is named, or on all that filters find.

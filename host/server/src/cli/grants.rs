@@ -7,7 +7,9 @@ use rosehip_core::behavior::{Grant, Policy};
 use serde_json::json;
 
 use super::{
+    Context,
     exit::Failure,
+    next_step::NextStep,
     output::{print_json, say},
     wire::Behavior,
 };
@@ -111,20 +113,20 @@ impl GrantChange {
 }
 
 /// Changes the grant of a behavior and says what it may do now.
-pub(super) async fn regrant(client: &Client, name: &str, change: GrantChange, as_json: bool) -> anyhow::Result<()> {
+pub(super) async fn regrant(client: &Client, name: &str, change: GrantChange, context: &Context) -> anyhow::Result<()> {
     let grant: Grant = client.json(Request::get(&["behaviors", name, "policy"])).await?;
     if let Some(kind) = change.taken.iter().find(|kind| !grant.kinds().any(|granted| granted == *kind)) {
         return Err(Failure::not_found(format!("{kind} is not granted to {name}")).into());
     }
     let grant = change.of(grant);
     client.send(Request::put(&["behaviors", name, "policy"]).json(&json!(grant))).await?;
-    if as_json {
+    if context.json {
         return print_json(&grant);
     }
     say(&format!("{name} may: {}", grant.effects.iter().map(policy_text).collect::<Vec<_>>().join(", ")));
     say(&format!("a call may use {}", memory_text(&grant)));
     let behavior: Behavior = client.json(Request::get(&["behaviors", name])).await?;
-    say_what_is_missing(&behavior);
+    say_what_is_missing(&behavior, &context.next);
     Ok(())
 }
 
@@ -157,15 +159,43 @@ fn memory_text(grant: &Grant) -> String {
 }
 
 /// Says what keeps a behavior from doing all that it declares.
-pub(super) fn say_what_is_missing(behavior: &Behavior) {
+pub(super) fn say_what_is_missing(behavior: &Behavior, next: &NextStep) {
+    for line in what_is_missing(behavior) {
+        say(&next.told(&line));
+    }
+}
+
+/// What keeps a behavior from doing all that it declares, each with the command that mends it.
+pub(super) fn what_is_missing(behavior: &Behavior) -> Vec<String> {
     let missing = behavior.to_grant();
     let name = &behavior.name;
+    let mut lines = Vec::new();
     if !missing.is_empty() {
-        say(&format!("it declares what it may not do yet; `rosehip behaviors grant {name} {}`", missing.join(" ")));
+        lines.push(format!(
+            "it declares what it may not do yet; `rosehip behaviors grant {name} {}`",
+            missing.join(" ")
+        ));
     }
+    lines.extend(channels_to_grant(behavior));
     if !behavior.enabled {
-        say(&format!("it starts no flows; `rosehip behaviors enable {name}`"));
+        lines.push(format!("it starts no flows; `rosehip behaviors enable {name}`"));
     }
+    lines
+}
+
+/// Which channels of the host a `notify` may not name yet, and the grant of one that may. Once an operator has named others
+/// than `log`, which every behavior has, the rest is left out on purpose.
+fn channels_to_grant(behavior: &Behavior) -> Option<String> {
+    let notify = behavior.policy.as_ref()?.effects.iter().find(|policy| policy.kind == "notify")?;
+    let granted = notify.channels.as_ref().filter(|granted| granted.iter().eq(["log"]))?;
+    let others = &behavior.channels_to_grant;
+    if others.is_empty() {
+        return None;
+    }
+    let listed = others.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+    let all = Policy { channels: Some(granted | others), ..notify.clone() };
+    let grant = policy_text(&all);
+    Some(format!("its notify goes to log, and not to {listed}; `rosehip behaviors grant {} {grant}`", behavior.name))
 }
 
 #[cfg(test)]
@@ -197,6 +227,25 @@ mod tests {
         );
         assert!(narrowing("https://a").of(&["webhook".to_owned()]).is_err());
         assert!(narrowing("a").of(&["webhook".to_owned(), "email".to_owned()]).is_err());
+    }
+
+    #[test]
+    fn a_channel_that_is_not_granted_is_told_with_the_grant_that_has_it() {
+        let behavior = |channels: serde_json::Value, policy: &str| -> Behavior {
+            let policy = Grant { effects: vec![super::policy(policy).expect("a policy")], memory_mib: None };
+            serde_json::from_value(json!({
+                "name": "news", "version": "1.0.0", "digest": "", "enabled": true, "runner": "inline",
+                "effects": ["notify"], "granted": ["notify"], "policy": policy, "channels_to_grant": channels,
+            }))
+            .expect("a behavior")
+        };
+        assert_eq!(
+            what_is_missing(&behavior(json!(["team", "chat"]), "notify=log")),
+            ["its notify goes to log, and not to chat, team; `rosehip behaviors grant news notify=chat,log,team`"]
+        );
+        assert!(what_is_missing(&behavior(json!([]), "notify=log")).is_empty());
+        assert!(what_is_missing(&behavior(json!(["team"]), "notify=chat")).is_empty());
+        assert!(what_is_missing(&behavior(json!([]), "notify")).is_empty());
     }
 
     #[test]

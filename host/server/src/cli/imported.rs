@@ -6,18 +6,19 @@
 
 use std::{
     collections::{BTreeMap, HashSet},
-    fs,
-    io::Read as _,
+    fs::{self, File},
+    io::{self, BufRead, BufReader, Read as _},
     path::{Path, PathBuf},
 };
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use rosehip_core::{
     activity::Activity,
     behavior::Registry,
     event::{Event, Record},
     flow::FlowState,
-    ids::FlowId,
+    ids::{Digest, FlowId},
+    limits::IMPORT_BYTES,
     log::{ExportedEntry, StoredEntry},
     time::Timestamp,
 };
@@ -32,6 +33,7 @@ use crate::{
     client::{Client, Request},
     host::{FlowDetail, runner_name, with_body},
     http::flow_document,
+    words::counted,
 };
 
 /// The folder within a data directory.
@@ -69,23 +71,64 @@ pub(super) async fn export(client: &Client, flow: Option<String>, list: Request)
 
 /// Checks a file, or stdin for `-`, and keeps it beside the log.
 pub(super) fn import(data: &Path, file: &Path) -> anyhow::Result<()> {
-    let mut text = String::new();
-    if file == Path::new("-") {
-        std::io::stdin().read_to_string(&mut text)?;
-    } else {
-        text = fs::read_to_string(file).with_context(|| file.display().to_string())?;
+    let origin = file.display().to_string();
+    let source = Source::of(file).with_context(|| origin.clone())?;
+    let imported = Imported::read(source.lines().with_context(|| origin.clone())?, &origin)?;
+    let flows = imported.flows()?.len();
+    if flows == 0 {
+        return Err(Failure::mismatch(format!("{origin}: it holds no flow")).into());
     }
-    let flows = Imported::read(&text, &file.display().to_string())?.flows()?;
-    if flows.is_empty() {
-        return Err(Failure::mismatch(format!("{}: it holds no flow", file.display())).into());
-    }
-    let name = rosehip_core::ids::Digest::of(text.as_bytes()).short();
     let folder = data.join(FOLDER);
     fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
-    let path = folder.join(format!("{name}.ndjson"));
-    fs::write(&path, text).with_context(|| path.display().to_string())?;
-    say(&format!("{} flows, whose hashes fit: {}", flows.len(), path.display()));
+    let path = folder.join(format!("{}.ndjson", imported.digest().short()));
+    source.copy_to(&path).with_context(|| path.display().to_string())?;
+    say(&format!("{}, whose hashes fit: {}", counted(flows as u64, "flow", "flows"), path.display()));
     Ok(())
+}
+
+/// Where entries are imported from.
+enum Source {
+    /// A file, which is read line by line.
+    File(PathBuf),
+    /// What can be read only once, such as stdin.
+    Read(Vec<u8>),
+}
+
+impl Source {
+    /// Refuses what is longer than an import may be, before more of it is read.
+    fn of(file: &Path) -> anyhow::Result<Self> {
+        let is_stdin = file == Path::new("-");
+        let opened = if is_stdin { None } else { Some(File::open(file)?) };
+        let metadata = opened.as_ref().map(File::metadata).transpose()?;
+        if let Some(metadata) = metadata.filter(fs::Metadata::is_file) {
+            return if metadata.len() > IMPORT_BYTES { Err(too_long()) } else { Ok(Self::File(file.to_owned())) };
+        }
+        let mut bytes = Vec::new();
+        match opened {
+            Some(stream) => stream.take(IMPORT_BYTES + 1).read_to_end(&mut bytes)?,
+            None => io::stdin().lock().take(IMPORT_BYTES + 1).read_to_end(&mut bytes)?,
+        };
+        if bytes.len() as u64 > IMPORT_BYTES { Err(too_long()) } else { Ok(Self::Read(bytes)) }
+    }
+
+    fn lines(&self) -> io::Result<Box<dyn BufRead + '_>> {
+        Ok(match self {
+            Self::File(path) => Box::new(BufReader::new(File::open(path)?)),
+            Self::Read(bytes) => Box::new(bytes.as_slice()),
+        })
+    }
+
+    /// What is copied is checked each time it is shown: the file may have been changed since.
+    fn copy_to(&self, path: &Path) -> io::Result<()> {
+        match self {
+            Self::File(file) => fs::copy(file, path).map(drop),
+            Self::Read(bytes) => fs::write(path, bytes),
+        }
+    }
+}
+
+fn too_long() -> anyhow::Error {
+    anyhow!("longer than {} MiB, which an import may have; export fewer flows at a time", IMPORT_BYTES >> 20)
 }
 
 /// The list items of all imported flows, as `GET /flows` tells them.
@@ -107,8 +150,9 @@ pub(super) fn show(data: &Path, id: &str) -> anyhow::Result<Value> {
 fn all(data: &Path) -> anyhow::Result<Vec<FlowDetail>> {
     let mut flows: BTreeMap<FlowId, FlowDetail> = BTreeMap::new();
     for path in files(data)? {
-        let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-        for flow in Imported::read(&text, &path.display().to_string())?.flows()? {
+        let origin = path.display().to_string();
+        let file = File::open(&path).with_context(|| origin.clone())?;
+        for flow in Imported::read(BufReader::new(file), &origin)?.flows()? {
             flows.insert(flow.state.id(), flow);
         }
     }
@@ -137,15 +181,25 @@ struct Imported {
 
 impl Imported {
     /// Reads a file and checks every entry's hashes.
-    fn read(text: &str, origin: &str) -> anyhow::Result<Self> {
+    fn read(lines: impl BufRead, origin: &str) -> anyhow::Result<Self> {
         let mut entries = BTreeMap::new();
-        for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+        for (number, line) in lines.lines().enumerate() {
+            let line = line.with_context(|| origin.to_owned())?;
+            if line.trim().is_empty() {
+                continue;
+            }
             let wrong = |error: &dyn std::fmt::Display| Failure::mismatch(format!("{origin}:{}: {error}", number + 1));
-            let exported: ExportedEntry = serde_json::from_str(line).map_err(|error| wrong(&error))?;
+            let exported: ExportedEntry = serde_json::from_str(&line).map_err(|error| wrong(&error))?;
             let entry = exported.check().map_err(|error| wrong(&error))?;
             entries.insert(entry.header.seq, entry);
         }
         Ok(Self { entries, origin: origin.to_owned() })
+    }
+
+    /// What names the entries: the same, imported again, are kept once.
+    fn digest(&self) -> Digest {
+        let hashes: Vec<u8> = self.entries.values().flat_map(|entry| entry.hash.0).collect();
+        Digest::of(&hashes)
     }
 
     /// The flows that the entries make.
@@ -186,6 +240,7 @@ impl Imported {
             activity,
             queued_at,
             records,
+            runs: Vec::new(),
             children: Vec::new(),
             more_children: false,
             needs,

@@ -23,6 +23,7 @@ mod flows;
 mod grants;
 mod imported;
 mod new;
+mod next_step;
 mod output;
 mod password;
 mod peers;
@@ -41,7 +42,7 @@ use std::{path::PathBuf, process::ExitCode, time::Duration};
 use clap::{Parser, Subcommand};
 use reqwest::Url;
 
-use self::exit::Exit;
+use self::{exit::Exit, next_step::NextStep};
 use crate::{
     client::{Client, ClientError},
     telemetry,
@@ -130,6 +131,8 @@ struct Context {
     data: PathBuf,
     url: Option<Url>,
     json: bool,
+    /// How people are told what to do next.
+    next: NextStep,
 }
 
 /// Whether a command may make the data directory that it is to act on.
@@ -163,21 +166,22 @@ impl Context {
 /// Parses the arguments and carries the command out.
 pub fn main() -> ExitCode {
     let args = Args::parse();
-    match run(args) {
+    let data = args.data.clone().unwrap_or_else(|| DEFAULT_DATA_DIR.into());
+    let next = NextStep::after(args.data.as_deref(), args.url.as_ref());
+    let context = Context { data_given: args.data, data, url: args.url, json: args.json, next };
+    match run(args.command, &context) {
         Ok(()) => Exit::Ok.into(),
-        Err(error) => exit::report(&error).into(),
+        Err(error) => exit::report(&error, &context.next).into(),
     }
 }
 
-fn run(args: Args) -> anyhow::Result<()> {
-    let data = args.data.clone().unwrap_or_else(|| DEFAULT_DATA_DIR.into());
-    let context = Context { data_given: args.data, data, url: args.url, json: args.json };
+fn run(command: Command, context: &Context) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         // Modules are compiled and described on these threads.
         .thread_stack_size(rosehip_core::limits::GUEST_THREAD_STACK_BYTES)
         .build()?;
-    let result = runtime.block_on(dispatch(args.command, &context));
+    let result = runtime.block_on(dispatch(command, context));
     runtime.shutdown_timeout(LINGER);
     result
 }

@@ -1,6 +1,6 @@
 //! `rosehip new`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use rosehip_core::ids::BehaviorName;
@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::{
     Context,
+    next_step::word,
     output::{print_json, say},
 };
 use crate::project::{Example, Language, NewProject};
@@ -45,27 +46,8 @@ impl New {
         }
         say(&format!("made {} ({}, {} files). What to do next:", dir.display(), project.language, files.len()));
         for command in ["build", "test", "behaviors install"] {
-            say(&format!("  rosehip {command} {}", word_of(&dir)));
+            say(&format!("  {}", context.next.command(&format!("{command} {}", word(&dir)))));
         }
         Ok(())
-    }
-}
-
-/// A path as a word of a command line.
-fn word_of(path: &Path) -> String {
-    let text = path.display().to_string();
-    let is_plain = text.chars().all(|c| c.is_alphanumeric() || "-_./+@%".contains(c));
-    if is_plain { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_path_is_one_word() {
-        assert_eq!(word_of(Path::new("../rose-notes")), "../rose-notes");
-        assert_eq!(word_of(Path::new("my roses")), "'my roses'");
-        assert_eq!(word_of(Path::new("ada's")), r"'ada'\''s'");
     }
 }

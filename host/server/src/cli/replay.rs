@@ -121,7 +121,7 @@ impl Replay {
     pub(super) async fn run(self, context: &Context) -> anyhow::Result<()> {
         let candidate = self.candidate()?;
         let client = context.client(DataDir::MustExist).await?;
-        let result = self.ask(&client, candidate, context.json).await;
+        let result = self.ask(&client, candidate, context).await;
         client.close().await;
         result
     }
@@ -138,7 +138,8 @@ impl Replay {
         }
     }
 
-    async fn ask(&self, client: &Client, candidate: Candidate, as_json: bool) -> anyhow::Result<()> {
+    async fn ask(&self, client: &Client, candidate: Candidate, context: &Context) -> anyhow::Result<()> {
+        let as_json = context.json;
         let since = self.since.as_deref().map(ago).transpose()?;
         let request = Request::post(&["replays"])
             .query("behavior", self.behavior.as_ref())
@@ -162,7 +163,7 @@ impl Replay {
         if as_json {
             print_json(&report.document(&tally, promoted.as_ref().and_then(|promoted| promoted.as_ref().ok())))?;
         } else if let Some(Ok(answer)) = &promoted {
-            behaviors::installed(answer, false)?;
+            behaviors::installed(answer, context)?;
         }
         match promoted {
             Some(promoted) => promoted.map(|_| ()),

@@ -24,7 +24,7 @@ Examples:
   rosehip test                        every event of the project in this folder
   rosehip test rose-notes
   rosehip test urgent digest          two of them, events/urgent.json and events/digest.json
-  rosehip test --update               write golden effects that are missing or differ
+  rosehip test --update               write golden effects that are missing or differ, but of no step that fails
   rosehip test urgent --verbose       with what the guest logs
 
 Exit codes: 0 all is as expected, 1 it is not built or has no events, 3 there is no such event, 4 something differs.")]
@@ -110,12 +110,13 @@ fn conclude(reports: &[EventReport], update: bool) -> anyhow::Result<()> {
         // What a host refuses is never as it should be.
         let is_readable = |report: &&EventReport| !report.ok && report.error.is_none();
         let hint = match reports.iter().find(is_readable) {
-            Some(_) if update => "",
-            Some(report) if report.failed.is_some() => {
-                "; mend the step, or keep its failure as what is expected with `rosehip test --update`"
+            Some(_) if update => String::new(),
+            Some(EventReport { event, failed: Some(failed), .. }) => {
+                let declaration = failed.declaration();
+                format!("; mend the step, or declare in events/{event}.effects.json that it fails: {declaration}")
             }
-            Some(_) => "; if it is as it should be, `rosehip test --update` takes it over",
-            None => "",
+            Some(_) => "; if it is as it should be, `rosehip test --update` takes it over".to_owned(),
+            None => String::new(),
         };
         return Err(Failure::mismatch(format!("{bad} of {all} not as expected{hint}")).into());
     }

@@ -1,6 +1,6 @@
 //! What the routes answer, as far as commands show it. Members that a newer host adds are passed over.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rosehip_core::behavior::Grant;
 use serde::{Deserialize, de::DeserializeOwned};
@@ -64,9 +64,20 @@ pub(super) struct Flow {
     pub(super) edges: Vec<Edge>,
     #[serde(default)]
     pub(super) effects: Vec<Effect>,
+    /// Other runs of its behavior for its activity.
+    #[serde(default)]
+    pub(super) runs: Vec<FlowRun>,
     /// Its entries as they stand in the log.
     #[serde(default)]
     pub(super) events: Vec<Value>,
+}
+
+/// Another run of a flow's behavior for its activity.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct FlowRun {
+    pub(super) id: String,
+    pub(super) status: String,
+    pub(super) run: u64,
 }
 
 impl Flow {
@@ -132,6 +143,9 @@ pub(super) struct Behavior {
     /// Only of a single behavior.
     #[serde(default)]
     pub(super) policy: Option<Grant>,
+    /// Channels of the host that its `notify` may not name; only of a single behavior.
+    #[serde(default)]
+    pub(super) channels_to_grant: BTreeSet<String>,
     #[serde(default)]
     pub(super) history: Vec<Installation>,
     #[serde(default)]

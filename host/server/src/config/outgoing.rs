@@ -54,7 +54,31 @@ impl Default for OutgoingConfig {
 pub struct WebhookConfig {
     /// Secrets of receivers, by host; all others share the one in the data directory.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub secrets: BTreeMap<String, Secret>,
+    pub secrets: BTreeMap<String, Secrets>,
+}
+
+/// One secret, or several while it changes: each signs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged, expecting = "a secret, or a list of secrets")]
+pub enum Secrets {
+    /// The usual.
+    One(Secret),
+    /// The old one and the new one.
+    Several(Vec<Secret>),
+}
+
+impl Secrets {
+    /// All of them, read; none is no answer.
+    fn read(&self) -> Result<Vec<WebhookSecret>, String> {
+        let secrets = match self {
+            Self::One(secret) => std::slice::from_ref(secret),
+            Self::Several(secrets) => secrets,
+        };
+        if !(1..=limits::WEBHOOK_SECRETS).contains(&secrets.len()) {
+            return Err(format!("must be a secret, or 1 to {} of them", limits::WEBHOOK_SECRETS));
+        }
+        secrets.iter().map(|Secret(secret)| secret.parse().map_err(|error| format!("{error}"))).collect()
+    }
 }
 
 /// Section `email`.
@@ -184,7 +208,7 @@ pub struct Reach {
     /// What a destination is spared.
     pub dispatch: DispatchLimits,
     outgoing: OutgoingOptions,
-    secrets: Vec<(HostName, WebhookSecret)>,
+    secrets: Vec<(HostName, Vec<WebhookSecret>)>,
     email: Option<EmailOptions>,
     channels: BTreeMap<String, Destination>,
 }
@@ -212,11 +236,11 @@ impl Config {
         if !(1..=MOST_AT_A_TIME).contains(&concurrency) {
             problems.push(format!("outgoing.concurrency: must be a whole number from 1 to {MOST_AT_A_TIME}"));
         }
-        let secrets = self.webhook.secrets.iter().filter_map(|(host, Secret(secret))| {
+        let secrets = self.webhook.secrets.iter().filter_map(|(host, secrets)| {
             let key = |error: &dyn fmt::Display| format!("webhook.secrets.{host:?}: {error}");
             let name: Result<HostName, String> = host.parse().map_err(|error| key(&error));
-            let secret: Result<WebhookSecret, String> = secret.parse().map_err(|error| key(&error));
-            Some((kept(&mut problems, name)?, kept(&mut problems, secret)?))
+            let secrets = secrets.read().map_err(|error| key(&error));
+            Some((kept(&mut problems, name)?, kept(&mut problems, secrets)?))
         });
         let secrets: Vec<_> = secrets.collect();
         let email = self.email.as_ref().and_then(|email| kept(&mut problems, email.options()));
@@ -301,6 +325,11 @@ fn milliseconds(key: &str, ms: u64) -> Result<Duration, String> {
 }
 
 impl Reach {
+    /// The names of the channels that are configured.
+    pub fn channels(&self) -> impl Iterator<Item = &str> {
+        self.channels.keys().map(String::as_str)
+    }
+
     /// The sinks of a host; `secret` signs webhooks to hosts that have none of their own.
     pub fn sinks(self, secret: WebhookSecret) -> Vec<Box<dyn Sink>> {
         let client = Arc::new(outgoing::Client::new(self.outgoing));

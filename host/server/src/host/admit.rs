@@ -4,7 +4,7 @@ use std::{sync::Arc, thread::Builder};
 
 use rosehip_adapters::engine::runners;
 use rosehip_core::{
-    behavior::{Behavior, bind},
+    behavior::{Behavior, ManifestError, bind},
     guest::{GuestEngine, GuestError, GuestFailure, GuestLogLine, GuestRefused, GuestReport, Surroundings},
     ids::Digest,
     limits::{GUEST_THREAD_STACK_BYTES, REFUSAL_LOG_LINE_CHARS, REFUSAL_LOG_LINES},
@@ -62,7 +62,7 @@ pub fn check(guests: &dyn GuestEngine, wasm: Vec<u8>, log: &mut Vec<GuestLogLine
         let message = "two calls of describe, with another time and other random bytes, gave two manifests";
         return Err(refused("describe-differs", message.to_owned()));
     }
-    let behavior = Behavior::parse(&manifest).map_err(|error| refused(error.rule, error.message))?;
+    let behavior = Behavior::parse(&manifest).map_err(|error| of_manifest(&error))?;
     bind(&behavior.needs, &runners()).map_err(|error| refused(error.rule, error.message))?;
     Ok(Admitted { digest, behavior, wasm: Arc::new(wasm), describe_fuel })
 }
@@ -106,20 +106,32 @@ pub fn call_loaded(
 }
 
 pub(super) fn refused(rule: impl Into<String>, message: String) -> InstallError {
-    InstallError::Refused { rule: rule.into(), message }
+    InstallError::Refused { rule: rule.into(), message, breaches: Vec::new() }
+}
+
+/// Everything that is wrong with a manifest.
+fn of_manifest(error: &ManifestError) -> InstallError {
+    // The first rule stands before the message already.
+    let told = error.to_string();
+    let message = told.strip_prefix(error.rule).and_then(|told| told.strip_prefix(": ")).unwrap_or(&told).to_owned();
+    let breaches = error.breaches().map(|breach| ManifestError { more: Vec::new(), ..breach.clone() }).collect();
+    InstallError::Refused { rule: error.rule.to_owned(), message, breaches }
 }
 
 /// A refusal with the last lines that the module logged: they say what a toolchain's own words for its end do not.
 fn with_last_lines(error: InstallError, log: &[GuestLogLine]) -> InstallError {
-    let InstallError::Refused { rule, message } = error else { return error };
+    let InstallError::Refused { rule, message, breaches } = error else { return error };
     let lines: Vec<_> =
         log.iter().flat_map(|line| line.message.lines()).filter(|line| !line.trim().is_empty()).collect();
     // Of a long line the beginning says more than the end.
     let shorten = |line: &&str| line.chars().take(REFUSAL_LOG_LINE_CHARS).collect::<String>();
     let last: Vec<_> = lines[lines.len().saturating_sub(REFUSAL_LOG_LINES)..].iter().map(shorten).collect();
     match last.join("\n").as_str() {
-        "" => refused(rule, message),
-        shown => refused(rule, format!("{message}\nthe last that it logged:\n{shown}")),
+        "" => InstallError::Refused { rule, message, breaches },
+        shown => {
+            let message = format!("{message}\nthe last that it logged:\n{shown}");
+            InstallError::Refused { rule, message, breaches }
+        }
     }
 }
 

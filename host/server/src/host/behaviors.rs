@@ -46,6 +46,14 @@ impl Host {
         runner_name(&installed.behavior.needs)
     }
 
+    /// Channels of this host that a behavior asks to notify and may not; none where its grant does not name channels.
+    pub fn channels_to_grant(&self, installed: &Installed) -> Vec<&str> {
+        let declares = installed.behavior.effects.contains("notify");
+        let notify = installed.grant.effects.iter().find(|policy| declares && policy.kind == "notify");
+        let Some(granted) = notify.and_then(|notify| notify.channels.as_ref()) else { return Vec::new() };
+        self.options.reach.channels().filter(|channel| !granted.contains(*channel)).collect()
+    }
+
     /// What a behavior was bound to, and what is offered for it.
     pub fn bindings(&self, name: &BehaviorName) -> Arc<Bindings> {
         self.with_engine(|engine| engine.registry().bindings(name))

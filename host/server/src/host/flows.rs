@@ -14,7 +14,7 @@ use rosehip_core::{
     event::{ActivityMatched, Event, Record, flow_stream},
     flow::{FlowState, FlowSummary},
     ids::{ActivityId, ActorName, BehaviorName, EffectId, FlowId},
-    limits::{FLOW_CHILDREN, FLOWS_COUNTED, PAGE_MAX},
+    limits::{FLOW_CHILDREN, FLOW_RUNS, FLOWS_COUNTED, PAGE_MAX},
     log::StoredEntry,
     pipeline::walk::{Allowed, NOTHING_COUNTED},
     ports::LogReader,
@@ -101,6 +101,8 @@ pub struct FlowDetail {
     pub needs: Vec<Capability>,
     /// The runner it got.
     pub runner: &'static str,
+    /// Other runs of its behavior for its activity, by run; of very many the last.
+    pub runs: Vec<FlowSummary>,
     /// Flows that its effects caused, oldest first.
     pub children: Vec<ChildFlow>,
     /// Whether there are more of them.
@@ -218,7 +220,28 @@ impl Host {
         children.truncate(FLOW_CHILDREN);
         let needs = needs.into_iter().collect();
         let spreads = self.spreads_of(&state, &activity).await?;
-        Ok(Some(FlowDetail { state, activity, queued_at, records, needs, runner, children, more_children, spreads }))
+        let runs = self.other_runs(&summary).await?;
+        Ok(Some(FlowDetail {
+            state,
+            activity,
+            queued_at,
+            records,
+            needs,
+            runner,
+            runs,
+            children,
+            more_children,
+            spreads,
+        }))
+    }
+
+    /// Other runs of a flow's behavior for its activity, by run.
+    async fn other_runs(&self, summary: &FlowSummary) -> Result<Vec<FlowSummary>, ReadError> {
+        let runs = self.read_views(|views| views.flows(&runs_of(summary), FLOW_RUNS + 1)).await?;
+        let mut others: Vec<_> = runs.into_iter().map(|(_, run)| run).filter(|run| run.id != summary.id).collect();
+        others.truncate(FLOW_RUNS);
+        others.sort_by_key(|run| run.run);
+        Ok(others)
     }
 
     /// Calls a failed flow's failed nodes again. Returns its list item.
@@ -242,13 +265,7 @@ impl Host {
         tracing::info!(%flow, by, "rerun");
         let found = self.read_views(|views| views.flow(&flow.to_string())).await?;
         let (_, summary) = found.ok_or(ActionError::NotFound("flow"))?;
-        let filter = FlowFilter {
-            activity: Some(summary.activity.to_string()),
-            behavior: Some(summary.behavior.to_string()),
-            owner: Some(summary.owner.to_string()),
-            ..FlowFilter::default()
-        };
-        let runs = self.read_views(|views| views.flows(&filter, PAGE_MAX)).await?;
+        let runs = self.read_views(|views| views.flows(&runs_of(&summary), PAGE_MAX)).await?;
         let last = runs.iter().map(|(_, flow)| flow.run).max().unwrap_or(summary.run);
         let host = Arc::clone(self);
         let rerun = tokio::spawn(async move {
@@ -284,12 +301,6 @@ impl Host {
         by: Option<String>,
     ) -> Result<bool, ActionError> {
         Ok(self.actions().signal(flow, name, payload, by).await?)
-    }
-
-    /// The flow that asked for an effect.
-    pub async fn flow_of_effect(&self, effect: EffectId) -> Result<Option<FlowId>, ReadError> {
-        let id = effect.to_string();
-        self.read_views(|views| views.flow_of_effect(&id)).await
     }
 
     /// The rule that would deny an effect if it were attempted now; none where it would be sent.
@@ -339,6 +350,16 @@ impl Host {
 
     pub(super) fn actions(&self) -> EngineActions {
         self.with_engine(Engine::actions)
+    }
+}
+
+/// All runs of a flow's behavior for its activity.
+fn runs_of(summary: &FlowSummary) -> FlowFilter {
+    FlowFilter {
+        activity: Some(summary.activity.to_string()),
+        behavior: Some(summary.behavior.to_string()),
+        owner: Some(summary.owner.to_string()),
+        ..FlowFilter::default()
     }
 }
 

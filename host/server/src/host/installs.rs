@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use rosehip_core::{
-    behavior::{Candidate, Installed, NoSuchModule},
+    behavior::{Candidate, Installed, ManifestError, NoSuchModule},
     event::{BehaviorInstalled, BehaviorOffered, BehaviorRolledBack, BehaviorSwitched, Event},
     ids::{BehaviorName, Digest},
     limits::BEHAVIORS,
@@ -67,6 +67,8 @@ pub enum InstallError {
         rule: String,
         /// What is wrong.
         message: String,
+        /// Each breach of the manifest, the first one of which has that rule.
+        breaches: Vec<ManifestError>,
     },
     /// The host could not judge the module (503); it may be able to later.
     #[error("{rule}: {message}")]

@@ -95,7 +95,7 @@ impl Why {
 
 /// `GET /activities?object=`: the last change of an object, and the activity that it made or why it made none.
 pub(super) async fn of_object(State(app): State<App>, uri: Uri) -> Result<Response, Fault> {
-    let name = input::fields(uri.query().unwrap_or_default().as_bytes()).remove("object").unwrap_or_default();
+    let name = input::query(uri.query(), &["object"])?.remove("object").unwrap_or_default();
     if name.trim().is_empty() {
         return Err(Fault::invalid("object", "required", "name a slug, an id or Type/id"));
     }

@@ -22,7 +22,7 @@ use super::{
     sent::Sent,
     visitor::Visitor,
 };
-use crate::host::{Host, NewActor};
+use crate::host::{ActorError, Host, NewActor};
 
 /// The fields of an actor.
 const KIND: &str = "kind";
@@ -37,7 +37,9 @@ impl FromRequestParts<App> for Named {
         let not_found = || Fault::not_found("actor");
         let Path(name) = Path::<String>::from_request_parts(parts, app).await.map_err(|_| not_found())?;
         let name: ActorName = name.parse().map_err(|_| not_found())?;
-        app.host.actor(&name).await?.map(Self).ok_or_else(not_found)
+        // Beside another host's actor it has to be said which of the two is not there.
+        let unknown = || Fault::from(ActorError::NotFound(name.clone()));
+        app.host.actor(&name).await?.map(Self).ok_or_else(unknown)
     }
 }
 

@@ -79,7 +79,7 @@ pub(super) async fn trail(
     visitor: Visitor,
     headers: HeaderMap,
 ) -> Result<Response, Fault> {
-    let mut fields = input::fields(uri.query().unwrap_or_default().as_bytes());
+    let mut fields = input::query(uri.query(), &["limit", "cursor", "by", "what"])?;
     fields.retain(|_, value| !value.trim().is_empty());
     let limit = number(&fields, "limit")?.map_or(PAGE_DEFAULT, |limit| usize::try_from(limit).unwrap_or(PAGE_MAX));
     if !(1..=PAGE_MAX).contains(&limit) {

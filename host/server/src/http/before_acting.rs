@@ -295,8 +295,8 @@ pub(super) async fn redrive_all(
     headers: HeaderMap,
     visitor: Visitor,
 ) -> Result<Response, Fault> {
-    let mut fields = input::fields(uri.query().unwrap_or_default().as_bytes());
-    fields.retain(|name, value| STUCK_FILTERS.contains(&name.as_str()) && !value.trim().is_empty());
+    let mut fields = input::query(uri.query(), &STUCK_FILTERS)?;
+    fields.retain(|_, value| !value.trim().is_empty());
     let filter = stuck_filter(fields.clone(), None)?;
     let done = app.host.redrive_all(filter, Bulk { dry_run: true, by: None, reason: None }).await?;
     let form = choose(&headers, negotiate::PAGE);
@@ -327,10 +327,10 @@ pub(super) async fn bulk(
     headers: HeaderMap,
     visitor: Visitor,
 ) -> Result<Response, Fault> {
-    let mut fields = input::fields(uri.query().unwrap_or_default().as_bytes());
-    let action = FlowAction::from_word(fields.get("action").map(String::as_str).unwrap_or_default())
+    let mut fields = input::query(uri.query(), &[&["action"], &FILTERS[..]].concat())?;
+    let action = FlowAction::from_word(fields.remove("action").as_deref().unwrap_or_default())
         .ok_or_else(|| Fault::invalid("action", "form", "must be retry, rerun or cancel"))?;
-    fields.retain(|name, value| FILTERS.contains(&name.as_str()) && !value.trim().is_empty());
+    fields.retain(|_, value| !value.trim().is_empty());
     let back = Filters::of(fields.clone())?;
     let counted = Bulk { dry_run: true, by: None, reason: None };
     let done = app.host.act_on_flows(action, back.query.clone(), counted).await?;

@@ -51,9 +51,9 @@ pub(super) fn candidate(offered: &Candidate) -> Value {
 }
 
 /// One behavior: its list item, and what its manifest and its operator say.
-pub(super) fn detail(installed: &Installed, bindings: &Bindings) -> Value {
+pub(super) fn detail(host: &Host, installed: &Installed) -> Value {
     let manifest = &installed.behavior.manifest;
-    let mut value = item(installed, bindings);
+    let mut value = item(installed, &host.bindings(&installed.name));
     value["description"] = json!(manifest.description);
     value["nodes"] = json!(manifest.nodes);
     value["edges"] = json!(manifest.edges);
@@ -64,5 +64,7 @@ pub(super) fn detail(installed: &Installed, bindings: &Bindings) -> Value {
     value["config_error"] = json!(unfit.map(|error| error.to_string()));
     value["policy"] = json!(installed.grant);
     value["to_grant"] = json!(installed.grant.missing(&installed.behavior.effects));
+    value["refused_upload"] = json!(host.refused_upload_of(&installed.name));
+    value["channels_to_grant"] = json!(host.channels_to_grant(installed));
     value
 }

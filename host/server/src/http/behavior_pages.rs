@@ -17,7 +17,7 @@ use super::{
     page::{Badge, Frame, Moment, length},
     visitor::Visitor,
 };
-use crate::host::{Host, Refusal};
+use crate::host::{Host, Refusal, RefusedUpload};
 
 /// A behavior as the list shows it.
 struct BehaviorRow {
@@ -37,6 +37,17 @@ pub(super) struct BehaviorsPage {
     frame: Frame,
     behaviors: Vec<BehaviorRow>,
     refused: Vec<RefusedRow>,
+    uploads: Vec<RefusedUploadRow>,
+}
+
+/// An upload that was refused.
+struct RefusedUploadRow {
+    /// What it was meant for; none where it was to say so itself.
+    behavior: Option<String>,
+    rule: String,
+    message: String,
+    by: String,
+    at: Moment,
 }
 
 /// A file of the watched directory that did not load.
@@ -55,7 +66,15 @@ impl BehaviorsPage {
             frame: Frame::new("Behaviors", visitor),
             behaviors: standing.values().map(|installed| BehaviorRow::of(installed)).collect(),
             refused: host.refusals().into_iter().map(RefusedRow::from).collect(),
+            uploads: host.refused_uploads().into_iter().map(RefusedUploadRow::from).collect(),
         }
+    }
+}
+
+impl From<RefusedUpload> for RefusedUploadRow {
+    fn from(RefusedUpload { behavior, rule, message, by, at }: RefusedUpload) -> Self {
+        let behavior = behavior.map(|name| name.to_string());
+        Self { behavior, rule, message, by: who(by.as_deref()), at: Moment(at) }
     }
 }
 
@@ -157,6 +176,8 @@ pub(super) struct BehaviorPage {
     candidates: Vec<CandidateRow>,
     /// Files that would have been bound to it and did not load.
     refused: Vec<RefusedRow>,
+    /// The last upload, where it was refused.
+    uploads: Vec<RefusedUploadRow>,
     history: Vec<VersionRow>,
     previous: Option<String>,
     config: String,
@@ -200,6 +221,7 @@ impl BehaviorPage {
             to_grant: installed.grant.missing(&behavior.effects).join(", "),
             candidates: candidates(installed, bindings),
             refused: host.refusals().into_iter().filter(is_of_it).map(RefusedRow::from).collect(),
+            uploads: host.refused_upload_of(&installed.name).map(RefusedUploadRow::from).into_iter().collect(),
             history: history(installed, bindings),
             previous: bindings.previous().map(|previous| previous.version.to_string()),
             config: pretty(&json!(installed.effective_config)),

@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 use rosehip_core::{
-    behavior::{Bindings, Grant, Installed, InvalidGrant},
+    behavior::{Grant, Installed, InvalidGrant},
     ids::BehaviorName,
     json,
     limits::COMPONENT_BYTES,
@@ -64,7 +64,8 @@ pub(super) async fn list(State(app): State<App>, headers: HeaderMap, visitor: Vi
     let standing = app.host.behaviors();
     let item = |installed: &Arc<Installed>| behavior_json::item(installed, &app.host.bindings(&installed.name));
     let items: Vec<Value> = standing.values().map(item).collect();
-    document(form, &json!({"behaviors": items, "refused": app.host.refusals()}))
+    let host = &app.host;
+    document(form, &json!({"behaviors": items, "refused": host.refusals(), "refused_uploads": host.refused_uploads()}))
 }
 
 /// `GET /behaviors/{name}`
@@ -79,7 +80,7 @@ pub(super) async fn show(
     if form == Form::Html {
         return Ok(page::html(&BehaviorPage::new(&visitor, &app.host, &installed, None)));
     }
-    Ok(document(form, &behavior_json::detail(&installed, &app.host.bindings(&name))))
+    Ok(document(form, &behavior_json::detail(&app.host, &installed)))
 }
 
 /// `PUT /behaviors/{name}`: the body is a module. An author's is a candidate until an operator activates it; under a
@@ -123,18 +124,23 @@ async fn install_as(
     }
     let wasm = input::read(headers, body, COMPONENT_BYTES).await?;
     let request = InstallRequest {
-        name,
+        name: name.clone(),
         wasm: wasm.into(),
         force: flag(uri, "force"),
         enable: visitor.has(Need::Operate),
         by: visitor.by(),
     };
-    Ok(bound(app, &app.host.install(request).await?))
+    let installed = app.host.install(request).await;
+    app.host.note_upload(name.as_ref(), visitor.by(), installed.as_ref().err());
+    let done = installed?;
+    // Whoever left the name to the module has given it now.
+    app.host.note_upload(Some(&done.installed.name), None, None);
+    Ok(bound(app, &done))
 }
 
 /// The behavior as it stands after a module was installed or offered; `candidate` is there where it was offered.
 fn bound(app: &App, done: &Bound) -> Response {
-    let mut value = behavior_json::detail(&done.installed, &app.host.bindings(&done.installed.name));
+    let mut value = behavior_json::detail(&app.host, &done.installed);
     value["to_grant"] = json!(done.to_grant);
     let status = match &done.outcome {
         Outcome::Created => StatusCode::CREATED,
@@ -216,10 +222,10 @@ pub(super) async fn remove_by_form(
 }
 
 /// What was done, as the behavior or its page.
-fn done(parts: &Parts, installed: &Installed, bindings: &Bindings) -> Response {
+fn done(parts: &Parts, host: &Host, installed: &Installed) -> Response {
     match wants_redirect(parts) {
         true => Redirect::to(&format!("/behaviors/{}", installed.name)).into_response(),
-        false => document(Form::Json, &behavior_json::detail(installed, bindings)),
+        false => document(Form::Json, &behavior_json::detail(host, installed)),
     }
 }
 
@@ -231,7 +237,7 @@ pub(super) async fn rollback(
     parts: Parts,
 ) -> Result<Response, Fault> {
     let installed = app.host.rollback(&name, visitor.by()).await?;
-    Ok(done(&parts, &installed, &app.host.bindings(&name)))
+    Ok(done(&parts, &app.host, &installed))
 }
 
 /// `POST /behaviors/{name}/enable`
@@ -242,7 +248,7 @@ pub(super) async fn enable(
     parts: Parts,
 ) -> Result<Response, Fault> {
     let installed = app.host.switch(&name, true, visitor.by()).await?;
-    Ok(done(&parts, &installed, &app.host.bindings(&name)))
+    Ok(done(&parts, &app.host, &installed))
 }
 
 /// `POST /behaviors/{name}/disable`
@@ -253,7 +259,7 @@ pub(super) async fn disable(
     parts: Parts,
 ) -> Result<Response, Fault> {
     let installed = app.host.switch(&name, false, visitor.by()).await?;
-    Ok(done(&parts, &installed, &app.host.bindings(&name)))
+    Ok(done(&parts, &app.host, &installed))
 }
 
 /// `GET /behaviors/{name}/config`

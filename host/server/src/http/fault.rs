@@ -230,7 +230,7 @@ impl From<ActorError> for Fault {
                 errors: vec![FieldError::new("name", "taken", format!("{name} is taken"))],
                 ..Self::conflict("taken", message)
             },
-            ActorError::NotFound(_) => Self::not_found("actor"),
+            ActorError::NotFound(_) => Self::new(StatusCode::NOT_FOUND, "not-found", message),
             ActorError::Invalid { member, rule, message } => Self::invalid(member, rule, message),
             ActorError::Key(_) => Self::ours(&message),
             ActorError::Append(error) => WriteError::from(error).into(),
@@ -292,7 +292,12 @@ impl From<InstallError> for Fault {
     fn from(error: InstallError) -> Self {
         let message = error.to_string();
         match error {
-            InstallError::Refused { rule, .. } => Self::new(StatusCode::UNPROCESSABLE_ENTITY, rule, message),
+            InstallError::Refused { rule, breaches, .. } => {
+                let field = |place: String| if place.is_empty() { "manifest".to_owned() } else { place };
+                let errors = breaches.into_iter();
+                let errors = errors.map(|breach| FieldError::new(field(breach.place), breach.rule, breach.message));
+                Self { errors: errors.collect(), ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, rule, message) }
+            }
             InstallError::Host { rule, .. } => Self::later(rule, message, COMPILE_RETRY_SECONDS),
             InstallError::Lower { .. } => Self::conflict("lower-version", message),
             InstallError::NotFound(_) => Self::not_found("behavior"),

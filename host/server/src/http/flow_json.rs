@@ -60,6 +60,8 @@ pub(super) struct FlowJson<'a> {
     nodes: Vec<NodeJson<'a>>,
     edges: Vec<EdgeJson<'a>>,
     effects: Vec<EffectJson<'a>>,
+    /// Other runs of its behavior for its activity, by run.
+    runs: &'a [FlowSummary],
     children: Vec<ChildJson<'a>>,
     more_children: bool,
     #[schemars(with = "Vec<FlowSpread>")]
@@ -175,6 +177,7 @@ impl<'a> FlowJson<'a> {
             nodes: nodes(state),
             edges: edges.collect(),
             effects: state.effects.iter().map(|effect| EffectJson::of(effect, &flow.children)).collect(),
+            runs: &flow.runs,
             children: flow
                 .children
                 .iter()

@@ -5,7 +5,7 @@ use rosehip_adapters::clock::SystemClock;
 use rosehip_core::{
     behavior::{Node, NodeIndex},
     event::{Event, Record},
-    flow::timeline::Timeline,
+    flow::{FlowSummary, timeline::Timeline},
     state::{EffectStatus, FlowEvent, NodeStatus},
 };
 use serde_json::value::RawValue;
@@ -20,7 +20,7 @@ use super::{
     flow_part::{ENTRIES, FlowPart, STEPS},
     flow_row::FlowRow,
     flow_trouble::Trouble,
-    page::{Frame, Moment},
+    page::{Badge, Frame, Moment},
     step_view::StepView,
     visitor::Visitor,
     waterfall::Waterfall,
@@ -46,6 +46,8 @@ pub(super) struct FlowDetailPage {
     cause: Option<CauseLink>,
     /// Who has what it is about and what it said, by the activity's token.
     spreads: Vec<(String, SpreadView)>,
+    /// All runs of its behavior for its activity, this one among them; none where it is the only one.
+    runs: Vec<Run>,
     /// Flows that it caused, and whether there are more than these.
     children: (Vec<FlowRow>, bool),
     deeds: Vec<Deed>,
@@ -90,6 +92,32 @@ struct More {
     all: Option<String>,
 }
 
+/// A run of the flow's behavior for its activity.
+struct Run {
+    id: String,
+    number: u32,
+    badge: Badge,
+    is_this: bool,
+}
+
+impl Run {
+    fn all(detail: &FlowDetail) -> Vec<Self> {
+        if detail.runs.is_empty() {
+            return Vec::new();
+        }
+        let this = &detail.state.summary;
+        let run = |flow: &FlowSummary| Self {
+            id: flow.id.to_string(),
+            number: flow.run,
+            badge: flow.status.into(),
+            is_this: flow.id == this.id,
+        };
+        let mut runs: Vec<_> = detail.runs.iter().chain([this]).map(run).collect();
+        runs.sort_by_key(|run| run.number);
+        runs
+    }
+}
+
 struct EntryView {
     seq: u64,
     at: Moment,
@@ -123,6 +151,7 @@ impl FlowDetailPage {
             activity: ActivityView::of(&detail.activity),
             depth: state.started.depth,
             cause: CauseLink::of(state.started.cause.as_ref(), state.started.caused_by.as_deref()),
+            runs: Run::all(detail),
             children: (children.collect(), detail.more_children),
             spreads: detail
                 .spreads

@@ -97,9 +97,10 @@ impl View {
 }
 
 impl Filters {
-    /// Reads the query of an address; 422 names each value that is none. A field left empty is no filter.
+    /// Reads the query of an address; 400 names what is no filter, 422 each value that is none. A field left empty is no
+    /// filter.
     pub(super) fn read(query: Option<&str>) -> Result<Self, Fault> {
-        Self::of(input::fields(query.unwrap_or_default().as_bytes()))
+        Self::of(input::query(query, &[&FILTERS[..], &PART, &DONE].concat())?)
     }
 
     /// Reads fields; those that are no filters are passed over.
@@ -195,6 +196,11 @@ impl Filters {
     }
 }
 
+/// The names of the views, as a query has them.
+pub fn flow_views() -> [&'static str; View::ALL.len()] {
+    View::ALL.map(View::as_str)
+}
+
 /// The names of the filters.
 pub(super) const FILTERS: [&str; 12] = [
     "view",
@@ -211,9 +217,15 @@ pub(super) const FILTERS: [&str; 12] = [
     "text",
 ];
 
+/// Which part is shown of what filters find.
+pub(super) const PART: [&str; 2] = ["limit", "cursor"];
+
+/// What the list's page says of an action on many, which was just carried out.
+const DONE: [&str; 2] = ["done", "refused"];
+
 /// Whether a field says something: a filter, or which part of what it finds.
 fn is_read(name: &str) -> bool {
-    FILTERS.contains(&name) || matches!(name, "limit" | "cursor")
+    FILTERS.contains(&name) || PART.contains(&name)
 }
 
 const NAME: &str = "must be a name, [a-z][a-z0-9-]{0,62}";
@@ -239,7 +251,7 @@ fn limit(text: &str) -> Result<usize, &'static str> {
 }
 
 /// A moment, or how long ago it was.
-pub(super) fn moment(text: &str) -> Result<Timestamp, &'static str> {
+pub fn moment(text: &str) -> Result<Timestamp, &'static str> {
     if let Ok(moment) = text.parse() {
         return Ok(moment);
     }
@@ -263,12 +275,20 @@ mod tests {
 
     #[test]
     fn filters_left_empty_are_none() {
-        let filters = Filters::read(Some("status=&behavior=publish&object=a-post&other=x")).expect("valid");
+        let filters = Filters::read(Some("status=&behavior=publish&object=a-post&done=1")).expect("valid");
         assert_eq!((filters.query.status, filters.query.limit), (None, PAGE_DEFAULT));
         assert_eq!(filters.query.behavior.as_ref().map(ToString::to_string), Some("publish".to_owned()));
         assert!(filters.is_any());
         assert_eq!(filters.page_from(7), "/flows?behavior=publish&object=a-post&cursor=7");
         assert!(!Filters::read(None).expect("valid").is_any());
+    }
+
+    #[test]
+    fn what_is_no_filter_is_named() {
+        let fault = Filters::read(Some("state=failed&behavior=publish&limits=")).expect_err("two of them");
+        assert_eq!(fault.status.as_u16(), 400);
+        let fields: Vec<_> = fault.errors.iter().map(|error| error.field.as_str()).collect();
+        assert_eq!(fields, ["limits", "state"]);
     }
 
     #[test]

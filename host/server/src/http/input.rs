@@ -12,7 +12,7 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use rosehip_core::{json, limits::HTTP_BODY_BYTES};
 use serde_json::{Map, Value};
 
-use super::fault::Fault;
+use super::fault::{Fault, FieldError};
 
 /// Fields of a form by name; of a name that stands twice the last.
 pub(super) type Fields = std::collections::BTreeMap<String, String>;
@@ -76,6 +76,19 @@ pub(super) async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Resul
 /// The fields of a form.
 pub(super) fn fields(bytes: &[u8]) -> Fields {
     form_urlencoded::parse(bytes).into_owned().collect()
+}
+
+/// The fields of a query that may have no others than these: a filter with a slip in its name would find everything. 400
+/// names those that there are not, and those that there are.
+pub(super) fn query(query: Option<&str>, known: &[&str]) -> Result<Fields, Fault> {
+    let fields = fields(query.unwrap_or_default().as_bytes());
+    let unknown: Vec<_> = fields.keys().filter(|name| !known.contains(&name.as_str())).collect();
+    if unknown.is_empty() {
+        return Ok(fields);
+    }
+    let message = format!("there is no such parameter; those are {}", known.join(", "));
+    let errors = unknown.into_iter().map(|name| FieldError::new(name, "unknown-parameter", message.as_str()));
+    Err(Fault { status: StatusCode::BAD_REQUEST, ..Fault::invalid_fields(errors.collect()) })
 }
 
 /// Reads a JSON object: 400 where it is not I-JSON, 422 where it is no object.
@@ -153,6 +166,17 @@ mod tests {
         let json = read_input(Some("application/activity+json"), r#"{"title":"A"}"#);
         assert!(matches!(json, Ok(Input::Json(members)) if members["title"] == "A"));
         assert!(matches!(read_input(None, ""), Ok(Input::Form(fields)) if fields.is_empty()));
+    }
+
+    #[test]
+    fn a_parameter_that_there_is_not_is_named() {
+        assert!(query(None, &["a"]).is_ok_and(|fields| fields.is_empty()));
+        assert!(query(Some("a=1&b="), &["a", "b"]).is_ok_and(|fields| fields["a"] == "1"));
+        let fault = query(Some("a=1&aa=2&c"), &["a", "b"]).expect_err("two of them");
+        assert_eq!((fault.status.as_u16(), fault.rule.as_str()), (400, "unknown-parameter"));
+        let fields: Vec<_> = fault.errors.iter().map(|error| error.field.as_str()).collect();
+        assert_eq!(fields, ["aa", "c"]);
+        assert_eq!(fault.errors[0].message, "there is no such parameter; those are a, b");
     }
 
     #[test]

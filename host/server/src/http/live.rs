@@ -55,7 +55,11 @@ pub(super) fn follow(
     query: Option<&str>,
     flow: Option<FlowId>,
 ) -> Result<Response, Fault> {
-    let mut fields = input::fields(query.unwrap_or_default().as_bytes());
+    // The address of a flow may say more: which part of it is shown.
+    let mut fields = match flow {
+        None => input::query(query, &["after", "flow", "changes"])?,
+        Some(_) => input::fields(query.unwrap_or_default().as_bytes()),
+    };
     fields.retain(|_, value| !value.is_empty());
     let asked = match fields.remove("flow").map(|flow| flow.parse()) {
         None => None,

@@ -85,6 +85,7 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
+pub use self::flow_query::{flow_views, moment};
 use crate::host::Host;
 
 /// Password hashes computed at a time; each takes a core and 19 MiB.

@@ -110,8 +110,8 @@ struct Asked {
 }
 
 impl Asked {
-    fn of(uri: &Uri) -> Result<Self, Fault> {
-        let fields = input::fields(uri.query().unwrap_or_default().as_bytes());
+    fn of(uri: &Uri, known: &[&str]) -> Result<Self, Fault> {
+        let fields = input::query(uri.query(), known)?;
         let limit = match fields.get("limit") {
             None => PAGE_DEFAULT,
             Some(limit) => {
@@ -137,7 +137,7 @@ pub(super) async fn list(
     headers: HeaderMap,
     visitor: Visitor,
 ) -> Result<Response, Fault> {
-    let asked = Asked::of(&uri)?;
+    let asked = Asked::of(&uri, &["limit", "cursor"])?;
     let after = asked.fields.get("cursor").map(String::as_str).unwrap_or_default();
     let mut peers = app.host.peers(after, asked.limit + 1).await?;
     let has_more = peers.len() > asked.limit;
@@ -169,7 +169,7 @@ pub(super) async fn show(
 ) -> Result<Response, Fault> {
     let peer = named(&name)?;
     let row = app.host.peer(&peer).await?.ok_or_else(|| Fault::not_found("peer"))?;
-    let asked = Asked::of(&uri)?;
+    let asked = Asked::of(&uri, &["status", "limit", "cursor"])?;
     let status = match asked.fields.get("status").map(|status| status.trim()).filter(|status| !status.is_empty()) {
         None => None,
         Some(word) => Some(

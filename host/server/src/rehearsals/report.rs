@@ -60,7 +60,8 @@ pub enum GoldenFile {
 }
 
 impl EventReport {
-    /// Rehearses an event. `update` writes the golden document where it is missing or differs.
+    /// Rehearses an event. `update` writes the golden document where it is missing or differs; of a flow that fails only
+    /// where the document declares that it does.
     pub fn of(stage: &Stage, module: &Checked, file: &EventFile, update: bool) -> Self {
         let mut report = Self {
             event: file.name.clone(),
@@ -79,7 +80,8 @@ impl EventReport {
             report.hold_against(&rehearsal, &file.golden, update)
         });
         report.error = held.err();
-        report.ok = report.error.is_none() && (report.differences.is_empty() || update);
+        let is_written = report.golden == GoldenFile::Written;
+        report.ok = report.error.is_none() && (report.differences.is_empty() || is_written);
         report
     }
 
@@ -111,6 +113,8 @@ impl EventReport {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(format!("{}: {error}", shown(path))),
         };
+        let undeclared =
+            self.failed.as_ref().filter(|failed| !matches!(&golden, Some(Ok(golden)) if golden.declares(failed)));
         match golden {
             Some(Ok(golden)) => {
                 self.differences = golden.mismatches(rehearsal);
@@ -123,6 +127,13 @@ impl EventReport {
             None => {
                 return Err(format!("{}: there is none; `rosehip test --update` writes it", shown(path)));
             }
+        }
+        if let Some(failed) = undeclared {
+            let declaration = failed.declaration();
+            return Err(format!(
+                "{}: not written: mend the step, or declare there that it fails: {declaration}",
+                shown(path)
+            ));
         }
         fs::write(path, rehearsal.golden().write()).map_err(|error| format!("{}: {error}", shown(path)))?;
         self.golden = GoldenFile::Written;

@@ -5,6 +5,8 @@ use std::{io, time::Duration};
 use rosehip_core::limits;
 use rustix::process::{Resource, Rlimit, Signal, nice, set_parent_process_death_signal, setrlimit};
 
+use super::patience::Haste;
+
 /// How far compiling stands back behind calls and requests, of 19.
 const NICENESS: i32 = 10;
 
@@ -28,9 +30,11 @@ impl Budget {
     }
 
     /// Limits this process for good, and has it killed with the thread that started it.
-    pub(super) fn bind(self) -> io::Result<()> {
+    pub(super) fn bind(self, haste: Haste) -> io::Result<()> {
         set_parent_process_death_signal(Some(Signal::KILL))?;
-        nice(NICENESS)?;
+        if haste == Haste::Gentle {
+            nice(NICENESS)?;
+        }
         // Beyond the lower limit comes the signal that says why, beyond the upper one SIGKILL.
         limit(Resource::Cpu, self.cpu_seconds, self.cpu_seconds + 1)?;
         limit(Resource::As, limits::COMPILE_ADDRESS_SPACE_BYTES, limits::COMPILE_ADDRESS_SPACE_BYTES)?;

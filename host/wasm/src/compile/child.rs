@@ -15,11 +15,13 @@ use std::{
 use rosehip_core::limits;
 use wasmtime::{Engine, OutOfMemory};
 
-use super::{COMPILE_VERB, artifact::machine_code, budget::Budget, fingerprint::Fingerprint};
+use super::{COMPILE_VERB, artifact::machine_code, budget::Budget, fingerprint::Fingerprint, patience::Haste};
 use crate::{admission, config};
 
 /// The second argument but one of the process once its limits are in force.
 const LIMITED: &str = "limited";
+/// The second argument but one of a process that is not to stand back.
+pub(super) const PROMPTLY: &str = "promptly";
 /// What the process is called, whatever its binary is.
 pub(super) const PROCESS_NAME: &str = "rosehip";
 /// Threads that compile. What each needs counts against the address space, so there are few, however many processors
@@ -70,7 +72,8 @@ pub fn own_program() -> io::Result<PathBuf> {
 }
 
 /// Compiles the module on stdin. Call it at once where the first argument of a process is [`COMPILE_VERB`], with the
-/// arguments after it: the module's size in bytes, and `limited` once the limits are in force.
+/// arguments after it: the module's size in bytes, and `promptly` where it is not to stand back, or `limited` once the limits
+/// are in force.
 ///
 /// The process starts twice: it sets its limits, clears its environment and starts itself again, so that nothing of it
 /// is older than its limits. An allocator, for one, may reserve a GiB of address space before `main` begins.
@@ -88,20 +91,21 @@ pub fn compile_child(arguments: impl IntoIterator<Item = OsString>) -> ExitCode 
 
 fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Ended> {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
-    let (bytes, is_limited) = match arguments.as_slice() {
-        [bytes] => (bytes, false),
-        [bytes, limited] if limited == LIMITED => (bytes, true),
+    let (bytes, start) = match arguments.as_slice() {
+        [bytes] => (bytes, Some(Haste::Gentle)),
+        [bytes, promptly] if promptly == PROMPTLY => (bytes, Some(Haste::Prompt)),
+        [bytes, limited] if limited == LIMITED => (bytes, None),
         _ => return Err(unable("usage", format!("{COMPILE_VERB} BYTES, with the module on stdin"))),
     };
     let bytes = bytes.to_str().and_then(|bytes| bytes.parse().ok()).filter(|bytes| *bytes <= limits::COMPONENT_BYTES);
     let Some(bytes) = bytes else {
         return Err(unable("BYTES", format!("not a number up to {}", limits::COMPONENT_BYTES)));
     };
-    if is_limited { compile(bytes) } else { limit(bytes) }
+    start.map_or_else(|| compile(bytes), |haste| limit(bytes, haste))
 }
 
-fn limit(bytes: usize) -> Result<(), Ended> {
-    Budget::of(bytes).bind().map_err(|error| unable("the limits cannot be set", error))?;
+fn limit(bytes: usize, haste: Haste) -> Result<(), Ended> {
+    Budget::of(bytes).bind(haste).map_err(|error| unable("the limits cannot be set", error))?;
     let program = own_program().map_err(|error| unable("the program cannot be found", error))?;
     let mut again = Command::new(program);
     again.arg0(PROCESS_NAME).args([COMPILE_VERB, &bytes.to_string(), LIMITED]).env_clear();

@@ -13,6 +13,7 @@ mod fingerprint;
 mod flights;
 mod image;
 mod parent;
+mod patience;
 
 use std::path::PathBuf;
 

@@ -7,7 +7,6 @@ use std::{
     process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio},
     sync::mpsc::{self, RecvTimeoutError},
     thread::{Builder, Scope, ScopedJoinHandle},
-    time::Duration,
 };
 
 use rosehip_core::{guest::GuestRefused, limits};
@@ -17,9 +16,10 @@ use super::{
     COMPILE_VERB,
     artifact::Artifact,
     budget::Budget,
-    child::{Exit, PROCESS_NAME},
+    child::{Exit, PROCESS_NAME, PROMPTLY},
     fingerprint::Fingerprint,
     image::Image,
+    patience::{self, Haste, Patience},
 };
 use crate::{admission, failure::refused};
 
@@ -30,15 +30,31 @@ const ALLOCATION_FAILED: &str = "memory allocation of ";
 
 /// Admits and compiles a module in a child. The thread waits for it; where the thread ends, the child does.
 pub(super) fn compile(program: &Path, own: Fingerprint, wasm: &[u8]) -> Result<Artifact, GuestRefused> {
-    let mut command = Command::new(program);
-    command.arg0(PROCESS_NAME).args([COMPILE_VERB, &wasm.len().to_string()]);
-    compile_by(&mut command, own, wasm)
+    let command = |haste| {
+        let mut command = Command::new(program);
+        command.arg0(PROCESS_NAME).args([COMPILE_VERB, &wasm.len().to_string()]);
+        if haste == Haste::Prompt {
+            command.arg(PROMPTLY);
+        }
+        command
+    };
+    compile_by(command, own, wasm, Budget::of(wasm.len()))
 }
 
-fn compile_by(command: &mut Command, own: Fingerprint, wasm: &[u8]) -> Result<Artifact, GuestRefused> {
-    let budget = Budget::of(wasm.len());
-    let ended = run(command, wasm, budget.wall())
-        .map_err(|error| refused("compile-host", format!("the compiler cannot be started: {error}")))?;
+fn compile_by(
+    command: impl Fn(Haste) -> Command,
+    own: Fingerprint,
+    wasm: &[u8],
+    budget: Budget,
+) -> Result<Artifact, GuestRefused> {
+    let tried = |haste| {
+        run(&mut command(haste), wasm, Patience::of(haste, budget))
+            .map_err(|error| refused("compile-host", format!("the compiler cannot be started: {error}")))
+    };
+    let mut ended = tried(Haste::Gentle)?;
+    if ended.cut == Some(Cut::Starved) {
+        ended = tried(Haste::Prompt)?;
+    }
     let written = ended.artifact(budget)?;
     if written.fingerprint != own.as_bytes() {
         return Err(refused("compile-host", "the compiler is of another build than the host"));
@@ -50,6 +66,8 @@ fn compile_by(command: &mut Command, own: Fingerprint, wasm: &[u8]) -> Result<Ar
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Cut {
     Wall,
+    /// It hardly ran, and another one may.
+    Starved,
     Artifact,
 }
 
@@ -74,7 +92,7 @@ impl Ended {
     /// The fingerprint and the artifact, or the rule that the module broke.
     fn artifact(self, budget: Budget) -> Result<Written, GuestRefused> {
         match self.cut {
-            Some(Cut::Wall) => {
+            Some(Cut::Wall | Cut::Starved) => {
                 let seconds = budget.wall().as_secs();
                 return Err(refused("compile-wall", format!("compiling took longer than {seconds} s")));
             }
@@ -156,7 +174,7 @@ impl Drop for Running {
     }
 }
 
-fn run(command: &mut Command, wasm: &[u8], wall: Duration) -> io::Result<Ended> {
+fn run(command: &mut Command, wasm: &[u8], patience: Patience) -> io::Result<Ended> {
     let child = command.env_clear().stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
     std::thread::scope(|scope| {
         // It is dropped, and with it the child ended, before the scope waits for the threads on its pipes.
@@ -169,13 +187,19 @@ fn run(command: &mut Command, wasm: &[u8], wall: Duration) -> io::Result<Ended> 
         let (sender, read) = mpsc::channel();
         // A receiver that is gone has given up.
         start(scope, move || drop(sender.send(read_stdout(stdout))))?;
-        let (stdout, cut) = match read.recv_timeout(wall) {
+        let is_starved = || patience.is_starved(patience::ran(child.0.id()));
+        let received = match read.recv_timeout(patience.until_look) {
+            Err(RecvTimeoutError::Timeout) if is_starved() => Err(Cut::Starved),
+            Err(RecvTimeoutError::Timeout) => read.recv_timeout(patience.rest).map_err(|_| Cut::Wall),
+            received => received.map_err(|_| Cut::Wall),
+        };
+        let (stdout, cut) = match received {
             Ok(stdout) => {
                 let stdout = stdout?;
                 let cut = (stdout.length > ARTIFACT_BYTES).then_some(Cut::Artifact);
                 (Some(stdout), cut)
             }
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => (None, Some(Cut::Wall)),
+            Err(cut) => (None, Some(cut)),
         };
         // Its stdout is closed: it has ended, or is to end now. The kernel closes the pipes of a process only once its
         // status is settled.
@@ -219,10 +243,17 @@ fn read_stderr(mut stderr: ChildStderr) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use wasmtime::Engine;
 
     use super::*;
     use crate::config;
+
+    /// For a child that is to end by itself.
+    fn patience(seconds: u64) -> Patience {
+        Patience { until_look: Duration::from_secs(seconds), ..Patience::of(Haste::Prompt, Budget::of(0)) }
+    }
 
     fn shell(script: &str) -> Command {
         let mut command = Command::new("/bin/sh");
@@ -233,7 +264,7 @@ mod tests {
     /// What is said of a module of `bytes` bytes whose compiler does as the script does.
     fn refusal(script: &str, bytes: usize) -> GuestRefused {
         let own = Fingerprint::of(&Engine::new(&config::of_compiler()).expect("the engine starts"));
-        match compile_by(&mut shell(script), own, &vec![0; bytes]) {
+        match compile_by(|_| shell(script), own, &vec![0; bytes], Budget::of(bytes)) {
             Ok(_) => panic!("{script} is no compiler"),
             Err(refused) => refused,
         }
@@ -277,7 +308,7 @@ mod tests {
         // It reads nothing before it has written more than any pipe holds, to both.
         let script = "head -c 3000000 /dev/zero; head -c 3000000 /dev/zero >&2; cat";
         let wasm = vec![1; 3_000_000];
-        let ended = run(&mut shell(script), &wasm, Duration::from_mins(1)).expect("it runs");
+        let ended = run(&mut shell(script), &wasm, patience(60)).expect("it runs");
         assert_eq!(ended.cut, None);
         let written = ended.stdout.expect("it ended by itself");
         assert_eq!((written.fingerprint.len(), written.length), (Fingerprint::BYTES, 6_000_000 - 32));
@@ -288,16 +319,32 @@ mod tests {
     #[test]
     fn a_child_that_takes_too_long_is_ended_and_reaped() {
         let mut command = shell("exec sleep 1000");
-        let ended = run(&mut command, b"wasm", Duration::from_millis(20)).expect("it runs");
+        let patience = Patience { until_look: Duration::from_millis(20), ..Patience::of(Haste::Prompt, Budget::of(4)) };
+        let ended = run(&mut command, b"wasm", patience).expect("it runs");
         assert_eq!((ended.cut, ended.status.signal()), (Some(Cut::Wall), Some(Signal::KILL.as_raw())));
         let Err(refused) = ended.artifact(Budget::of(4)) else { panic!("there is no artifact") };
         assert_eq!((refused.rule, refused.message.as_str()), ("compile-wall", "compiling took longer than 42 s"));
     }
 
     #[test]
+    fn a_child_that_was_kept_from_running_is_started_once_more() {
+        let own = || Fingerprint::of(&Engine::new(&config::of_compiler()).expect("the engine starts"));
+        let budget = Budget { cpu_seconds: 1 };
+        let refusal = |prompt: &'static str| {
+            let script = move |haste| if haste == Haste::Gentle { "exec sleep 1000" } else { prompt };
+            match compile_by(|haste| shell(script(haste)), own(), b"wasm", budget) {
+                Ok(_) => panic!("{prompt} is no compiler"),
+                Err(refused) => refused.rule,
+            }
+        };
+        assert_eq!(refusal("kill -XCPU $$"), "compile-cpu", "the second try is the one that counts");
+        assert_eq!(refusal("exec sleep 1000"), "compile-wall");
+    }
+
+    #[test]
     fn a_child_finds_an_empty_environment() {
         // A shell adds these to its own.
-        let ended = run(&mut shell("exec env"), b"", Duration::from_mins(1)).expect("it runs");
+        let ended = run(&mut shell("exec env"), b"", patience(60)).expect("it runs");
         let written = ended.stdout.expect("it ended by itself");
         let mut stdout = String::from_utf8(written.fingerprint).expect("text");
         written.image.reader().read_to_string(&mut stdout).expect("text");

@@ -114,7 +114,7 @@ impl Webhooks {
     }
 
     fn headers(&self, url: &Url, id: &str, seconds: i64, body: &str) -> HeaderMap {
-        let signature = self.secrets.of(url).sign(id, seconds, body);
+        let signature = self.secrets.sign(url, id, seconds, body);
         let value = |text: &str| HeaderValue::from_str(text).expect("ids, numbers and base64 are visible ASCII");
         HeaderMap::from_iter([
             (CONTENT_TYPE, HeaderValue::from_static("application/json")),

@@ -30,7 +30,7 @@ impl WebhookSecret {
         format!("{PREFIX}{}", BASE64.encode(&self.0))
     }
 
-    pub(super) fn sign(&self, id: &str, seconds: i64, body: &str) -> String {
+    fn sign(&self, id: &str, seconds: i64, body: &str) -> String {
         let webhook = Webhook::from_bytes(self.0.clone()).expect("any bytes are a key");
         webhook.sign(id, seconds, body.as_bytes()).expect("the body is text")
     }
@@ -52,24 +52,32 @@ impl fmt::Debug for WebhookSecret {
     }
 }
 
-/// The secrets of all receivers: every webhook is signed.
+/// The secrets of all receivers: every webhook is signed. A receiver whose secret changes has more than one meanwhile, and
+/// each signs.
 #[derive(Debug, Clone)]
 pub struct WebhookSecrets {
-    default: WebhookSecret,
-    hosts: Vec<(HostName, WebhookSecret)>,
+    default: [WebhookSecret; 1],
+    hosts: Vec<(HostName, Vec<WebhookSecret>)>,
 }
 
 impl WebhookSecrets {
     /// `hosts` have secrets of their own, all others share the default.
-    pub fn new(default: WebhookSecret, mut hosts: Vec<(HostName, WebhookSecret)>) -> Self {
+    pub fn new(default: WebhookSecret, mut hosts: Vec<(HostName, Vec<WebhookSecret>)>) -> Self {
         // A host on one port is meant more exactly than the same on any.
         hosts.sort_by_key(|(host, _)| !host.names_a_port());
-        Self { default, hosts }
+        Self { default: [default], hosts }
     }
 
-    /// The secret of whoever a URL leads to.
-    pub(super) fn of(&self, url: &Url) -> &WebhookSecret {
-        self.hosts.iter().find(|(host, _)| host.is_of(url)).map_or(&self.default, |(_, secret)| secret)
+    /// The secrets of whoever a URL leads to.
+    fn of(&self, url: &Url) -> &[WebhookSecret] {
+        self.hosts.iter().find(|(host, _)| host.is_of(url)).map_or(&self.default, |(_, secrets)| secrets)
+    }
+
+    /// A signature by each secret of whoever a URL leads to, apart by spaces as Standard Webhooks has them. Its receiver
+    /// accepts the message by any of them.
+    pub(super) fn sign(&self, url: &Url, id: &str, seconds: i64, body: &str) -> String {
+        let signatures: Vec<_> = self.of(url).iter().map(|secret| secret.sign(id, seconds, body)).collect();
+        signatures.join(" ")
     }
 }
 
@@ -92,12 +100,15 @@ mod tests {
 
     #[test]
     fn a_host_has_its_own_secret_and_a_port_of_it_another() {
-        let hosts = [("a.example", 1), ("a.example:8443", 2)];
-        let hosts = hosts.map(|(host, byte)| (host.parse().expect("a host"), secret(byte)));
+        let hosts = [("a.example", vec![secret(1)]), ("a.example:8443", vec![secret(2), secret(3)])];
+        let hosts = hosts.map(|(host, secrets)| (host.parse().expect("a host"), secrets));
         let secrets = WebhookSecrets::new(secret(0), hosts.to_vec());
-        let of = |url: &str| secrets.of(&Url::parse(url).expect("a URL")).clone();
-        assert_eq!(of("https://a.example/x"), secret(1));
-        assert_eq!(of("https://a.example:8443/x"), secret(2));
-        assert_eq!(of("https://b.example/x"), secret(0));
+        let url = |url: &str| Url::parse(url).expect("a URL");
+        assert_eq!(secrets.of(&url("https://a.example/x")), [secret(1)]);
+        assert_eq!(secrets.of(&url("https://a.example:8443/x")), [secret(2), secret(3)]);
+        assert_eq!(secrets.of(&url("https://b.example/x")), [secret(0)]);
+        let signed = secrets.sign(&url("https://a.example:8443/x"), "msg_1", 7, "{}");
+        let each = [2, 3].map(|byte| secret(byte).sign("msg_1", 7, "{}"));
+        assert_eq!(signed, each.join(" "));
     }
 }

@@ -3,7 +3,8 @@
 
 use std::{fmt::Write as _, fs};
 
-use rosehip_core::rehearsal::{AuthorEvent, Rehearsal};
+use rosehip_core::rehearsal::{AuthorEvent, Mismatch};
+use serde_json::{Value, json};
 
 use super::hosting::Hosting;
 use crate::{
@@ -15,21 +16,53 @@ use crate::{
     rehearsals::{self, Checked, EventFile, Stage},
 };
 
-/// What differs, for people; nothing where there is nothing to compare with.
+/// What differs.
+#[derive(Debug)]
+pub(super) enum Comparison {
+    /// There is nothing to compare with.
+    Nothing,
+    /// Flows of the host, as it told of each.
+    Flows(Vec<Value>),
+    /// An event of the project.
+    Event { name: String, mismatches: Vec<Mismatch> },
+}
+
+impl Comparison {
+    /// For people; nothing where there is nothing to compare with.
+    pub(super) fn in_words(&self) -> anyhow::Result<String> {
+        match self {
+            Self::Nothing => Ok(String::new()),
+            Self::Flows(flows) => flows.iter().map(|flow| Ok(replay::block(&wire::read(flow)?))).collect(),
+            Self::Event { name, mismatches } => Ok(tell_difference(name, mismatches)),
+        }
+    }
+
+    /// For programs: what each is about, and how it fared.
+    pub(super) fn documents(&self) -> Vec<(&'static str, Value)> {
+        match self {
+            Self::Nothing => Vec::new(),
+            Self::Flows(flows) => flows.iter().map(|flow| ("replayed", flow.clone())).collect(),
+            Self::Event { name, mismatches } => {
+                vec![("compared", json!({"event": name, "differences": mismatches}))]
+            }
+        }
+    }
+}
+
+/// What differs.
 pub(super) async fn compare(
     hosting: &Hosting,
     stage: &Stage,
     project: &Project,
     before: Option<&Checked>,
     after: &Checked,
-) -> anyhow::Result<String> {
+) -> anyhow::Result<Comparison> {
     let replayed = hosting.replay(&after.behavior.name, after).await?.unwrap_or_default();
-    let flows = replayed.iter().filter(|line| line.get("flow").is_some()).map(wire::read);
-    let flows: Vec<replay::Flow> = flows.collect::<Result<_, _>>()?;
+    let flows: Vec<_> = replayed.into_iter().filter(|line| line.get("flow").is_some()).collect();
     if !flows.is_empty() {
-        return Ok(flows.iter().map(replay::block).collect());
+        return Ok(Comparison::Flows(flows));
     }
-    let (Some(before), Some(event)) = (before, newest(project)?) else { return Ok(String::new()) };
+    let (Some(before), Some(event)) = (before, newest(project)?) else { return Ok(Comparison::Nothing) };
     let (stage, before, after) = (stage.clone(), before.clone(), after.clone());
     tokio::task::spawn_blocking(move || rehearse_both(&stage, &before, &after, &event)).await?
 }
@@ -41,16 +74,15 @@ fn newest(project: &Project) -> anyhow::Result<Option<EventFile>> {
     Ok(dated.max().map(|(_, event)| event))
 }
 
-fn rehearse_both(stage: &Stage, before: &Checked, after: &Checked, file: &EventFile) -> anyhow::Result<String> {
+fn rehearse_both(stage: &Stage, before: &Checked, after: &Checked, file: &EventFile) -> anyhow::Result<Comparison> {
     // Whatever is wrong with the event was told when it was tested.
-    let Ok(event) = AuthorEvent::read(&fs::read(&file.path)?) else { return Ok(String::new()) };
+    let Ok(event) = AuthorEvent::read(&fs::read(&file.path)?) else { return Ok(Comparison::Nothing) };
     let rehearse = |module: &Checked| stage.rehearse(module, &event);
-    let (Ok(was), Ok(is)) = (rehearse(before), rehearse(after)) else { return Ok(String::new()) };
-    Ok(tell_difference(&file.name, &was, &is))
+    let (Ok(was), Ok(is)) = (rehearse(before), rehearse(after)) else { return Ok(Comparison::Nothing) };
+    Ok(Comparison::Event { name: file.name.clone(), mismatches: was.golden().mismatches(&is) })
 }
 
-fn tell_difference(event: &str, was: &Rehearsal, is: &Rehearsal) -> String {
-    let mismatches = was.golden().mismatches(is);
+fn tell_difference(event: &str, mismatches: &[Mismatch]) -> String {
     if mismatches.is_empty() {
         return format!("{}: the same effects as before\n", bold(event));
     }

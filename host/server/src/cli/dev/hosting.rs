@@ -3,6 +3,7 @@
 use rosehip_core::ids::BehaviorName;
 use serde_json::Value;
 
+use super::telling::Teller;
 use crate::{
     cli::{
         Context, DataDir,
@@ -36,6 +37,7 @@ impl Hosting {
         let Prepared { options, listener, listen } = prepare(context, loaded, How::default()).await?;
         let server = Server::start(options, listener).await?;
         say(&format!("serving http://{listen}, data in {}", context.data.display()));
+        Teller::of(context).serving(&format!("http://{listen}"))?;
         say_if_nobody_is_there(&server, context)?;
         match context.client(DataDir::MustExist).await {
             Ok(client) => Ok(Self { client, own: Some(server) }),

@@ -3,6 +3,7 @@
 
 mod comparing;
 mod hosting;
+mod telling;
 mod watching;
 
 use std::{fs, path::PathBuf, sync::Arc};
@@ -12,18 +13,17 @@ use tokio::sync::Notify;
 
 use self::{
     hosting::Hosting,
+    telling::Teller,
     watching::{Changes, Seen, Watching},
 };
 use super::{
     Context, build,
-    output::{bold, dim, print, say},
-    test::tell,
+    output::{dim, say},
 };
 use crate::{
     project::{Options, Project},
     rehearsals::{self, Checked, EventReport, NO_EVENTS, Stage},
     serve::Signals,
-    words::grouped,
 };
 
 /// Watch a project: build, test and load it whenever its sources change, and show how its effects differ.
@@ -32,7 +32,8 @@ use crate::{
 Examples:
   rosehip dev                                the project in this folder, into the host that runs on ./rosehip-data
   rosehip dev rose-notes                     where none runs, one is started, as by `rosehip serve`
-  rosehip --url https://blog.example dev     into a remote host, with ROSEHIP_TOKEN")]
+  rosehip --url https://blog.example dev     into a remote host, with ROSEHIP_TOKEN
+  rosehip dev --json                         a JSON document a line for programs; `what` says which it is")]
 pub(super) struct Dev {
     /// The project's folder.
     #[arg(default_value = ".", hide_default_value = true, value_name = "DIR")]
@@ -51,10 +52,12 @@ impl Dev {
             () = signals.received() => return Ok(()),
         };
         let result = tokio::select! {
-            result = work(project, &hosting) => result,
+            result = work(project, &hosting, context) => result,
             () = signals.received() => Ok(()),
         };
         say("stopping");
+        // Whoever reads stdout no more is told so by the result, or not at all.
+        let _unread = Teller::of(context).stopping();
         tokio::select! {
             () = hosting.close() => {}
             // Whoever asks twice does not want to wait.
@@ -65,11 +68,13 @@ impl Dev {
 }
 
 /// Goes on until it is given up.
-async fn work(project: Project, hosting: &Hosting) -> anyhow::Result<()> {
+async fn work(project: Project, hosting: &Hosting, context: &Context) -> anyhow::Result<()> {
     let wake = Arc::new(Notify::new());
     let mut watching = Watching::new(&wake)?;
-    let mut bench = Bench { stage: hosting.stage()?, project, hosting, loaded: None };
+    let teller = Teller::of(context);
+    let mut bench = Bench { stage: hosting.stage()?, project, hosting, context, teller, loaded: None };
     say(&format!("watching {}; ctrl-c ends", bench.project.dir().display()));
+    teller.watching(bench.project.dir())?;
     let mut before = Seen::default();
     loop {
         match watching.look(&bench.project) {
@@ -78,6 +83,7 @@ async fn work(project: Project, hosting: &Hosting) -> anyhow::Result<()> {
                 before = seen;
                 if let Err(error) = bench.round(changes).await {
                     say(&format!("rosehip: {error:#}"));
+                    teller.failed(&format!("{error:#}"))?;
                 }
                 // What was changed meanwhile is seen by the next look.
                 continue;
@@ -94,6 +100,8 @@ struct Bench<'a> {
     project: Project,
     stage: Stage,
     hosting: &'a Hosting,
+    context: &'a Context,
+    teller: Teller,
     /// The module that was loaded last.
     loaded: Option<Checked>,
 }
@@ -120,7 +128,8 @@ impl Bench<'_> {
         }
         self.load(&module).await?;
         let before = self.loaded.replace(module.clone());
-        print(&comparing::compare(self.hosting, &self.stage, &self.project, before.as_ref(), &module).await?)
+        let comparison = comparing::compare(self.hosting, &self.stage, &self.project, before.as_ref(), &module).await?;
+        self.teller.compared(&comparison)
     }
 
     /// Builds what is not fresh. Says whether there is a module of these sources.
@@ -130,12 +139,13 @@ impl Bench<'_> {
         match tokio::task::spawn_blocking(move || build::build(&project, &options)).await? {
             Ok(built) => {
                 if !built.fresh {
-                    print(&format!("built {} bytes in {:.1} s\n", grouped(built.bytes as u64), built.seconds))?;
+                    self.teller.built(&built)?;
                 }
                 Ok(true)
             }
             Err(error) => {
                 say(&format!("rosehip: {error}"));
+                self.teller.failed(&error.to_string())?;
                 if let Some(loaded) = &self.loaded {
                     say(&format!("{} stays loaded", loaded.digest.short()));
                 }
@@ -153,6 +163,7 @@ impl Bench<'_> {
                     say(&format!("  {}", dim(line)));
                 }
                 say(&format!("rosehip: a host refuses it: {}", refused.error));
+                self.teller.refused(&refused)?;
                 Ok(None)
             }
         }
@@ -167,21 +178,15 @@ impl Bench<'_> {
         for event in events {
             let (stage, module) = (self.stage.clone(), module.clone());
             let report = tokio::task::spawn_blocking(move || EventReport::of(&stage, &module, &event, false)).await?;
-            print(&tell(&report, false))?;
+            self.teller.tested(&report)?;
         }
         Ok(())
     }
 
     async fn load(&self, module: &Checked) -> anyhow::Result<()> {
         let behavior = self.hosting.load(module).await?;
-        let (name, version) = (bold(&behavior.name), &behavior.version);
-        match &behavior.candidate {
-            Some(_) => {
-                print(&format!("offered {name} {version} ({}); an operator activates it\n", module.digest.short()))?;
-            }
-            None => print(&format!("loaded {name} {version} ({})\n", module.digest.short()))?,
-        }
-        super::grants::say_what_is_missing(&behavior);
+        self.teller.loaded(&behavior, module)?;
+        super::grants::say_what_is_missing(&behavior, &self.context.next);
         Ok(())
     }
 }

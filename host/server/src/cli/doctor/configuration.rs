@@ -5,15 +5,12 @@ use std::net::IpAddr;
 use reqwest::Url;
 
 use super::finding::{Findings, Level};
-use crate::{
-    cli::Context,
-    config::{Config, Examined, FILE_NAME},
-};
+use crate::config::{Config, Examined, FILE_NAME};
 
 /// Looks at the configuration.
-pub(super) fn look(context: &Context, examined: &Examined, findings: &mut Findings) {
+pub(super) fn look(examined: &Examined, findings: &mut Findings) {
     for problem in &examined.problems {
-        let fix = format!("change that; `rosehip --data {} config check` says when it is well", context.data.display());
+        let fix = "change that; `rosehip config check` says when it is well";
         findings.add("configuration", Level::Failed, problem.to_string(), fix);
     }
     if examined.problems.is_empty() {

@@ -3,7 +3,7 @@
 use clap::builder::styling::{AnsiColor, Style};
 use serde::Serialize;
 
-use crate::cli::output::plain;
+use crate::cli::{next_step::NextStep, output::plain};
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -41,32 +41,41 @@ pub(super) struct Finding {
 
 /// What all checks found, in their order.
 #[derive(Debug, Default)]
-pub(super) struct Findings(Vec<Finding>);
+pub(super) struct Findings {
+    all: Vec<Finding>,
+    next: NextStep,
+}
 
 impl Findings {
+    /// None yet; commands in what is to be done are about the same host.
+    pub(super) fn new(next: NextStep) -> Self {
+        Self { all: Vec::new(), next }
+    }
+
     /// Something is as it should be.
     pub(super) fn well(&mut self, check: &'static str, found: impl Into<String>) {
-        self.0.push(Finding { check, level: Level::Ok, found: found.into(), fix: None });
+        self.all.push(Finding { check, level: Level::Ok, found: found.into(), fix: None });
     }
 
     /// Something is not, and what to do about it.
     pub(super) fn add(&mut self, check: &'static str, level: Level, found: impl Into<String>, fix: impl Into<String>) {
-        self.0.push(Finding { check, level, found: found.into(), fix: Some(fix.into()) });
+        let fix = Some(self.next.told(&fix.into()));
+        self.all.push(Finding { check, level, found: found.into(), fix });
     }
 
     /// What was found.
     pub(super) fn all(&self) -> &[Finding] {
-        &self.0
+        &self.all
     }
 
     /// How many are broken.
     pub(super) fn broken(&self) -> usize {
-        self.0.iter().filter(|finding| finding.level == Level::Failed).count()
+        self.all.iter().filter(|finding| finding.level == Level::Failed).count()
     }
 
     /// A line each, and one below for what to do.
     pub(super) fn in_words(&self) -> String {
-        let lines = self.0.iter().map(|finding| {
+        let lines = self.all.iter().map(|finding| {
             let (mark, style) = finding.level.mark();
             let fix = finding.fix.as_deref().map(|fix| format!("\n    → {}", plain(fix))).unwrap_or_default();
             format!("{style}{mark}{style:#} {}: {}{fix}\n", finding.check, plain(&finding.found))

@@ -50,10 +50,10 @@ impl Doctor {
 }
 
 async fn look_over(context: &Context) -> Findings {
-    let mut findings = Findings::default();
+    let mut findings = Findings::new(context.next.clone());
     let examined = config::examine(&context.data);
     let is_there = directory::look(&context.data, &examined, &mut findings);
-    configuration::look(context, &examined, &mut findings);
+    configuration::look(&examined, &mut findings);
     machine::look(&context.data, &mut findings);
     if !is_there {
         return findings;

@@ -115,6 +115,7 @@ pub(super) fn operations() -> Vec<Operation> {
             .fault(422),
         get("/activities", "The last change of an object, and the activity that it made or why it made none")
             .query_required("object", Kind::Form(r"\S"), "A slug, an id, or `Type/id`")
+            .fault(400)
             .fault(404)
             .json::<LastChange>(),
         get("/activities/{name}", "An activity, what it started, and why each other behavior did not")

@@ -57,6 +57,7 @@ pub(super) fn operations() -> Vec<Operation> {
         get("/peers", "Other hosts")
             .query("limit", LIMIT, "How many")
             .query("cursor", Kind::Text, "Hosts after this one")
+            .fault(400)
             .page()
             .json::<told::Peers>(),
         get("/peers/{host}", "Another host, and what went there")

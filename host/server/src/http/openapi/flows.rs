@@ -35,6 +35,7 @@ fn prospect(path: &'static str, summary: &'static str) -> Operation {
 /// The filters of flows.
 fn with_filters(operation: Operation) -> Operation {
     operation
+        .fault(400)
         .query("view", Kind::Word(VIEW), "A filter that has a name")
         .query("status", Kind::Word(FLOW_STATUS), "Where they stand")
         .query("behavior", NAME, "Of this behavior")
@@ -62,6 +63,7 @@ pub(super) fn operations() -> Vec<Operation> {
             .query("after", Kind::Form("^[0-9]*$"), "The same, for those who cannot set headers")
             .query("flow", Kind::Form("^[a-z2-7]{52}$"), "Of this flow alone")
             .query("changes", Kind::Word(&["1"]), "At most twice a second, only that something happened")
+            .fault(400)
             .answer(200, "An event an entry; its id is the entry's seq", "text/event-stream", Shape::Text),
         with_filters(get("/flows/bulk", "How many flows a filter finds, and what would be done to them"))
             .query_required("action", Kind::Word(&["retry", "rerun", "cancel"]), "What would be done")
@@ -108,6 +110,7 @@ pub(super) fn operations() -> Vec<Operation> {
             .query("behavior", NAME, "Of this behavior")
             .query("destination", Kind::Text, "That go there")
             .query("error", Kind::Text, "Whose last error has this text")
+            .fault(400)
             .page()
             .json::<BulkDone>(),
         post("/effects/redrive", "Tries again what a filter finds")

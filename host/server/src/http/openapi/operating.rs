@@ -79,6 +79,7 @@ pub(super) fn operations() -> Vec<Operation> {
             .query("cursor", Kind::Number(0, u64::MAX >> 11), "Where the page begins, as `next` has it")
             .query("by", Kind::Text, "Done by this user")
             .query("what", Kind::Text, "What was done")
+            .fault(400)
             .page()
             .json::<told::AuditTrail>(),
         post("/backups", "Records that a copy was taken").document::<sent::BackupTaken>().no_content(),

@@ -8,7 +8,7 @@ use rosehip_core::{
 use schemars::JsonSchema;
 use serde_json::{Map, Value};
 
-use crate::host::Refusal;
+use crate::host::{Refusal, RefusedUpload};
 
 /// The behaviors that are installed.
 #[derive(JsonSchema)]
@@ -16,6 +16,8 @@ pub(in crate::http::openapi) struct Behaviors {
     behaviors: Vec<Behavior>,
     /// Files of the watched directory that were refused.
     refused: Vec<Refusal>,
+    /// Uploads that were refused: of each behavior the last, until one of it is taken or the host stops.
+    refused_uploads: Vec<RefusedUpload>,
 }
 
 /// A behavior as lists have it.
@@ -78,6 +80,10 @@ pub(in crate::http::openapi) struct BehaviorDetail {
     policy: Grant,
     /// Kinds that it declares and is not granted.
     to_grant: Vec<String>,
+    /// The last upload, where it was refused.
+    refused_upload: Option<RefusedUpload>,
+    /// Channels of this host that its `notify` may not name.
+    channels_to_grant: Vec<String>,
     /// What was offered just now.
     #[schemars(skip_serializing_if = "Option::is_none")]
     candidate: Option<Candidate>,
