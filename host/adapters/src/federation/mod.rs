@@ -26,7 +26,7 @@ pub use delivery::{
 };
 pub use directory::{Clock, Directory};
 pub use fetch_error::FetchError;
-pub use inbox::{Began, Inbox, InboxParts, InboxRequest, Refused, TakenIn};
+pub use inbox::{Began, Inbox, InboxParts, InboxRequest, MoveError, Moved, Moves, Refused, TakenIn};
 pub use keyring::Keyring;
 pub use schemes::Schemes;
 pub use signed_get::SignedGet;
