@@ -228,9 +228,8 @@ async fn notifications_are_what_concerns_an_actor() {
     // Requests have a page of their own, and are decided on there and here.
     let requests = browser.open("/actors/site/followers?state=pending").await.text;
     assert!(requests.contains("Requests") && requests.contains("value=\"accept\""), "{requests}");
-    let decide = |decision: &'static str| {
-        [("csrf", csrf.to_string()), ("actor", peer.actor()), ("decision", decision.to_owned())]
-    };
+    let decide =
+        |decision: &'static str| [("csrf", csrf.clone()), ("actor", peer.actor()), ("decision", decision.to_owned())];
     let submit = async |decision: &'static str| {
         let fields = decide(decision);
         let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();

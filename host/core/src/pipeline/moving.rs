@@ -45,6 +45,15 @@ pub enum NotMoved {
     Activity(#[from] InvalidActivity),
 }
 
+/// What keeps an actor of this host from following a new address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Barrier {
+    /// The actor blocks it, or this host blocks its host.
+    Blocked,
+    /// It told the actor that it has moved itself.
+    Moved,
+}
+
 /// What is known when somebody moves whom an actor of this host follows.
 #[derive(Clone)]
 pub struct Moving<'a> {
@@ -66,10 +75,8 @@ pub struct Moving<'a> {
     pub is_known: bool,
     /// Whether the owner follows the new one already, or has asked to.
     pub is_followed: bool,
-    /// Whether the owner blocks the new one, or this host blocks its host.
-    pub is_blocked: bool,
-    /// Whether the new one told the owner that it has moved itself.
-    pub has_moved: bool,
+    /// What keeps the owner from it, whatever it says of itself.
+    pub barrier: Option<Barrier>,
     /// Signs what is said.
     pub signatures: &'a dyn Signatures,
     /// The moment.
@@ -100,7 +107,7 @@ impl Moving<'_> {
         if to.as_str() == actor_url(self.base_url, self.owner) {
             return Err(NotMoved::Itself(self.owner.clone()));
         }
-        if self.is_blocked {
+        if self.barrier == Some(Barrier::Blocked) {
             return Err(NotMoved::Blocked { owner: self.owner.clone(), to: to.clone() });
         }
         let is_also =
@@ -109,7 +116,7 @@ impl Moving<'_> {
             return Err(NotMoved::NoAlias { from: self.from.clone(), to: to.clone() });
         }
         let moves_on = urls_of(self.document.get("movedTo")).any(|url| url != to.as_str());
-        if moves_on || self.has_moved {
+        if moves_on || self.barrier == Some(Barrier::Moved) {
             return Err(NotMoved::MovedOn(to.clone()));
         }
         Ok(())
@@ -150,8 +157,7 @@ mod tests {
             document: object,
             is_known: false,
             is_followed: false,
-            is_blocked: false,
-            has_moved: false,
+            barrier: None,
             signatures: &Unsigned,
             now: Timestamp::from_millis(0),
         };
@@ -206,7 +212,7 @@ mod tests {
         let many: Vec<_> =
             (0..REMOTE_ALIASES).map(|n| format!("https://old.example/{n}")).chain([OLD.to_owned()]).collect();
         assert!(refused(json!({"alsoKnownAs": many}), |_| {}).starts_with("alsoKnownAs"));
-        assert!(refused(alias(), |moving| moving.has_moved = true).starts_with("movedTo"), "a circle");
-        assert!(refused(alias(), |moving| moving.is_blocked = true).starts_with("target"));
+        assert!(refused(alias(), |moving| moving.barrier = Some(Barrier::Moved)).starts_with("movedTo"), "a circle");
+        assert!(refused(alias(), |moving| moving.barrier = Some(Barrier::Blocked)).starts_with("target"));
     }
 }

@@ -77,8 +77,6 @@ pub struct Counts {
 /// What somebody said that is to be answered.
 #[derive(Debug, Clone)]
 pub struct Answered {
-    /// Its id.
-    pub id: String,
     /// Who said it.
     pub speaker: Speaker,
     /// Whether everybody may see it.
@@ -155,11 +153,6 @@ impl Host {
         documents.contains(&true)
     }
 
-    /// Whether something that was answered is of this host.
-    pub fn is_ours(&self, url: &str) -> bool {
-        url.strip_prefix(self.base_url()).is_some_and(|rest| rest.starts_with('/'))
-    }
-
     /// What an actor of this host answers: what came to its inbox, or an object of this host that everybody may see.
     pub async fn answered(&self, owner: &ActorName, id: &str) -> Result<Option<Answered>, ReadError> {
         if let Some(path) = id.strip_prefix(self.base_url()).and_then(|path| path.strip_prefix("/objects/")) {
@@ -169,7 +162,7 @@ impl Host {
             let speaker = self.speaker(&actor_url(self.base_url(), &object.owner)).await?;
             let document = object_document(self.base_url(), &object);
             let document = document.as_object().cloned().unwrap_or_default();
-            return Ok(Some(Answered { id: id.to_owned(), speaker, is_public: true, object: document }));
+            return Ok(Some(Answered { speaker, is_public: true, object: document }));
         }
         let place = self
             .read_views(|views| {
@@ -182,19 +175,18 @@ impl Host {
         let object = activity.object_document().as_object().cloned().unwrap_or_default();
         let speaker = self.speaker(&actor).await?;
         let is_public = activity.audience().is_public;
-        Ok(Some(Answered { id: id.to_owned(), speaker, is_public, object }))
+        Ok(Some(Answered { speaker, is_public, object }))
     }
 
     /// Who an actor is, as far as this host knows.
     pub async fn speaker(&self, url: &str) -> Result<Speaker, ReadError> {
         let handle = self.handle_of(url).await?.map(|handle| handle.to_string());
         let own = local_actor(self.base_url(), url);
-        let (name, page) = match own {
-            Some(own) => (self.actor(&own).await?.and_then(|actor| actor.profile.display_name), None),
-            None => {
-                let known = self.remote_actor(url).await?;
-                known.map_or((None, None), |actor| (actor.name, actor.url))
-            }
+        let (name, page) = if let Some(own) = own {
+            (self.actor(&own).await?.and_then(|actor| actor.profile.display_name), None)
+        } else {
+            let known = self.remote_actor(url).await?;
+            known.map_or((None, None), |actor| (actor.name, actor.url))
         };
         Ok(Speaker { url: url.to_owned(), page: page.unwrap_or_else(|| url.to_owned()), name, handle })
     }

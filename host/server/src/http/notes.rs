@@ -114,12 +114,11 @@ impl Typed {
         let author = self.answered.as_ref().map(|answered| &answered.speaker).filter(|speaker| speaker.url != me);
         let is_private = self.answered.as_ref().is_some_and(|answered| !answered.is_public);
         let author_url = author.map(|author| author.url.as_str());
-        let (to, cc): (Vec<&str>, Vec<String>) = match is_private {
-            true => (author_url.into_iter().collect(), Vec::new()),
-            false => {
-                let followers = std::iter::once(format!("{me}/followers"));
-                (vec![PUBLIC], followers.chain(author_url.map(str::to_owned)).collect())
-            }
+        let (to, cc): (Vec<&str>, Vec<String>) = if is_private {
+            (author_url.into_iter().collect(), Vec::new())
+        } else {
+            let followers = std::iter::once(format!("{me}/followers"));
+            (vec![PUBLIC], followers.chain(author_url.map(str::to_owned)).collect())
         };
         let mut note = Map::from_iter([
             ("content".to_owned(), json!(markdown::to_html(&self.content))),
@@ -285,7 +284,7 @@ mod tests {
         let url = "https://there.example/ann".to_owned();
         let speaker = Speaker { page: url.clone(), url, name: None, handle: Some("@ann@there.example".to_owned()) };
         let id = "https://there.example/notes/1".to_owned();
-        let answered = Some(Answered { id: id.clone(), speaker, is_public, object: Map::new() });
+        let answered = Some(Answered { speaker, is_public, object: Map::new() });
         Typed { content: "*Hello*".to_owned(), in_reply_to: Some(id), answered }
     }
 

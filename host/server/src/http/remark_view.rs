@@ -73,7 +73,7 @@ impl Words {
     /// The words of an object.
     pub(super) fn of(object: &Map<String, Value>) -> Self {
         let text = |member: &str| text_of(object, member);
-        let title = text("name").map(|name| line(name)).filter(|name| !name.is_empty());
+        let title = text("name").map(line).filter(|name| !name.is_empty());
         let summary = text("summary").map(plain_text).map(|summary| line(&summary)).filter(|text| !text.is_empty());
         let content = text("content").unwrap_or_default();
         let is_long = content.len() > REMARK_HTML_BYTES;

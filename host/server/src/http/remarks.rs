@@ -28,7 +28,7 @@ use super::{
     visitor::Visitor,
     written,
 };
-use crate::host::{Count, Counts, Host, SaidPage};
+use crate::host::{Count, Counts, Host, Said, SaidPage};
 
 /// `GET /objects/{type}/{id}/replies`
 pub(super) async fn replies(
@@ -139,7 +139,7 @@ async fn collection(
 /// A like is counted; whose it is hears who may write here, and everybody of those that say that they are for everybody.
 fn hide(found: &mut SaidPage, visitor: &Visitor) {
     if !visitor.has(Need::Write) {
-        found.said.retain(|said| said.is_public());
+        found.said.retain(Said::is_public);
     }
 }
 

@@ -14,7 +14,7 @@ use rosehip_core::{
     federation::{ActorUrl, Peer},
     follows::{Follow, FollowState, Side},
     log::Append,
-    pipeline::moving::{Moving, NotMoved},
+    pipeline::moving::{Barrier, Moving, NotMoved},
     ports::{LogReader, StoreError},
 };
 use tokio::{sync::mpsc, task::JoinSet};
@@ -147,11 +147,14 @@ impl Inbox {
         let known = self.parts.views.with::<_, ViewError>(|views| {
             let peers: Vec<Peer> = views.blocked_peers()?;
             let is_peer_blocked = to.host().domains().any(|domain| peers.contains(&domain));
-            Ok(Known {
+            let barrier = match is_peer_blocked || views.blocks(owner, to.as_str())? {
+                true => Some(Barrier::Blocked),
+                false => views.has_moved(owner, to.as_str())?.then_some(Barrier::Moved),
+            };
+            Ok(NewAddress {
                 is_known: views.remote_actor(to)?.as_ref() == Some(&*actor),
                 is_followed: views.follow(owner, Side::Following, to.as_str())?.is_some(),
-                is_blocked: is_peer_blocked || views.blocks(owner, to.as_str())?,
-                has_moved: views.has_moved(owner, to.as_str())?,
+                barrier,
             })
         })?;
         let moving = Moving {
@@ -164,8 +167,7 @@ impl Inbox {
             document: &document,
             is_known: known.is_known,
             is_followed: known.is_followed,
-            is_blocked: known.is_blocked,
-            has_moved: known.has_moved,
+            barrier: known.barrier,
             signatures: &*self.parts.keyring,
             now,
         };
@@ -186,9 +188,8 @@ impl Inbox {
 }
 
 /// What the views say of the new address.
-struct Known {
+struct NewAddress {
     is_known: bool,
     is_followed: bool,
-    is_blocked: bool,
-    has_moved: bool,
+    barrier: Option<Barrier>,
 }

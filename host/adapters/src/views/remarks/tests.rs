@@ -12,7 +12,7 @@ use rosehip_core::{
     time::Timestamp,
 };
 use rusqlite::{Connection, types::Value as Cell};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{
     super::{ViewReader, fold::Batch, schema},
