@@ -20,6 +20,7 @@ const pages = {
   article: "/when-roses-are-pruned/",
   editor: "/when-roses-are-pruned/edit",
   actor: "/actors/site",
+  timeline: "/actors/site/timeline",
 };
 
 /** Looked at, and not shown in docs. */
@@ -29,6 +30,12 @@ const more = {
   failed: `/flows/${site.flows.failed}`,
   decision: `/flows/${site.flows.asked}`,
   peers: "/peers",
+  notifications: "/actors/site/notifications",
+  note: "/actors/site/notes",
+  requests: "/actors/garden/followers?state=pending",
+  followers: "/actors/site/followers",
+  replies: "/objects/Article/when-roses-are-pruned/replies",
+  tag: "/tags/garden",
 };
 
 describe("pictures", () => {

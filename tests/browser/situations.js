@@ -74,6 +74,15 @@ export const situations = {
       return send(page, formOf(page, "/new"), { csrf: "x", title: "Mine" }, button("Publish"));
     },
   ],
+  "a note that says nothing": [
+    "edith",
+    422,
+    async (page) => {
+      await page.goto(at("/actors/site/notes"));
+      return send(page, formOf(page, "/actors/site/notes"), { content: "" }, button("Post"));
+    },
+  ],
+  "a timeline of somebody else": ["ann", 403, go("/actors/garden/timeline")],
   "a token that was just made": [
     "edith",
     200,

@@ -26,6 +26,7 @@ pub mod object;
 pub mod pipeline;
 pub mod ports;
 pub mod rehearsal;
+pub mod remark;
 pub mod replay;
 pub mod signing;
 pub mod state;

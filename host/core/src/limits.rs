@@ -255,6 +255,20 @@ pub const ACTOR_NAME_CHARS: usize = 100;
 pub const ACTOR_SUMMARY_CHARS: usize = 2_000;
 /// Activities on one page of a box, and names on one page of its followers.
 pub const BOX_PAGE: usize = 50;
+/// Replies, posts and notices on one page.
+pub const REMARKS_PAGE: usize = 20;
+/// Likes, shares and replies of one thing as far as they are counted: counting costs a reader what reading does.
+pub const REMARKS_COUNTED: usize = 10_000;
+/// Arrivals that one page of a timeline looks at, those of actors who are not followed included.
+pub const TIMELINE_ARRIVALS: usize = 1_000;
+/// What a page shows of one remark as HTML, in bytes; of a longer one its beginning, as text.
+pub const REMARK_HTML_BYTES: usize = 16 << 10;
+/// Tags by which an article is found.
+pub const ARTICLE_TAGS: usize = 50;
+/// A note that is written here, in characters.
+pub const NOTE_CHARS: usize = 5_000;
+/// Other names that an actor of another host gives itself (`alsoKnownAs`).
+pub const REMOTE_ALIASES: usize = 100;
 /// Requests to inboxes that are taken from one other host in a minute.
 pub const INBOX_PER_MINUTE: u32 = 300;
 /// Actors' documents that are asked for in a minute because of requests from one address.

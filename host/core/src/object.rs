@@ -1,5 +1,7 @@
 //! Objects, their revisions and what changed between two of them.
 
+use std::collections::BTreeSet;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -7,6 +9,7 @@ use serde_json::{Map, Value};
 use crate::{
     activity::{is_public, urls_of},
     ids::{ActorName, ObjectKey, TypeName},
+    limits::ARTICLE_TAGS,
     time::Timestamp,
 };
 
@@ -51,6 +54,13 @@ impl Object {
         self.content.as_ref()?.get("slug")?.as_str()
     }
 
+    /// Its tags by which lists find it: without their signs, in lower case.
+    pub fn tags(&self) -> BTreeSet<String> {
+        let list = self.content.as_ref().and_then(|content| content.get("tag")?.as_array());
+        let names = list.into_iter().flatten().filter_map(|tag| tag.get("name").unwrap_or(tag).as_str());
+        names.map(tag_of).filter(|tag| !tag.is_empty()).take(ARTICLE_TAGS).collect()
+    }
+
     /// Whether it exists now.
     pub fn exists(&self) -> bool {
         self.content.is_some()
@@ -65,6 +75,11 @@ impl Object {
             _ => ["to", "cc"].iter().flat_map(|member| urls_of(content.get(*member))).any(is_public),
         }
     }
+}
+
+/// A tag as it is compared: without its sign, in lower case.
+pub fn tag_of(name: &str) -> String {
+    name.trim_start_matches('#').to_lowercase()
 }
 
 /// One field that differs between two revisions.

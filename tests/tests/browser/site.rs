@@ -73,6 +73,7 @@ impl Site {
         follow(&host, &others.peer).await;
         install(&host, &author).await;
         publish(&editor, &others.peer).await;
+        converse(&host, &editor, &others.peer).await;
         let flows = run_flows(&host.client(), &editor, &others).await;
         let told = json!({"url": host.url(), "flows": flows});
         Self { told, _host: host, _others: Some(others) }
@@ -143,6 +144,48 @@ async fn publish(editor: &Client, peer: &Peer) {
     let article = json!({"title": "Harbour bridge closed tonight", "status": "published", "category": "urgent",
         "body": "The bridge is closed from **22:00** to 05:00. [Detours]()"});
     editor.post_and_wait("/new", &article).await.expect(201);
+}
+
+/// What others say of an article and to the site, and what the site answers.
+async fn converse(host: &Host, editor: &Client, peer: &Peer) {
+    let site = format!("{}/actors/site", host.url());
+    let inbox = format!("{site}/inbox");
+    let client = host.client();
+    let follow = client.post("/actors/site/follow", &json!({"who": peer.actor()})).await.expect(201);
+    let follow = json!({"type": "Follow", "id": follow["id"], "actor": site, "object": peer.actor()});
+    let say = async |activity: Value| {
+        let answer = peer.post(&inbox, &activity).await;
+        assert_eq!(answer.status.as_u16(), 202, "{}", answer.text);
+    };
+    say(peer.activity("/accepts/1", "Accept", follow)).await;
+    let public = "https://www.w3.org/ns/activitystreams#Public";
+    let roses = format!("{}/objects/Article/when-roses-are-pruned", host.url());
+    let note = |n: usize, content: &str, members: Value| {
+        let mut object = json!({"id": peer.url(&format!("/notes/{n}")), "type": "Note", "attributedTo": peer.actor(),
+            "content": content, "published": "2026-02-03T04:05:06Z", "to": [public], "cc": [site]});
+        let object_members = object.as_object_mut().expect("an object");
+        object_members.extend(members.as_object().cloned().expect("an object"));
+        let mut activity = peer.activity(&format!("/activities/{n}"), "Create", object);
+        activity["cc"] = json!([site]);
+        activity
+    };
+    let said = "<p>And the <b>climbers</b>? Mine flower on last year's wood, so I tie them down and take out nothing but \
+                what is dead. See <a href=\"https://gardens.example/climbers\">the long version</a>.</p>";
+    say(note(1, said, json!({"inReplyTo": roses}))).await;
+    say(note(2, "<p>No frost here yet.</p><pre><code>min = 3 C</code></pre>", json!({"inReplyTo": roses}))).await;
+    let picture =
+        json!({"type": "Image", "mediaType": "image/jpeg", "url": peer.url("/media/1.jpg"), "name": "Ice on a leaf"});
+    say(note(3, "<p>This morning:</p>", json!({"attachment": [picture]}))).await;
+    say(note(4, "<p>Half of the leeks are gone.</p>", json!({"summary": "slugs", "cc": []}))).await;
+    say(json!({"id": peer.url("/likes/1"), "type": "Like", "actor": peer.actor(), "object": roses})).await;
+    say(peer.activity("/shares/1", "Announce", json!(roses))).await;
+    say(peer.activity("/shares/2", "Announce", json!("https://gardens.example/notes/7"))).await;
+    for n in 5..22 {
+        say(note(n, &format!("<p>Day {n} of the frost.</p>"), json!({"cc": []}))).await;
+    }
+    editor.post("/actors/site/notes", &json!({"content": "Frost *tonight*. Bring the lemons in."})).await.expect(201);
+    let answer = json!({"content": "Those too, but after they flower.", "in_reply_to": peer.url("/notes/1")});
+    editor.post("/actors/site/notes", &answer).await.expect(201);
 }
 
 /// Flows that ended otherwise than well, by how they did.

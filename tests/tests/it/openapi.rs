@@ -58,6 +58,7 @@ impl Scene {
             ("behaviors/name", text(&sorted["name"])),
             ("actors/id", "site".to_owned()),
             ("users/name", "temp".to_owned()),
+            ("tags/tag", "roses".to_owned()),
             ("tokens/name", text(&token.expect("a token of temp")["name"])),
             ("account/name", "nobody".to_owned()),
             ("media/name", image),
@@ -217,6 +218,8 @@ async fn what_is_done_is_answered_as_the_document_says() {
         ("POST", "/actors/{id}/edit", json!({"summary": "All of us"})),
         ("POST", "/actors/{id}/rotate-key", json!({})),
         ("POST", "/actors/{id}/outbox", json!({"type": "Note", "content": "Hello"})),
+        ("POST", "/actors/{id}/notes", json!({"content": "Hello"})),
+        ("POST", "/actors/{id}/notes", json!({"content": "Hello", "in_reply_to": "http://127.0.0.1:9/notes/1"})),
         ("POST", "/actors/{id}/follow", json!({"who": "not an actor"})),
         ("POST", "/actors/{id}/unblock", json!({"actor": "http://127.0.0.1:9/nobody"})),
         ("POST", "/inbox", json!({"id": "http://127.0.0.1:9/a", "type": "Like", "actor": "http://127.0.0.1:9/nobody"})),
@@ -234,6 +237,7 @@ async fn what_is_done_is_answered_as_the_document_says() {
         ("POST", "/users/{name}/delete", json!({})),
         ("POST", "/logout", json!(null)),
         ("DELETE", "/objects/{type}/{id}", json!(null)),
+        ("POST", "/objects/{type}/{id}/delete", json!({})),
         ("DELETE", "/{slug}", json!(null)),
     ] {
         let sent = Method::from_bytes(method.as_bytes()).expect("a method");

@@ -123,6 +123,14 @@ impl Directory {
         }
     }
 
+    /// The actor of this id as it is now, with the document that it was read from.
+    pub async fn document_of(&self, url: &ActorUrl) -> Result<(Arc<RemoteActor>, Map<String, Value>), FetchError> {
+        let (actor, document) = self.fetch.actor_document(url).await?;
+        let actor = Arc::new(actor);
+        self.actors.put(url.clone(), Arc::clone(&actor), (self.clock)());
+        Ok((actor, document))
+    }
+
     /// A collection of another host, or a page of one, as it is now.
     pub async fn collection(&self, url: &ActorUrl) -> Result<Map<String, Value>, FetchError> {
         self.fetch.collection(url).await

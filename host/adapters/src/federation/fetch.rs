@@ -52,14 +52,20 @@ impl Fetch {
 
     /// The actor that stands at a URL and says to be it.
     pub(super) async fn actor(&self, url: &ActorUrl) -> Result<RemoteActor, FetchError> {
+        Ok(self.actor_document(url).await?.0)
+    }
+
+    /// The same with its document.
+    pub(super) async fn actor_document(&self, url: &ActorUrl) -> Result<(RemoteActor, Map<String, Value>), FetchError> {
         let web_url = Url::parse(url.as_str()).map_err(|error| FetchError::unreadable(url, error))?;
         let document = self.document(web_url, &url.host(), url.as_str(), &ACTOR).await?;
-        RemoteActor::read(url, &document).map_err(|error| match error {
+        let actor = RemoteActor::read(url, &document).map_err(|error| match error {
             RemoteActorError::OtherId { fetched, id } => FetchError::OtherId { asked: fetched, id },
             RemoteActorError::Invalid { .. }
             | RemoteActorError::ForeignUrl { .. }
             | RemoteActorError::TooLong { .. } => FetchError::unreadable(url, error),
-        })
+        })?;
+        Ok((actor, document))
     }
 
     /// A collection, or a page of one.

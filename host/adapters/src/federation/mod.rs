@@ -26,7 +26,7 @@ pub use delivery::{
 };
 pub use directory::{Clock, Directory};
 pub use fetch_error::FetchError;
-pub use inbox::{Admitted, Began, Inbox, InboxHead, InboxParts, Refused, TakenIn};
+pub use inbox::{Admitted, Began, Inbox, InboxHead, InboxParts, MoveError, Moved, Moves, Refused, TakenIn};
 pub use keyring::Keyring;
 pub use schemes::Schemes;
 pub use signed_get::SignedGet;

@@ -1,6 +1,6 @@
 //! One batch of records folded into the views: rows are read once, changed in memory and written once.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use rosehip_core::{
     activity::Activity,
@@ -13,7 +13,7 @@ use rusqlite::{OptionalExtension, Transaction, params};
 use super::{
     ViewError, actors, audit, boxes, deliveries, effects,
     flow_rows::{self, FlowRows},
-    follows,
+    follows, remarks,
     tallies::Happened,
 };
 
@@ -108,6 +108,7 @@ impl<'a> Batch<'a> {
                 *all += 1;
                 *public += u64::from(row.is_public);
                 follows::change(self.transaction, record.seq, activity)?;
+                remarks::change(self.transaction, record.seq, activity)?;
                 deliveries::appended(self.transaction, record.seq, activity)?;
                 if activity.r#box == BoxName::Inbox && activity.kind.as_str() == "Delete" {
                     actors::deleted(self.transaction, activity.owner.as_str(), activity.object_document())?;
@@ -268,6 +269,7 @@ impl<'a> Batch<'a> {
             boxes::subtract(self.transaction, *first, *last)?;
             deliveries::erase(self.transaction, *first, *last)?;
             audit::erase(self.transaction, *first, *last)?;
+            remarks::erase(self.transaction, *first, *last)?;
             self.execute("DELETE FROM received WHERE seq BETWEEN ?1 AND ?2", (first, last))?;
             self.execute("DELETE FROM blocks WHERE seq BETWEEN ?1 AND ?2", (first, last))?;
             self.execute("DELETE FROM follows WHERE seq BETWEEN ?1 AND ?2", (first, last))?;
@@ -281,6 +283,7 @@ impl<'a> Batch<'a> {
         for key in erased.objects.iter().map(ToString::to_string) {
             self.execute("DELETE FROM objects WHERE key = ?1", [&key])?;
             self.execute("DELETE FROM slugs WHERE key = ?1", [&key])?;
+            self.execute("DELETE FROM tags WHERE key = ?1", [&key])?;
         }
         Ok(())
     }
@@ -304,6 +307,10 @@ impl<'a> Batch<'a> {
         )?;
         if is_article {
             self.slugs(&key, object.slug(), object.exists())?;
+            self.execute("DELETE FROM tags WHERE key = ?1", [&key])?;
+            for tag in if is_published { object.tags() } else { BTreeSet::new() } {
+                self.execute("INSERT INTO tags VALUES (?1, ?2, ?3)", (tag, published_seq, &key))?;
+            }
         }
         if object.revision > 1 && !object.is_for_everybody() {
             // What the batch holds about it has to be in the table to be taken back.

@@ -18,6 +18,7 @@ mod fold;
 mod follows;
 mod projector;
 mod queries;
+mod remarks;
 mod schema;
 mod tallies;
 #[cfg(test)]
@@ -36,6 +37,7 @@ pub use effects::{RecordedMinute, StuckEffect, StuckFilter};
 pub use flows::{ChildFlow, FlowFilter, OpenFlow};
 pub use projector::{Projector, ProjectorHandle, Tail, ViewPosition};
 pub use queries::{ActivityPlace, SlugOwner, ViewReader};
+pub use remarks::{RemarkCursor, RemarkPage, RemarkPlace};
 pub use tallies::Standings;
 
 /// Why views cannot be read or written.

@@ -59,12 +59,27 @@ impl ViewReader {
         Ok(self.connection.prepare_cached(sql)?.query_row([slug], owner).optional()?)
     }
 
+    /// Slugs that lead to an object, its present one first, at most so many.
+    pub fn slugs_of(&self, key: &str, limit: usize) -> Result<Vec<String>, ViewError> {
+        let sql = "SELECT slug FROM slugs WHERE key = ?1 ORDER BY is_current DESC, slug LIMIT ?2";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let slugs = statement.query_map(params![key, limit], |row| row.get(0))?;
+        Ok(slugs.collect::<Result<_, _>>()?)
+    }
+
     /// Published articles, the newest publication first: the `seq` that a next page begins before and that of the
     /// article's last revision.
     pub fn published(&self, before: Option<u64>, limit: usize) -> Result<Vec<(u64, u64)>, ViewError> {
         let sql = "SELECT published_seq, seq FROM objects WHERE is_published = 1 AND published_seq < ?1
                    ORDER BY published_seq DESC LIMIT ?2";
         self.places(sql, params![bound(before), limit])
+    }
+
+    /// Published articles with a tag, likewise.
+    pub fn tagged(&self, tag: &str, before: Option<u64>, limit: usize) -> Result<Vec<(u64, u64)>, ViewError> {
+        let sql = "SELECT t.published_seq, o.seq FROM tags t JOIN objects o USING (key)
+                   WHERE t.tag = ?1 AND t.published_seq < ?2 ORDER BY t.published_seq DESC LIMIT ?3";
+        self.places(sql, params![tag, bound(before), limit])
     }
 
     /// How many articles are published.

@@ -19,7 +19,7 @@ pub(super) const OPEN: u8 = 1;
 pub(super) const RESTS: u8 = 2;
 
 /// Raised whenever a table or a fold changes: older views are rebuilt, not migrated.
-const VERSION: u32 = 15;
+const VERSION: u32 = 16;
 
 pub(super) const TABLES: &str = "
 CREATE TABLE position(id INTEGER PRIMARY KEY CHECK (id = 1), seq INTEGER NOT NULL, hash TEXT NOT NULL) STRICT;
@@ -33,6 +33,10 @@ CREATE INDEX drafts ON objects(seq) WHERE is_draft = 1;
 CREATE INDEX images ON objects(seq) WHERE key GLOB 'Image/*';
 CREATE TABLE slugs(slug TEXT PRIMARY KEY, key TEXT NOT NULL, is_current INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE INDEX slugs_by_key ON slugs(key);
+CREATE TABLE tags(
+    tag TEXT NOT NULL, published_seq INTEGER NOT NULL, key TEXT NOT NULL, PRIMARY KEY (tag, published_seq, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX tags_by_key ON tags(key);
 CREATE TABLE activities(
     seq INTEGER PRIMARY KEY, id TEXT NOT NULL, token TEXT NOT NULL, cid TEXT NOT NULL, matched_by INTEGER,
     owner TEXT NOT NULL, box TEXT NOT NULL, is_public INTEGER NOT NULL, about TEXT, root TEXT,
@@ -65,6 +69,17 @@ CREATE TABLE received(
     owner TEXT NOT NULL, object TEXT NOT NULL, actor TEXT NOT NULL, is_gone INTEGER NOT NULL, seq INTEGER NOT NULL,
     PRIMARY KEY (owner, object)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE remarks(
+    seq INTEGER PRIMARY KEY, owner TEXT NOT NULL, kind TEXT NOT NULL, actor TEXT NOT NULL, peer TEXT NOT NULL,
+    id TEXT NOT NULL, target TEXT, is_open INTEGER NOT NULL, is_news INTEGER NOT NULL, is_notice INTEGER NOT NULL,
+    said INTEGER NOT NULL, is_gone INTEGER NOT NULL, stands INTEGER NOT NULL, is_shown INTEGER NOT NULL
+) STRICT;
+CREATE INDEX remarks_by_id ON remarks(actor, id, kind, seq);
+CREATE INDEX remarks_by_target ON remarks(actor, target, kind, stands, seq) WHERE target IS NOT NULL;
+CREATE INDEX remarks_shown ON remarks(target, kind, seq) WHERE is_shown = 1;
+CREATE INDEX remarks_news ON remarks(owner, seq) WHERE is_news = 1 AND is_gone = 0;
+CREATE INDEX remarks_notices ON remarks(owner, seq) WHERE is_notice = 1 AND is_gone = 0;
+CREATE INDEX remarks_moves ON remarks(seq) WHERE kind = 'move';
 CREATE TABLE unaddressed(seq INTEGER PRIMARY KEY) STRICT;
 CREATE TABLE deliveries(
     place INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, activity INTEGER NOT NULL, owner TEXT NOT NULL,

@@ -6,7 +6,7 @@ use super::{Activity, Origin, PUBLIC, actor_url, context, urls_of};
 use crate::{
     canonical::Cid,
     ids::{ActivityId, BoxName, TypeName},
-    object::{Object, Transition},
+    object::{Object, Transition, tag_of},
     ports::Signatures,
     time::Timestamp,
 };
@@ -120,8 +120,38 @@ pub fn object_document(base_url: &str, object: &Object) -> Value {
     if let Some(slug) = object.slug() {
         derive("url", format!("{base_url}/{slug}/").into());
     }
+    if object.key.kind.as_str() == "Article" && object.is_for_everybody() {
+        // Who reads it where it stands finds whom it is for, as whoever is sent it does.
+        let (to, cc) = audience(&actor_url(base_url, &object.owner), object, None);
+        derive("to", to);
+        derive("cc", cc);
+    }
+    write_out_tags(base_url, &mut document);
     write_out_media(base_url, &mut document);
     Value::Object(document)
+}
+
+/// The URL of what is tagged with a tag.
+pub fn tag_url(base_url: &str, name: &str) -> String {
+    let encoded = |byte: u8| match byte {
+        // What a segment of a path may hold as it is (RFC 3986 §2.3).
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
+        byte => format!("%{byte:02X}"),
+    };
+    let tag: String = tag_of(name).bytes().map(encoded).collect();
+    format!("{base_url}/tags/{tag}")
+}
+
+/// Tags lead to what else is tagged so (`Hashtag`, as Mastodon reads it).
+fn write_out_tags(base_url: &str, document: &mut Map<String, Value>) {
+    let Some(Value::Array(tags)) = document.get_mut("tag") else { return };
+    for tag in tags.iter_mut().filter_map(Value::as_object_mut) {
+        let is_hashtag = tag.get("type").and_then(Value::as_str) == Some("Hashtag");
+        let name = tag.get("name").and_then(Value::as_str).filter(|_| is_hashtag && !tag.contains_key("href"));
+        if let Some(url) = name.map(|name| tag_url(base_url, name)) {
+            tag.insert("href".to_owned(), url.into());
+        }
+    }
 }
 
 /// Paths of this host's images become URLs: elsewhere a path would mean another host's.

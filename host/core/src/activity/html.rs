@@ -1,8 +1,11 @@
 //! HTML of strangers: what a page may hold of it. Everything that enters or leaves as HTML goes through here.
 
-use std::sync::LazyLock;
+use std::{
+    collections::{HashMap, HashSet},
+    sync::LazyLock,
+};
 
-use ammonia::Builder;
+use ammonia::{Builder, UrlRelative};
 use serde_json::{Map, Value};
 
 /// ammonia's defaults, and the classes that name a code block's language.
@@ -15,6 +18,24 @@ static SANITIZER: LazyLock<Builder<'static>> = LazyLock::new(|| {
     });
     sanitizer
 });
+
+/// What a page of this host shows of what others said: words and links. Nothing of it is loaded from elsewhere, so that
+/// nobody learns who reads, and no heading of it is one of the page's.
+static QUOTING: LazyLock<Builder<'static>> = LazyLock::new(|| {
+    let mut sanitizer = Builder::default();
+    sanitizer
+        .tags(HashSet::from(SHOWN))
+        .tag_attributes(HashMap::from([("a", HashSet::from(["href"]))]))
+        .generic_attributes(HashSet::new())
+        .url_schemes(HashSet::from(["http", "https", "mailto"]))
+        // A path would lead to a page of this host.
+        .url_relative(UrlRelative::Deny)
+        .link_rel(Some("nofollow noopener ugc"));
+    sanitizer
+});
+/// Elements that such a page shows.
+const SHOWN: [&str; 17] =
+    ["a", "b", "blockquote", "br", "code", "del", "em", "i", "li", "ol", "p", "pre", "s", "strong", "sub", "sup", "ul"];
 
 /// Members that hold HTML (ActivityStreams vocabulary §4).
 const HTML: [&str; 2] = ["content", "summary"];
@@ -42,6 +63,10 @@ impl Budget {
 
     /// HTML without what could do harm. What would cost too much to read as HTML is shown as text.
     fn clean(&mut self, html: &str) -> String {
+        self.clean_by(html, &SANITIZER)
+    }
+
+    fn clean_by(&mut self, html: &str, sanitizer: &Builder<'_>) -> String {
         let (mut tags, mut formatting) = (0_usize, 0_usize);
         for rest in html.split('<').skip(1) {
             tags += 1;
@@ -52,7 +77,7 @@ impl Budget {
         match (self.tags.checked_sub(tags), self.elements.checked_sub(elements)) {
             (Some(tags), Some(elements)) => {
                 *self = Self { tags, elements };
-                SANITIZER.clean(html).to_string()
+                sanitizer.clean(html).to_string()
             }
             _ => ammonia::clean_text(html),
         }
@@ -64,8 +89,20 @@ pub fn sanitize(html: &str) -> String {
     Budget::whole().clean(html)
 }
 
+/// HTML of somebody else as a page of this host shows it: words, and links that lead away and are vouched for by nobody.
+pub fn sanitize_quoted(html: &str) -> String {
+    Budget::whole().clean_by(html, &QUOTING)
+}
+
 /// Content of these types is no HTML (`mediaType` of the ActivityStreams vocabulary); of all others it may be.
 const PLAIN: [&str; 2] = ["text/plain", "text/markdown"];
+
+/// Whether what a document holds as `content` is text and no HTML.
+pub fn is_plain_text(document: &Map<String, Value>) -> bool {
+    let media = document.get("mediaType").and_then(Value::as_str).unwrap_or_default();
+    let media = media.split(';').next().unwrap_or_default().trim();
+    PLAIN.iter().any(|plain| plain.eq_ignore_ascii_case(media))
+}
 
 /// Takes what could do harm out of the HTML of a document and of the objects in it. Says whether anything was.
 pub fn sanitize_members(document: &mut Map<String, Value>) -> bool {
@@ -74,9 +111,7 @@ pub fn sanitize_members(document: &mut Map<String, Value>) -> bool {
 
 impl Budget {
     fn members(&mut self, document: &mut Map<String, Value>) -> bool {
-        let media = document.get("mediaType").and_then(Value::as_str).unwrap_or_default();
-        let media = media.split(';').next().unwrap_or_default().trim();
-        let is_html = !PLAIN.iter().any(|plain| plain.eq_ignore_ascii_case(media));
+        let is_html = !is_plain_text(document);
         let mut has_changed = false;
         for (member, value) in document.iter_mut() {
             let name = member.as_str();
@@ -160,6 +195,18 @@ mod tests {
             json!({"contentMap": (0..50).map(|n| (n.to_string(), json!("<p>".repeat(1_000)))).collect::<Map<_, _>>()});
         sanitize_members(many.as_object_mut().expect("an object"));
         assert_eq!(many["contentMap"]["9"], "&lt;p&gt;".repeat(1_000), "one budget for a document");
+    }
+
+    #[test]
+    fn what_others_say_is_shown_as_words_and_links() {
+        let said = "<h1 id=main>Hi</h1><p class=x style=y>a <b>b</b><img src=https://evil.example/x.png alt=x>\
+                    <script>x()</script><a href=https://a.example/ rel=me target=_blank onclick=x()>link</a>\
+                    <a href=javascript:x()>bad</a><a href=/logout>ours</a><iframe src=https://evil.example></iframe></p>";
+        assert_eq!(
+            sanitize_quoted(said),
+            "Hi<p>a <b>b</b><a href=\"https://a.example/\" rel=\"nofollow noopener ugc\">link</a>\
+             <a rel=\"nofollow noopener ugc\">bad</a><a rel=\"nofollow noopener ugc\">ours</a></p>"
+        );
     }
 
     #[test]

@@ -16,10 +16,10 @@ use crate::{
     trace::TraceContext,
 };
 
-pub use announcement::{Announcement, object_document, object_url};
+pub use announcement::{Announcement, object_document, object_url, tag_url};
 pub use asked::{Asked, InvalidActivity};
 pub use audience::{Audience, is_public, urls_of};
-pub use html::{sanitize, sanitize_members};
+pub use html::{is_plain_text, sanitize, sanitize_members, sanitize_quoted};
 
 /// The collection that makes an activity public (ActivityPub §5.6).
 pub const PUBLIC: &str = "https://www.w3.org/ns/activitystreams#Public";

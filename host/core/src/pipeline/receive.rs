@@ -102,6 +102,11 @@ impl Arrival {
         self.document.get("object").and_then(id_of)
     }
 
+    /// Where it leads, as a `Move` does.
+    pub fn target(&self) -> Option<ActorUrl> {
+        self.document.get("target").and_then(id_of)?.parse().ok()
+    }
+
     /// Whether it brings or changes an object, or takes it away.
     pub fn is_about_their_object(&self) -> bool {
         matches!(self.kind.as_str(), "Create" | "Update" | "Delete")
@@ -167,6 +172,7 @@ fn check_object(kind: &TypeName, sender: &ActorUrl, document: &Map<String, Value
             }
         }
         "Delete" => is_theirs(),
+        "Move" => check_move(id, sender, document),
         "Undo" => {
             is_theirs()?;
             match object.get("actor").and_then(id_of) {
@@ -177,6 +183,20 @@ fn check_object(kind: &TypeName, sender: &ActorUrl, document: &Map<String, Value
             }
         }
         _ => Ok(()),
+    }
+}
+
+/// Whoever moves says so of themselves, and names another actor (FEP-7628).
+fn check_move(id: &str, sender: &ActorUrl, document: &Map<String, Value>) -> Result<(), Refusal> {
+    if id != sender.as_str() {
+        return Err(Refusal::NotTheirs(format!("{id:?} is another actor, and not {sender}'s to move")));
+    }
+    let target = document.get("target").ok_or_else(|| malformed("target", "is missing"))?;
+    let target = id_of(target).ok_or_else(|| malformed("target", "is neither a URL nor an object with an id"))?;
+    let url: ActorUrl = target.parse().map_err(|error| malformed("target", format!("{error}")))?;
+    match url == *sender {
+        true => Err(malformed("target", format!("is {sender}, who moves"))),
+        false => Ok(()),
     }
 }
 
@@ -243,6 +263,8 @@ pub struct Received {
     pub events: Vec<Event>,
     /// Whether the sender has just accepted that this actor follows, so that what it said before can be asked for.
     pub begins_following: bool,
+    /// Where the sender has moved to, whom this actor follows: whether it is the same is asked there.
+    pub moves_to: Option<ActorUrl>,
 }
 
 /// Decides what an arrival comes to in one inbox.
@@ -251,7 +273,7 @@ pub fn receive(arrival: &Arrival, known: &Known<'_>) -> Result<Received, Refusal
         return Err(Refusal::Blocked(format!("{} does not take in what {} sends", known.owner, arrival.actor)));
     }
     if known.their_object == TheirObject::Gone && arrival.is_about_their_object() {
-        return Ok(Received { events: Vec::new(), begins_following: false });
+        return Ok(Received { events: Vec::new(), begins_following: false, moves_to: None });
     }
     // Actors of one host share an origin, and no objects.
     if let Some(author) = known.their_author.filter(|author| *author != arrival.actor.as_str())
@@ -293,7 +315,9 @@ pub fn receive(arrival: &Arrival, known: &Known<'_>) -> Result<Received, Refusal
         }
         _ => {}
     }
-    Ok(Received { events, begins_following })
+    let is_followed = known.following.as_ref().is_some_and(|follow| follow.state == FollowState::Accepted);
+    let moves_to = arrival.target().filter(|_| arrival.kind.as_str() == "Move" && is_followed);
+    Ok(Received { events, begins_following, moves_to })
 }
 
 /// The entry that says that an object arrived, or, where its deletion came first, that it never will. The log takes one of

@@ -8,7 +8,7 @@ use rosehip_adapters::{
     engine::Engine,
     federation::{
         Admitted, Backfill, Began, Clock, Deliveries, DeliveryIntake, DeliveryLimits, DeliveryLinks, DeliveryOptions,
-        DeliveryParts, Directory, Inbox, InboxHead, InboxParts, Keyring, PreparedDeliveries, Refused, Schemes,
+        DeliveryParts, Directory, Inbox, InboxHead, InboxParts, Keyring, Moves, PreparedDeliveries, Refused, Schemes,
         SignedGet, TakenIn, TransportKeys,
     },
     keys::{KeyError, Keys},
@@ -111,6 +111,7 @@ impl Prepared {
     pub(super) fn start(self, writer: &Writer, position: &ViewPosition) -> Result<Federation, anyhow::Error> {
         let Self { keys, keyring, transport, schemes, directory, log, views, base_url, deliveries, runs } = self;
         let (began, begins) = unbounded_channel();
+        let (moved, moves) = unbounded_channel();
         let inbox = Arc::new(Inbox::new(InboxParts {
             base_url: base_url.clone(),
             writer: writer.clone(),
@@ -121,12 +122,15 @@ impl Prepared {
             keyring: Arc::clone(&keyring),
             schemes,
             began,
+            moved,
         })?);
         let arrivals = Arc::clone(&inbox);
         let links = DeliveryLinks { writer: writer.clone(), position: position.clone(), arrivals };
         let deliveries = deliveries.start(links, runs)?;
         if runs {
             read_outboxes(&directory, &inbox, views, &base_url, begins)?;
+            let ahead = inbox.moves_ahead()?;
+            tokio::spawn(Moves::of(&inbox).run(ahead, moves));
         }
         let rotating = tokio::sync::Mutex::default();
         Ok(Federation { keys, keyring, transport, directory, inbox, deliveries, rotating })

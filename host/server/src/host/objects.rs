@@ -15,7 +15,7 @@ use rosehip_core::{
     ids::{ActivityId, ActorName, ObjectKey, TypeName},
     limits::{PAGE_MAX, UNMATCHED_ACTIVITIES},
     log::{Expected, Stream},
-    object::{Object, transitions},
+    object::{Object, tag_of, transitions},
     pipeline::ingest::{Ingested, Write, ingest},
     ports::LogReader,
 };
@@ -384,6 +384,11 @@ impl Host {
     /// Published articles, the newest publication first, each with the `seq` that a next page begins before.
     pub async fn published(&self, before: Option<u64>, limit: usize) -> Result<Vec<(u64, Object)>, ReadError> {
         self.objects_at(self.read_views(|views| views.published(before, limit)).await?)
+    }
+
+    /// Published articles with a tag, likewise.
+    pub async fn tagged(&self, tag: &str, before: Option<u64>, limit: usize) -> Result<Vec<(u64, Object)>, ReadError> {
+        self.objects_at(self.read_views(|views| views.tagged(&tag_of(tag), before, limit)).await?)
     }
 
     /// Drafts, the last saved first, each with the `seq` that a next page begins before.

@@ -4,16 +4,18 @@ use askama::Template;
 use rosehip_core::{
     activity::{Activity, id_of},
     actor::{KINDS, LocalActor},
-    follows::{Follow, FollowState, Side},
+    follows::{FollowState, Side},
     ids::BoxName,
     time::Timestamp,
 };
 
 use super::{
     access::Need,
-    boxes::{Asked, last_page},
+    boxes::Asked,
     fault::Fault,
     page::{Frame, Moment},
+    people_pages::{Person, own_tabs},
+    social_pages::Tab,
     visitor::Visitor,
 };
 use crate::host::{BoxPage, BoxRequest, FollowCounts, Host};
@@ -68,33 +70,6 @@ impl ActorsPage {
         }
         let (frame, may_operate) = (Frame::new("Actors", visitor), visitor.has(Need::Operate));
         Ok(Self { frame, actors: heads, may_operate, kinds: KINDS })
-    }
-}
-
-/// Somebody who follows or is followed.
-struct Person {
-    url: String,
-    label: String,
-    is_pending: bool,
-}
-
-impl Person {
-    async fn of(host: &Host, url: &str, is_pending: bool) -> Result<Self, Fault> {
-        let handle = host.handle_of(url).await?.map(|handle| handle.to_string());
-        Ok(Self { url: url.to_owned(), label: handle.unwrap_or_else(|| url.to_owned()), is_pending })
-    }
-
-    async fn all(host: &Host, follows: &[Follow]) -> Result<Vec<Self>, Fault> {
-        let mut people = Vec::with_capacity(follows.len());
-        for follow in follows {
-            people.push(Self::of(host, &follow.actor, follow.state == FollowState::Pending).await?);
-        }
-        Ok(people)
-    }
-
-    /// Whether it is a link that a page may lead to.
-    fn is_link(&self) -> bool {
-        self.url.starts_with("https://") || self.url.starts_with("http://")
     }
 }
 
@@ -199,13 +174,13 @@ fn about(activity: &Activity) -> String {
 const EXCERPT_CHARS: usize = 280;
 
 /// The addresses of the pages before and after one.
-struct Pager {
-    newer: Option<String>,
-    older: Option<String>,
+pub(super) struct Pager {
+    pub(super) newer: Option<String>,
+    pub(super) older: Option<String>,
 }
 
 impl Pager {
-    fn of(path: &str, asked: &Asked, has_next: bool) -> Self {
+    pub(super) fn of(path: &str, asked: &Asked, has_next: bool) -> Self {
         let page = asked.page();
         Self {
             newer: (page > 1).then(|| asked.address(path, page - 1)),
@@ -228,6 +203,8 @@ pub(super) struct ActorPage {
     is_owner: bool,
     may_operate: bool,
     display_name: String,
+    /// The pages of its owner.
+    tabs: Vec<Tab>,
 }
 
 /// What those see who may act as an actor.
@@ -287,6 +264,7 @@ impl ActorPage {
             },
             stream: found.activities.iter().map(|activity| StreamItem::of(host.base_url(), activity)).collect(),
             display_name: actor.profile.display_name.clone().unwrap_or_default(),
+            tabs: own_tabs(visitor, actor, "Posts"),
             actor: head,
             desk,
             is_owner,
@@ -329,44 +307,5 @@ impl BoxedPage {
             activities: found.activities.iter().map(ActivityRow::of).collect(),
             pager: Pager::of(&format!("/actors/{}/{name}", actor.name), asked, found.has_next),
         }
-    }
-}
-
-/// Who follows an actor, or whom it follows.
-#[derive(Template)]
-#[template(path = "people.html")]
-pub(super) struct PeoplePage {
-    frame: Frame,
-    name: String,
-    heading: &'static str,
-    total: u64,
-    people: Vec<Person>,
-    pager: Pager,
-}
-
-impl PeoplePage {
-    /// The page of a part of one side.
-    pub(super) async fn of(
-        host: &Host,
-        visitor: &Visitor,
-        actor: &LocalActor,
-        side: Side,
-        follows: &[Follow],
-        asked: &Asked,
-        total: u64,
-    ) -> Result<Self, Fault> {
-        let heading = match side {
-            Side::Followers => "Followers",
-            Side::Following => "Following",
-        };
-        let path = format!("/actors/{}/{}", actor.name, side.as_str());
-        Ok(Self {
-            frame: Frame::new(format!("{heading} · {}", actor.name), visitor),
-            name: actor.name.to_string(),
-            heading,
-            total,
-            people: Person::all(host, follows).await?,
-            pager: Pager::of(&path, asked, asked.page() < last_page(total)),
-        })
     }
 }

@@ -10,12 +10,14 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 use rosehip_core::{
-    activity::object_document,
-    limits::{PAGE_DEFAULT, PAGE_MAX},
-    object::Object,
+    activity::{PUBLIC, object_document, tag_url},
+    ids::ObjectKey,
+    limits::{PAGE_DEFAULT, PAGE_MAX, REMARKS_PAGE},
+    object::{Object, tag_of},
+    remark::RemarkKind,
 };
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{
     App,
@@ -26,6 +28,8 @@ use super::{
     flow_row::FlowRow,
     negotiate::{self, Form, choose},
     page::{self, Badge, Frame, Moment, article_badge},
+    remark_view::RemarkView,
+    remarks::{self, CountsView},
     slug,
     visitor::Visitor,
     written,
@@ -121,7 +125,7 @@ pub(super) fn plain_text(html: &str) -> String {
 #[template(path = "articles.html")]
 struct ArticlesPage {
     frame: Frame,
-    heading: &'static str,
+    heading: String,
     is_drafts: bool,
     note: Option<&'static str>,
     articles: Vec<Card>,
@@ -137,7 +141,8 @@ pub(super) async fn index(
 ) -> Result<Response, Fault> {
     let (before, limit) = paging.read()?;
     let objects = app.host.published(before, limit + 1).await?;
-    let list = List { app: &app, path: "/", heading: "Articles", objects, limit, paging: &paging };
+    let (path, heading) = ("/".to_owned(), "Articles".to_owned());
+    let list = List { app: &app, path, heading, objects, limit, paging: &paging };
     Ok(list.answer(&headers, &visitor))
 }
 
@@ -150,15 +155,32 @@ pub(super) async fn drafts(
 ) -> Result<Response, Fault> {
     let (before, limit) = paging.read()?;
     let objects = app.host.drafts(before, limit + 1).await?;
-    let list = List { app: &app, path: "/drafts", heading: "Drafts", objects, limit, paging: &paging };
+    let (path, heading) = ("/drafts".to_owned(), "Drafts".to_owned());
+    let list = List { app: &app, path, heading, objects, limit, paging: &paging };
+    Ok(list.answer(&headers, &visitor))
+}
+
+/// `GET /tags/{tag}`
+pub(super) async fn tagged(
+    State(app): State<App>,
+    Path(tag): Path<String>,
+    Query(paging): Query<Paging>,
+    headers: HeaderMap,
+    visitor: Visitor,
+) -> Result<Response, Fault> {
+    let (before, limit) = paging.read()?;
+    let tag = tag_of(&tag);
+    let objects = app.host.tagged(&tag, before, limit + 1).await?;
+    let path = tag_url("", &tag);
+    let list = List { app: &app, path, heading: format!("#{tag}"), objects, limit, paging: &paging };
     Ok(list.answer(&headers, &visitor))
 }
 
 /// A page of articles, with one more than it shows where there is a next page.
 struct List<'a> {
     app: &'a App,
-    path: &'static str,
-    heading: &'static str,
+    path: String,
+    heading: String,
     /// With the place of each in the list.
     objects: Vec<(u64, Object)>,
     limit: usize,
@@ -182,8 +204,8 @@ impl List<'_> {
 
     fn page(&self, visitor: &Visitor, next: Option<String>) -> Response {
         page::html(&ArticlesPage {
-            frame: Frame::new(self.heading, visitor),
-            heading: self.heading,
+            frame: Frame::new(self.heading.clone(), visitor),
+            heading: self.heading.clone(),
             is_drafts: self.path == "/drafts",
             note: self.paging.note.as_deref().and_then(note),
             articles: self.objects.iter().map(|(_, object)| Card::of(object)).collect(),
@@ -219,7 +241,36 @@ pub(super) fn document(form: Form, value: &impl Serialize) -> Response {
 pub(super) fn with_context(base_url: &str, object: &Object) -> Value {
     let mut value = object_document(base_url, object);
     value["@context"] = context();
+    if object.is_for_everybody() {
+        for (name, url) in collections(base_url, &object.key) {
+            if value.get(name).is_none() {
+                value[name] = url.into();
+            }
+        }
+    }
     value
+}
+
+/// The collections of what was said about an object, by the members that name them (ActivityPub §5.7 and §5.8, `replies` of
+/// the ActivityStreams vocabulary).
+fn collections(base_url: &str, key: &ObjectKey) -> [(&'static str, String); 3] {
+    [RemarkKind::Reply, RemarkKind::Like, RemarkKind::Share]
+        .map(remarks::name)
+        .map(|name| (name, format!("{base_url}/objects/{key}/{name}")))
+}
+
+/// Takes out of what is sent what a document of the object told of those collections, and of whom an article is for: whoever
+/// changes what was read sends it back.
+pub(super) fn without_told(base_url: &str, key: &ObjectKey, members: &mut Map<String, Value>) {
+    for (name, url) in collections(base_url, key) {
+        if members.get(name).and_then(Value::as_str) == Some(&url) {
+            members.remove(name);
+        }
+    }
+    if key.kind == Host::article_type() && members.get("to").is_some_and(|to| *to == json!([PUBLIC])) {
+        members.remove("to");
+        members.remove("cc");
+    }
 }
 
 /// Notes that an address may ask for; nothing else of it reaches the page.
@@ -238,7 +289,8 @@ struct ArticlePage {
     title: String,
     content: String,
     category: Option<String>,
-    tags: Vec<String>,
+    /// Each with the address of what else has it.
+    tags: Vec<(String, String)>,
     badge: Badge,
     is_published: bool,
     at: Moment,
@@ -247,6 +299,14 @@ struct ArticlePage {
     flows: Vec<FlowRow>,
     /// What its last change set off, for editors.
     following: Option<Following>,
+    key: String,
+    /// What was said about it, where that is anything.
+    counts: Option<CountsView>,
+    replies: Vec<RemarkView>,
+    /// The address of more replies.
+    more: Option<String>,
+    /// Whose article it is, where the visitor may answer as it.
+    owner: Option<String>,
 }
 
 /// `GET /{slug}/`
@@ -291,13 +351,19 @@ async fn article_page(host: &Host, visitor: &Visitor, object: &Object) -> Result
         false => (Vec::new(), None),
     };
     let at = object.published_at.unwrap_or(object.updated_at);
+    let replies = host.said_about(object, RemarkKind::Reply, 0, REMARKS_PAGE).await?;
     Ok(page::html(&ArticlePage {
         frame: Frame::new(typed.title.clone(), visitor),
         slug: typed.slug,
         title: typed.title,
         content: html.to_owned(),
         category: Some(typed.category).filter(|category| !category.is_empty()),
-        tags: content.map(article_form::tags).unwrap_or_default(),
+        tags: content
+            .map(article_form::tags)
+            .unwrap_or_default()
+            .into_iter()
+            .map(|tag| (tag_url("", &tag), tag))
+            .collect(),
         badge: article_badge(object.status()),
         is_published: object.status() == Some("published"),
         at: Moment(at),
@@ -305,6 +371,11 @@ async fn article_page(host: &Host, visitor: &Visitor, object: &Object) -> Result
         revision: object.revision,
         flows,
         following,
+        key: object.key.to_string(),
+        counts: CountsView::of(&host.counts_about(object).await?),
+        replies: replies.said.iter().map(RemarkView::of).collect(),
+        more: replies.next.map(|next| format!("/objects/{}/replies?after={next}", object.key)),
+        owner: visitor.may_act_as(&object.owner).then(|| object.owner.to_string()),
     }))
 }
 

@@ -16,7 +16,6 @@ use serde_json::{Value, json};
 
 use super::{
     App,
-    actor_pages::PeoplePage,
     actors::Named,
     article_pages::document,
     boxes::{Asked, last_page},
@@ -24,6 +23,7 @@ use super::{
     input::{self, Input},
     negotiate::{self, Form, choose, wants_redirect},
     page,
+    people_pages::{Listed, PeoplePage},
     sent::Sent,
     visitor::Visitor,
 };
@@ -80,7 +80,8 @@ async fn collection(
     let (page, last) = (asked.page(), last_page(total));
     if form == Form::Html {
         let follows = app.host.follows(&actor.name, side, state, page).await?;
-        let people = PeoplePage::of(&app.host, visitor, actor, side, &follows, &asked, total).await?;
+        let listed = Listed { side, state, follows: &follows, total };
+        let people = PeoplePage::of(&app.host, visitor, actor, &listed, &asked).await?;
         return Ok(page::html(&people));
     }
     let url = format!("{}/{}", actor.url(app.host.base_url()), side.as_str());

@@ -88,7 +88,8 @@ pub(super) fn wants_events(headers: &HeaderMap) -> bool {
 /// Whether an answer is for a person to read: the client names HTML, or does not care and asks for a page or sends a
 /// form.
 pub(super) fn wants_page(method: &Method, path: &str, headers: &HeaderMap) -> bool {
-    let is_below_actor = path.strip_prefix("/actors/").is_some_and(|path| path.contains('/'));
+    let below_actor = path.strip_prefix("/actors/").and_then(|path| path.split_once('/')).map(|(_, below)| below);
+    let is_below_actor = below_actor.is_some_and(|below| !matches!(below, "timeline" | "notifications" | "notes"));
     let is_for_programs =
         ["/objects/", "/users", "/tokens", "/.well-known/", "/nodeinfo/"].iter().any(|prefix| path.starts_with(prefix))
             || (method.is_safe() && is_below_actor);
@@ -175,6 +176,7 @@ mod tests {
         assert!(!wants_page(&Method::GET, "/actors/site/outbox", &none));
         assert!(!wants_page(&Method::GET, "/.well-known/webfinger", &none));
         assert!(wants_page(&Method::GET, "/actors/site", &none));
+        assert!(wants_page(&Method::GET, "/actors/site/timeline", &none));
         assert!(wants_page(&Method::POST, "/actors/site/follow", &content("application/x-www-form-urlencoded")));
         assert!(!wants_page(&Method::GET, "/drafts", &headers("application/json")));
         assert!(!wants_page(&Method::POST, "/new", &content("application/json")));

@@ -18,11 +18,12 @@ use super::{
     App,
     access::Need,
     article_form::Article,
-    article_pages::{document, with_context},
+    article_pages::{document, with_context, without_told},
     article_writes::base_of,
     fault::{Fault, FieldError},
     input::Document,
     negotiate::{self, Form, choose},
+    notes::NotePage,
     page::{self, Frame},
     prefer::Wait,
     slug,
@@ -35,7 +36,7 @@ use crate::host::{Base, Host, ObjectWrite};
 pub(super) const DERIVED: [&str; 6] = ["@context", "id", "type", "attributedTo", "updated", "revision"];
 
 /// An object that a path names.
-pub(super) struct Named(ObjectKey);
+pub(super) struct Named(pub(super) ObjectKey);
 
 impl FromRequestParts<App> for Named {
     type Rejection = Fault;
@@ -77,6 +78,7 @@ pub(super) async fn put(
     for member in DERIVED {
         members.remove(member);
     }
+    without_told(app.host.base_url(), &key, &mut members);
     let content = match key.kind == Host::article_type() {
         true => article(&app.host, &key, members).await?,
         false => other(members)?,
@@ -174,15 +176,12 @@ pub(super) async fn get(
     headers: HeaderMap,
 ) -> Result<Response, Fault> {
     let is_article = key.kind == Host::article_type();
-    let object = app.host.object(&key).await?;
-    if object.is_none() && app.host.object_was_erased(&key)? {
-        return Err(Fault::gone("the object"));
-    }
-    let object = object.filter(Object::exists);
-    let is_visible = |object: &Object| visitor.has(Need::Write) || object.is_for_everybody();
-    let object = object.filter(is_visible).ok_or_else(|| Fault::not_found("object"))?;
+    let object = readable(&app.host, &key, &visitor).await?;
     let value = with_context(app.host.base_url(), &object);
     let form = choose(&headers, negotiate::DOCUMENT);
+    if form == Form::Html && key.kind.as_str() == "Note" {
+        return Ok(page::html(&NotePage::of(&app.host, &visitor, &object).await?));
+    }
     if form == Form::Html {
         return Ok(page::html(&ObjectPage {
             frame: Frame::new(key.to_string(), &visitor),
@@ -196,6 +195,17 @@ pub(super) async fn get(
     response.headers_mut().insert(ETAG, written::etag(object.revision));
     response.headers_mut().insert(VARY, axum::http::HeaderValue::from_static("accept"));
     Ok(response)
+}
+
+/// An object that a visitor may read.
+pub(super) async fn readable(host: &Host, key: &ObjectKey, visitor: &Visitor) -> Result<Object, Fault> {
+    let object = host.object(key).await?;
+    if object.is_none() && host.object_was_erased(key)? {
+        return Err(Fault::gone("the object"));
+    }
+    let object = object.filter(Object::exists);
+    let is_visible = |object: &Object| visitor.has(Need::Write) || object.is_for_everybody();
+    object.filter(is_visible).ok_or_else(|| Fault::not_found("object"))
 }
 
 /// JSON as people read it.

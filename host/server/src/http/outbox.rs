@@ -21,6 +21,7 @@ use super::{
     App,
     actors::Named,
     article_form::Article,
+    article_pages::without_told,
     article_saves::{Author, add},
     fault::Fault,
     follows::{locate, posted_json},
@@ -175,6 +176,7 @@ impl Poster<'_> {
         for member in DERIVED {
             members.remove(member);
         }
+        without_told(self.host.base_url(), &object.key, &mut members);
         let is_article = object.key.kind == Host::article_type();
         let article = match is_article {
             true => Some(Article::from_object(&mut members).map_err(Fault::invalid_fields)?),

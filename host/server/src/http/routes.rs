@@ -19,7 +19,8 @@ use super::{
     article_pages as pages, article_trials as trials, article_writes as writes, assets, audit, before_acting,
     behaviors, boxes, bulk, discovery, erasures, event_trials,
     fault::Fault,
-    flows, follows, health, inbox, live, login, measure, media, objects, openapi, outbox, peers, replays,
+    flows, follows, health, inbox, live, login, measure, media, notes, objects, openapi, outbox, peers, remarks,
+    replays, social_pages,
     visitor::Visitor,
     what_if,
 };
@@ -49,6 +50,7 @@ fn table() -> Vec<Row> {
         // Articles.
         row("GET", "/", Nothing, pages::index),
         row("GET", "/drafts", Write, pages::drafts),
+        row("GET", "/tags/{tag}", Nothing, pages::tagged),
         row("GET", "/new", Write, forms::new_form),
         row("POST", "/new", Write, writes::create),
         row("GET", "/{slug}", Nothing, pages::to_slash),
@@ -69,6 +71,10 @@ fn table() -> Vec<Row> {
         row("GET", "/objects/{type}/{id}", Nothing, objects::get),
         row("PUT", "/objects/{type}/{id}", Write, objects::put),
         row("DELETE", "/objects/{type}/{id}", Write, objects::delete),
+        row("POST", "/objects/{type}/{id}/delete", Write, notes::delete),
+        row("GET", "/objects/{type}/{id}/replies", Nothing, remarks::replies),
+        row("GET", "/objects/{type}/{id}/likes", Nothing, remarks::likes),
+        row("GET", "/objects/{type}/{id}/shares", Nothing, remarks::shares),
         // What happened. Strangers may read public activities, and no more of them than their document.
         row("GET", "/activities", Login, activities::of_object),
         row("GET", "/activities/{name}", Nothing, activities::show),
@@ -133,6 +139,10 @@ fn table() -> Vec<Row> {
         row("GET", "/actors/{id}/outbox", Nothing, boxes::outbox),
         row("POST", "/actors/{id}/outbox", Write, outbox::post),
         row("GET", "/actors/{id}/inbox", Login, boxes::inbox),
+        row("GET", "/actors/{id}/timeline", Login, social_pages::timeline),
+        row("GET", "/actors/{id}/notifications", Login, social_pages::notifications),
+        row("GET", "/actors/{id}/notes", Write, notes::form),
+        row("POST", "/actors/{id}/notes", Write, notes::post),
         row("GET", "/actors/{id}/followers", Nothing, follows::followers),
         row("POST", "/actors/{id}/followers", Write, follows::decide),
         row("GET", "/actors/{id}/following", Nothing, follows::following),
@@ -233,6 +243,7 @@ mod tests {
         insta::assert_snapshot!(lines.collect::<Vec<_>>().join("\n"), @r"
         sAEPO GET /
         --EPO GET /drafts
+        sAEPO GET /tags/{tag}
         --EPO GET /new
         --EPO POST /new
         sAEPO GET /{slug}
@@ -251,6 +262,10 @@ mod tests {
         sAEPO GET /objects/{type}/{id}
         --EPO PUT /objects/{type}/{id}
         --EPO DELETE /objects/{type}/{id}
+        --EPO POST /objects/{type}/{id}/delete
+        sAEPO GET /objects/{type}/{id}/replies
+        sAEPO GET /objects/{type}/{id}/likes
+        sAEPO GET /objects/{type}/{id}/shares
         -AEPO GET /activities
         sAEPO GET /activities/{name}
         -AEPO GET /flows
@@ -310,6 +325,10 @@ mod tests {
         sAEPO GET /actors/{id}/outbox
         --EPO POST /actors/{id}/outbox
         -AEPO GET /actors/{id}/inbox
+        -AEPO GET /actors/{id}/timeline
+        -AEPO GET /actors/{id}/notifications
+        --EPO GET /actors/{id}/notes
+        --EPO POST /actors/{id}/notes
         sAEPO GET /actors/{id}/followers
         --EPO POST /actors/{id}/followers
         sAEPO GET /actors/{id}/following

@@ -8,6 +8,7 @@ mod budgets;
 mod door;
 mod known;
 mod local;
+mod moves;
 mod refused;
 
 use std::{
@@ -21,7 +22,7 @@ use rosehip_core::{
     event::{ActivityConflicted, Event, Record, RemoteActorLearned},
     federation::{ActorUrl, RemoteActor},
     follows::Side,
-    ids::{ActorName, BoxName, DedupKey},
+    ids::{ActivityId, ActorName, BoxName, DedupKey},
     limits::{ACTIVITY_RECIPIENTS, APPEND_ENTRIES},
     log::Append,
     pipeline::receive::{Arrival, Received, TheirObject, answer_again, receive},
@@ -33,7 +34,11 @@ use serde_json::{Map, Value};
 use tokio::sync::mpsc;
 
 use self::budgets::Budgets;
-pub use self::{door::Admitted, refused::Refused};
+pub use self::{
+    door::Admitted,
+    moves::{MoveError, Moves},
+    refused::Refused,
+};
 use super::{Directory, Keyring, Schemes};
 use crate::{
     clock::SystemClock,
@@ -81,6 +86,19 @@ pub struct Began {
     pub actor: ActorUrl,
 }
 
+/// Somebody whom an actor of this host follows says that they have another address.
+#[derive(Debug, Clone)]
+pub struct Moved {
+    /// Who follows.
+    pub owner: ActorName,
+    /// The old address.
+    pub from: ActorUrl,
+    /// The new one.
+    pub to: ActorUrl,
+    /// The `Move`.
+    pub activity: ActivityId,
+}
+
 /// What an inbox is made of.
 pub struct InboxParts {
     /// The origin of ids, without a slash at its end.
@@ -101,6 +119,8 @@ pub struct InboxParts {
     pub schemes: Arc<Schemes>,
     /// Is told whom an actor has begun to follow.
     pub began: mpsc::UnboundedSender<Began>,
+    /// Is told who has moved whom an actor follows.
+    pub moved: mpsc::UnboundedSender<Moved>,
 }
 
 /// Takes in what strangers and neighbours send.
@@ -205,7 +225,7 @@ impl Inbox {
             if received.events.is_empty() {
                 return Ok(TakenIn::Dropped);
             }
-            let Received { mut events, begins_following } = received;
+            let Received { mut events, begins_following, moves_to } = received;
             if facts.sender.as_ref() != Some(&**sender) {
                 events.push(RemoteActorLearned { actor: RemoteActor::clone(sender) }.into());
             }
@@ -216,6 +236,11 @@ impl Inbox {
                         let began = Began { owner: owner.clone(), actor: sender.id.clone() };
                         // At a stop nobody listens any more.
                         let _ = self.parts.began.send(began);
+                    }
+                    if let Some(to) = moves_to {
+                        let (owner, activity) = (owner.clone(), arrival.id.clone());
+                        // At a stop nobody listens any more; the next start finds it in the views.
+                        let _ = self.parts.moved.send(Moved { owner, from: sender.id.clone(), to, activity });
                     }
                     return Ok(TakenIn::Recorded);
                 }

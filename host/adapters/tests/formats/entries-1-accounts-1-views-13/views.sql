@@ -1,4 +1,4 @@
-PRAGMA user_version = 15;
+PRAGMA user_version = 16;
 CREATE TABLE activities( seq INTEGER PRIMARY KEY, id TEXT NOT NULL, token TEXT NOT NULL, cid TEXT NOT NULL, matched_by INTEGER, owner TEXT NOT NULL, box TEXT NOT NULL, is_public INTEGER NOT NULL, about TEXT, root TEXT, actor TEXT ) STRICT;
 CREATE INDEX activities_about ON activities(about) WHERE is_public = 1 AND about IS NOT NULL;
 CREATE INDEX activities_by_actor ON activities(owner, actor, seq) WHERE actor IS NOT NULL;
@@ -45,10 +45,19 @@ CREATE TABLE position(id INTEGER PRIMARY KEY CHECK (id = 1), seq INTEGER NOT NUL
 CREATE INDEX published ON objects(published_seq) WHERE is_published = 1;
 CREATE TABLE received( owner TEXT NOT NULL, object TEXT NOT NULL, actor TEXT NOT NULL, is_gone INTEGER NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (owner, object) ) STRICT, WITHOUT ROWID;
 CREATE TABLE recorded_minutes( behavior TEXT NOT NULL, kind TEXT NOT NULL, minute INTEGER NOT NULL, count INTEGER NOT NULL, PRIMARY KEY (behavior, kind, minute) ) STRICT, WITHOUT ROWID;
+CREATE TABLE remarks( seq INTEGER PRIMARY KEY, owner TEXT NOT NULL, kind TEXT NOT NULL, actor TEXT NOT NULL, peer TEXT NOT NULL, id TEXT NOT NULL, target TEXT, is_open INTEGER NOT NULL, is_news INTEGER NOT NULL, is_notice INTEGER NOT NULL, said INTEGER NOT NULL, is_gone INTEGER NOT NULL, stands INTEGER NOT NULL, is_shown INTEGER NOT NULL ) STRICT;
+CREATE INDEX remarks_by_id ON remarks(actor, id, kind, seq);
+CREATE INDEX remarks_by_target ON remarks(actor, target, kind, stands, seq) WHERE target IS NOT NULL;
+CREATE INDEX remarks_moves ON remarks(seq) WHERE kind = 'move';
+CREATE INDEX remarks_news ON remarks(owner, seq) WHERE is_news = 1 AND is_gone = 0;
+CREATE INDEX remarks_notices ON remarks(owner, seq) WHERE is_notice = 1 AND is_gone = 0;
+CREATE INDEX remarks_shown ON remarks(target, kind, seq) WHERE is_shown = 1;
 CREATE TABLE remote_actors( id TEXT PRIMARY KEY, peer TEXT NOT NULL, inbox TEXT NOT NULL, shared_inbox TEXT, learned_at INTEGER NOT NULL, row TEXT NOT NULL ) STRICT, WITHOUT ROWID;
 CREATE TABLE roots( root TEXT PRIMARY KEY, flows INTEGER NOT NULL, activities INTEGER NOT NULL ) STRICT, WITHOUT ROWID;
 CREATE TABLE slugs(slug TEXT PRIMARY KEY, key TEXT NOT NULL, is_current INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE INDEX slugs_by_key ON slugs(key);
+CREATE TABLE tags( tag TEXT NOT NULL, published_seq INTEGER NOT NULL, key TEXT NOT NULL, PRIMARY KEY (tag, published_seq, key) ) STRICT, WITHOUT ROWID;
+CREATE INDEX tags_by_key ON tags(key);
 CREATE TABLE tallies(status TEXT PRIMARY KEY, flows INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE unaddressed(seq INTEGER PRIMARY KEY) STRICT;
 INSERT INTO activities VALUES (14, 'https://h.example/activities/awghnprkwtwg5u5xgewo7sg65xb77lbqgunufj562s3yhse6rspa', 'awghnprkwtwg5u5xgewo7sg65xb77lbqgunufj562s3yhse6rspa', 'baga6yaqsecsli7lxf52as2ksaxv5pubt5icol4z4znkfoxhp3xjlmv3cvbruy', 15, 'site', 'outbox', 1, 'Article/a', NULL, NULL);

@@ -37,10 +37,21 @@ fn remove(path: &'static str) -> Operation {
         .writes()
 }
 
+/// What was said about an object.
+fn remarks(path: &'static str, summary: &'static str) -> Operation {
+    get(path, summary)
+        .query("after", Kind::Number(0, u64::MAX >> 11), "What came after this place, as `next` of a page has it")
+        .page()
+        .activity_streams::<Collection>()
+        .fault(410)
+        .fault(422)
+}
+
 pub(super) fn operations() -> Vec<Operation> {
     vec![
         list("/", "The published articles, newest first"),
         list("/drafts", "The drafts, last changed first"),
+        list("/tags/{tag}", "The published articles with a tag, newest first"),
         get("/new", "The form of a new article").page(),
         write("/new", "A new article")
             .form::<sent::NewArticle>()
@@ -113,6 +124,17 @@ pub(super) fn operations() -> Vec<Operation> {
             .writes()
             .fault(410)
             .fault(422),
+        post("/objects/{type}/{id}/delete", "Deletes an object, for forms")
+            .form_or_nothing::<sent::Nothing>()
+            .waits()
+            .json::<WrittenJson>()
+            .redirects_people()
+            .writes()
+            .fault(410)
+            .fault(422),
+        remarks("/objects/{type}/{id}/replies", "What answers an object, oldest first"),
+        remarks("/objects/{type}/{id}/likes", "How many like an object, and the likes that are for everybody"),
+        remarks("/objects/{type}/{id}/shares", "Who passed an object on"),
         get("/activities", "The last change of an object, and the activity that it made or why it made none")
             .query_required("object", Kind::Form(r"\S"), "A slug, an id, or `Type/id`")
             .fault(400)

@@ -1,6 +1,7 @@
 //! Actors, their boxes and who follows them; other hosts, and what goes there.
 
 use super::{
+    super::{remark_view::RemarksJson, written::WrittenJson},
     operation::{JSON, Operation, Shape, get, post},
     parameter::{Kind, LIMIT},
     sent, told,
@@ -24,6 +25,15 @@ fn boxed(path: &'static str, summary: &'static str) -> Operation {
         .header("If-None-Match", Kind::Text, "The tag of the answer before")
         .status(304, "Nothing has changed")
         .answer_header(200, "ETag", "Changes with the box")
+}
+
+/// What an actor's owner reads.
+fn stream(path: &'static str, summary: &'static str) -> Operation {
+    get(path, summary)
+        .query("before", Kind::Number(0, u64::MAX >> 11), "What came before this place, as `next` of a page has it")
+        .page()
+        .json::<RemarksJson>()
+        .fault(403)
 }
 
 /// Something that an actor says.
@@ -94,6 +104,20 @@ pub(super) fn operations() -> Vec<Operation> {
             .body(JSON, Shape::of::<sent::ToOutbox>())
             .fault(410),
         boxed("/actors/{id}/inbox", "What was sent to an actor"),
+        stream("/actors/{id}/timeline", "What those said whom an actor follows, newest first"),
+        stream("/actors/{id}/notifications", "What others said to an actor or about what is theirs, newest first"),
+        get("/actors/{id}/notes", "The form of a note, or of an answer")
+            .query("in_reply_to", Kind::Text, "The id of what is answered")
+            .page()
+            .fault(403),
+        post("/actors/{id}/notes", "Writes a note; it goes to everybody and the actor's followers")
+            .form::<sent::NewNote>()
+            .waits()
+            .json::<WrittenJson>()
+            .created::<WrittenJson>()
+            .answer_header(201, "Location", "Its page")
+            .redirects_people()
+            .writes(),
         collection("/actors/{id}/followers", "Who follows an actor")
             .query("state", Kind::Word(&["accepted", "pending"]), "Those who wait for an answer, for the owner")
             .fault(403),

@@ -82,6 +82,7 @@ fn in_path(noun: &str, name: &str) -> (Kind, &'static str) {
         ("tokens" | "account", _) => (Kind::Form("^[a-z][a-z0-9-]{0,62}$"), "The token's name"),
         ("peers", _) => (Kind::Form("^[a-z0-9.-]+(:[0-9]+)?$"), "The other host, with its port where that is not 443"),
         ("media", _) => (Kind::Form("^[0-9a-f]{64}[.][a-z]{3,4}$"), "The image's digest, and its kind"),
+        ("tags", _) => (Kind::Text, "The tag, without its sign"),
         ("objects", "type") => (Kind::Form("^[A-Z][A-Za-z0-9]{0,62}$"), "The object's type"),
         ("objects", _) => (Kind::Form("^[A-Za-z0-9_~-][A-Za-z0-9._~-]{0,199}$"), "The object's id within its type"),
         (_, _) => (Kind::Form("^[a-z0-9-]{1,100}$"), "The last part of the article's address"),

@@ -296,6 +296,21 @@ pub(super) struct OtherActor {
     actor: String,
 }
 
+/// A note.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct NewNote {
+    /// Markdown.
+    content: String,
+    /// The id of what it answers: something that was sent to the actor, or something of this host that is for everybody.
+    in_reply_to: Option<String>,
+}
+
+/// No field at all.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct Nothing {}
+
 /// What is decided about a follower.
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
