@@ -225,7 +225,7 @@ fn arriving() -> impl Strategy<Value = Arriving> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
 
     /// Views that saw what was erased since end as those do that never saw it.
     #[test]

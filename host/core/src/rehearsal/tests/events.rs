@@ -52,11 +52,17 @@ fn an_event_needs_an_object_and_the_rest_is_as_on_a_new_host() {
       "now": "2026-01-01T12:00:00.000Z",
       "object": {
         "attributedTo": "http://localhost:7420/actors/site",
+        "cc": [
+          "http://localhost:7420/actors/site/followers"
+        ],
         "id": "http://localhost:7420/on-roses",
         "name": "On roses",
         "published": "2026-01-01T12:00:00.000Z",
         "revision": 1,
         "status": "published",
+        "to": [
+          "https://www.w3.org/ns/activitystreams#Public"
+        ],
         "type": "Article",
         "updated": "2026-01-01T12:00:00.000Z"
       },
