@@ -213,6 +213,9 @@ pub const JSON_DEPTH: usize = 64;
 /// What a JSON document takes once it is read, in units of about a hundred bytes: each value weighs one, an object five
 /// more, 64 bytes of text one more. The smallest objects take eighty times the length of their text.
 pub const JSON_WEIGHT: u64 = 64_000;
+/// Time in which the lines before a request's body come, and in which a connection without a request is kept, in
+/// milliseconds.
+pub const HEAD_MS: u64 = 30_000;
 /// Time a request may take, in milliseconds.
 pub const REQUEST_MS: u64 = 30_000;
 /// Time an erasure may take beyond that, in milliseconds: it reads the whole log and writes it anew.

@@ -5,6 +5,7 @@
 mod cli;
 mod client;
 mod config;
+mod connections;
 mod host;
 mod http;
 mod meters;

@@ -3,14 +3,7 @@
 //! `bind` before `start`, so that a port that is taken is told before anything is opened; `stop` drains what is under
 //! way, lets the host write out what is queued, and takes the socket away while the lock is still held.
 
-use std::{
-    fs, io,
-    net::{IpAddr, SocketAddr},
-    os::unix::fs::PermissionsExt as _,
-    path::PathBuf,
-    sync::Arc,
-    time::Duration,
-};
+use std::{fs, io, net::IpAddr, os::unix::fs::PermissionsExt as _, path::PathBuf, sync::Arc, time::Duration};
 
 use axum::{Router, body::Body, middleware, response::Response, serve::ListenerExt as _};
 use futures_util::StreamExt as _;
@@ -24,6 +17,7 @@ use tokio::{
 
 use crate::{
     config::{Reach, TelemetryConfig},
+    connections,
     host::{Host, HostOptions, ReadError, Retention},
     http::{self, Access, GoesOn, HttpOptions},
     meters,
@@ -171,12 +165,8 @@ impl Server {
         let operator = ending(http::router(Arc::clone(&host), &http_options, Access::Operator), stop.clone());
         let listener = listener.tap_io(without_delay);
         let mut listeners = JoinSet::new();
-        listeners.spawn(
-            axum::serve(listener, public.into_make_service_with_connect_info::<SocketAddr>())
-                .with_graceful_shutdown(stopped(stop.clone()))
-                .into_future(),
-        );
-        listeners.spawn(axum::serve(operators, operator).with_graceful_shutdown(stopped(stop)).into_future());
+        listeners.spawn(connections::serve(listener, public, |address| Some(*address), stopped(stop.clone())));
+        listeners.spawn(connections::serve(operators, operator, |_| None, stopped(stop)));
         let tidying = tokio::spawn(tidy_meters());
         Ok(Self { host, watch, traces, socket, stopping, tidying, listeners })
     }

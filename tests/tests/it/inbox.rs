@@ -222,7 +222,7 @@ async fn a_host_may_send_so_much_in_a_minute() {
     for _ in 0..320 {
         let request = stranger.request(reqwest::Method::POST, "/actors/site/inbox");
         let request = request.header("content-type", "application/activity+json").body("{}");
-        unsigned.push(stranger.send(request).await.status);
+        unsigned.push(stranger.send(request).await.status.as_u16());
     }
     assert!(unsigned[..300].iter().all(|status| *status == 401) && unsigned.contains(&429), "{unsigned:?}");
     let other = Peer::start().await;

@@ -30,7 +30,7 @@ impl NextStep {
 
     /// A command as it has to be typed; without its program's name it is `behaviors enable publish`, say.
     pub(super) fn command(&self, command: &str) -> String {
-        let verb = command.split(' ').next().unwrap_or_default();
+        let verb = command.split([' ', '`']).next().unwrap_or_default();
         let place = match (&self.url, &self.data) {
             _ if verb.starts_with('-') || OF_NO_HOST.contains(&verb) => None,
             (Some(_), _) if OF_A_DIRECTORY.contains(&verb) => None,
