@@ -2,11 +2,9 @@
 //! same number of rows in the same run; and the processor time that the host spends on a flow, by its threads, which
 //! differs less between runs than what a shared machine gets done. Prints tables; asserts nothing about time.
 
-mod load;
-
 use std::time::{Duration, Instant};
 
-use load::{Publishing, Until};
+use rosehip_tests::{Measured, Publishing, Until};
 
 const IN_FLIGHT: [usize; 4] = [1, 16, 64, 256];
 const SLICE: Duration = Duration::from_secs(4);
@@ -61,7 +59,7 @@ fn main() {
         last = Some(measured);
     }
     println!("\nprocessor time at 256 in flight, µs a flow, by thread, without those that were replaced:");
-    for (name, micros) in last.iter().flat_map(load::Measured::micros_by_thread) {
+    for (name, micros) in last.iter().flat_map(Measured::micros_by_thread) {
         println!("{name}: {micros:.0}");
     }
     publishing.host().stop();

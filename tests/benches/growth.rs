@@ -2,16 +2,13 @@
 //! the host takes to be ready, after a stop and after `kill -9`, and how fast `verify` walks the log. Prints a table;
 //! asserts nothing about time. `MILLIONS=10` goes to ten million entries.
 
-mod load;
-
 use std::{
     fs,
     path::Path,
     time::{Duration, Instant},
 };
 
-use load::{Publishing, Until};
-use rosehip_tests::Process;
+use rosehip_tests::{Process, Publishing, Until};
 
 const IN_FLIGHT: usize = 64;
 /// What an article and its flow append to the log.
@@ -57,7 +54,7 @@ fn main() {
         );
     }
 
-    let mut ready = |publishing: &mut Publishing, after: &str| {
+    let ready = |publishing: &mut Publishing, after: &str| {
         let begun = Instant::now();
         runtime.block_on(publishing.host().serve());
         let took = begun.elapsed().as_secs_f64();

@@ -408,7 +408,7 @@ async fn hostile() {
     }
     let before = others.answered();
     let (mut beside, took) = timed(beside).await.expect("no panic");
-    let answered = others.answered() - before;
+    let answered = u32::try_from(others.answered() - before).expect("not so many");
     drop(others);
     let (quiet, p99) = (percentile(&mut alone, 99), percentile(&mut beside, 99));
     println!("| nobody | {:.2} | {quiet:.2} | | |", percentile(&mut alone, 50));
@@ -416,7 +416,7 @@ async fn hostile() {
         "| {HOSTILE} hostile hosts | {:.2} | {p99:.2} | {:.2} | {:.0} |",
         percentile(&mut beside, 50),
         p99 / quiet,
-        answered as f64 / took.as_secs_f64()
+        f64::from(answered) / took.as_secs_f64()
     );
 }
 

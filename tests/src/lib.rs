@@ -13,6 +13,7 @@ mod mail;
 mod peer;
 mod process;
 mod project;
+mod publishing;
 mod receiver;
 mod secure;
 
@@ -28,6 +29,7 @@ pub use mail::{MailServer, Message};
 pub use peer::{Form, Peer, Signing, body_of, headers_of, now, send};
 pub use process::Process;
 pub use project::{LANGUAGES, Project, of_each};
+pub use publishing::{Measured, Publishing, Until};
 pub use receiver::{Delivery, Receiver, Respond};
 pub use secure::{Certificate, SecureReceiver};
 

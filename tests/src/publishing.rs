@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rosehip_tests::{Host, Process, TWO_STEP};
+use crate::{Host, Process, TWO_STEP};
 
 /// A host that runs `tests/guests/two-step` on each article, and nothing else.
 pub struct Publishing {
