@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::{
     activity::{Activity, id_of, is_public, urls_of},
-    ids::{ActorName, BoxName},
+    ids::BoxName,
 };
 
 /// What a remark is.
@@ -88,14 +88,19 @@ fn is_open_object(object: &Value) -> bool {
     named().next().is_none() || named().any(is_public)
 }
 
-/// Whether something names an actor of this host: in `to`, `cc` or as a mention. The host's own origin is not known here, so
-/// that an actor of another host of our kind with the same name is taken for one; whoever shows it knows better.
-fn names(value: &Value, owner: &ActorName) -> bool {
-    let end = format!("/actors/{owner}");
-    let addressed = ["to", "cc"].into_iter().flat_map(|member| urls_of(value.get(member)));
-    let tags = value.get("tag").map(|tag| tag.as_array().map_or(std::slice::from_ref(tag), Vec::as_slice));
-    let mentioned = tags.unwrap_or_default().iter().filter_map(|tag| tag.get("href")?.as_str());
-    addressed.chain(mentioned).any(|url| url.ends_with(&end))
+/// The URLs of whom an activity and what was posted with it name: in `to`, `cc` or as a mention.
+pub fn named(activity: &Activity) -> impl Iterator<Item = &str> {
+    let members = |name| [activity.object_document().get(name), activity.document.get(name)].into_iter();
+    let addressed = ["to", "cc"].into_iter().flat_map(members).flat_map(urls_of);
+    let tags = members("tag").flatten().flat_map(|tag| tag.as_array().map_or(std::slice::from_ref(tag), Vec::as_slice));
+    addressed.chain(tags.filter_map(|tag| tag.get("href")?.as_str()))
+}
+
+/// Whether an activity names the actor of this host that it came to. The host's own origin is not known here, so that an actor
+/// of another host of our kind with the same name is taken for one; whoever shows it knows better.
+fn names_owner(activity: &Activity) -> bool {
+    let end = format!("/actors/{}", activity.owner);
+    named(activity).any(|url| url.ends_with(&end))
 }
 
 /// The remark that an activity is; none where pages show nothing of it.
@@ -127,15 +132,13 @@ pub fn remark(activity: &Activity) -> Option<Remark> {
                 return None;
             }
             let is_new = kind != RemarkKind::Update;
-            let owner = &activity.owner;
-            let is_named = || names(object, owner) || names(&Value::Object(activity.document.clone()), owner);
             Some(Remark {
                 kind,
                 id,
                 target: answered.filter(|_| is_new).map(|url| target_of(url).to_owned()),
                 is_open: activity.audience().is_public && is_open_object(object),
                 is_news: is_new && is_inbox,
-                is_notice: is_new && is_inbox && is_named(),
+                is_notice: is_new && is_inbox && names_owner(activity),
                 actor,
             })
         }

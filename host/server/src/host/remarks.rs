@@ -8,7 +8,7 @@ use rosehip_core::{
     ids::ActorName,
     limits::REMARKS_PAGE,
     object::Object,
-    remark::RemarkKind,
+    remark::{RemarkKind, named},
 };
 use serde_json::{Map, Value};
 
@@ -135,22 +135,10 @@ impl Host {
         let page = self.read_views(|views| views.notices(owner, cursor)).await?;
         let mut page = self.said(Some(owner), page).await?;
         // An actor of another host of our kind may have the same name.
-        page.said
-            .retain(|said| !matches!(said.kind, RemarkKind::Post | RemarkKind::Reply) || self.concerns(owner, said));
-        Ok(page)
-    }
-
-    /// Whether what was posted names an actor of this host.
-    fn concerns(&self, owner: &ActorName, said: &Said) -> bool {
         let me = actor_url(self.base_url(), owner);
-        let object = said.activity.object_document();
-        let documents = [object, &Value::Object(said.activity.document.clone())].map(|document| {
-            let addressed = ["to", "cc"].into_iter().flat_map(|member| urls_of(document.get(member)));
-            let tags = document.get("tag").map(|tag| tag.as_array().map_or(std::slice::from_ref(tag), Vec::as_slice));
-            let mentioned = tags.unwrap_or_default().iter().filter_map(|tag| tag.get("href")?.as_str());
-            addressed.chain(mentioned).any(|url| url == me)
-        });
-        documents.contains(&true)
+        let is_post = |said: &Said| matches!(said.kind, RemarkKind::Post | RemarkKind::Reply);
+        page.said.retain(|said| !is_post(said) || named(&said.activity).any(|url| url == me));
+        Ok(page)
     }
 
     /// What an actor of this host answers: what came to its inbox, or an object of this host that everybody may see.

@@ -29,7 +29,7 @@ use super::{
     negotiate::{self, Form, choose},
     page::{self, Badge, Frame, Moment, article_badge},
     remark_view::RemarkView,
-    remarks::{self, CountsView},
+    remarks::{CountsView, Remarks},
     slug,
     visitor::Visitor,
     written,
@@ -254,9 +254,7 @@ pub(super) fn with_context(base_url: &str, object: &Object) -> Value {
 /// The collections of what was said about an object, by the members that name them (ActivityPub §5.7 and §5.8, `replies` of
 /// the ActivityStreams vocabulary).
 fn collections(base_url: &str, key: &ObjectKey) -> [(&'static str, String); 3] {
-    [RemarkKind::Reply, RemarkKind::Like, RemarkKind::Share]
-        .map(remarks::name)
-        .map(|name| (name, format!("{base_url}/objects/{key}/{name}")))
+    Remarks::ALL.map(Remarks::name).map(|name| (name, format!("{base_url}/objects/{key}/{name}")))
 }
 
 /// Takes out of what is sent what a document of the object told of those collections, and of whom an article is for: whoever

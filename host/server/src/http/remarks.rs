@@ -30,91 +30,109 @@ use super::{
 };
 use crate::host::{Count, Counts, Host, Said, SaidPage};
 
-/// `GET /objects/{type}/{id}/replies`
-pub(super) async fn replies(
-    State(app): State<App>,
-    Named(key): Named,
-    visitor: Visitor,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Result<Response, Fault> {
-    let object = readable(&app.host, &key, &visitor).await?;
-    collection(&app.host, &visitor, &object, RemarkKind::Reply, &uri, &headers).await
+/// The collections that an object of this host has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Remarks {
+    /// What answers it.
+    Replies,
+    /// Who likes it.
+    Likes,
+    /// Who passed it on.
+    Shares,
 }
 
-/// `GET /objects/{type}/{id}/likes`
-pub(super) async fn likes(
-    State(app): State<App>,
-    Named(key): Named,
-    visitor: Visitor,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Result<Response, Fault> {
-    let object = readable(&app.host, &key, &visitor).await?;
-    collection(&app.host, &visitor, &object, RemarkKind::Like, &uri, &headers).await
-}
+impl Remarks {
+    /// All of them.
+    pub(super) const ALL: [Self; 3] = [Self::Replies, Self::Likes, Self::Shares];
 
-/// `GET /objects/{type}/{id}/shares`
-pub(super) async fn shares(
-    State(app): State<App>,
-    Named(key): Named,
-    visitor: Visitor,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Result<Response, Fault> {
-    let object = readable(&app.host, &key, &visitor).await?;
-    collection(&app.host, &visitor, &object, RemarkKind::Share, &uri, &headers).await
-}
-
-/// What a collection of remarks of a kind is called in addresses.
-pub(super) fn name(kind: RemarkKind) -> &'static str {
-    match kind {
-        RemarkKind::Like => "likes",
-        RemarkKind::Share => "shares",
-        RemarkKind::Reply
-        | RemarkKind::Post
-        | RemarkKind::Follow
-        | RemarkKind::Move
-        | RemarkKind::Update
-        | RemarkKind::End => "replies",
+    /// The member of the object's document that names it, which is also the end of its address.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Replies => "replies",
+            Self::Likes => "likes",
+            Self::Shares => "shares",
+        }
     }
+
+    fn kind(self) -> RemarkKind {
+        match self {
+            Self::Replies => RemarkKind::Reply,
+            Self::Likes => RemarkKind::Like,
+            Self::Shares => RemarkKind::Share,
+        }
+    }
+
+    fn count(self, counts: &Counts) -> Count {
+        match self {
+            Self::Replies => counts.replies,
+            Self::Likes => counts.likes,
+            Self::Shares => counts.shares,
+        }
+    }
+
+    fn heading(self) -> &'static str {
+        match self {
+            Self::Replies => "Replies",
+            Self::Likes => "Likes",
+            Self::Shares => "Boosts",
+        }
+    }
+
+    /// So many of them, in words.
+    fn in_words(self, Count { number, has_more }: Count) -> String {
+        let (one, many) = match self {
+            Self::Replies => ("reply", "replies"),
+            Self::Likes => ("like", "likes"),
+            Self::Shares => ("boost", "boosts"),
+        };
+        match (number, has_more) {
+            (1, false) => format!("1 {one}"),
+            (number, false) => format!("{number} {many}"),
+            (number, true) => format!("more than {number} {many}"),
+        }
+    }
+}
+
+/// `GET /objects/{type}/{id}/replies`, `…/likes` and `…/shares`
+pub(super) async fn show(
+    State(app): State<App>,
+    Named(key): Named,
+    visitor: Visitor,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, Fault> {
+    let end = uri.path().rsplit('/').next();
+    let asked = Remarks::ALL.into_iter().find(|remarks| Some(remarks.name()) == end);
+    let asked = asked.ok_or_else(|| Fault::not_found("collection"))?;
+    let object = readable(&app.host, &key, &visitor).await?;
+    collection(&app.host, &visitor, &object, asked, &uri, &headers).await
 }
 
 async fn collection(
     host: &Host,
     visitor: &Visitor,
     object: &Object,
-    kind: RemarkKind,
+    asked: Remarks,
     uri: &Uri,
     headers: &HeaderMap,
 ) -> Result<Response, Fault> {
     let fields = input::fields(uri.query().unwrap_or_default().as_bytes());
     let after = fields.get("after").map(|text| text.parse::<u64>()).transpose();
     let after = after.map_err(|_| Fault::invalid("after", "type", "must be a whole number"))?;
-    let path = format!("/objects/{}/{}", object.key, name(kind));
-    let counts = host.counts_about(object).await?;
-    let count = match kind {
-        RemarkKind::Like => counts.likes,
-        RemarkKind::Share => counts.shares,
-        RemarkKind::Reply
-        | RemarkKind::Post
-        | RemarkKind::Follow
-        | RemarkKind::Move
-        | RemarkKind::Update
-        | RemarkKind::End => counts.replies,
-    };
+    let path = format!("/objects/{}/{}", object.key, asked.name());
+    let count = asked.count(&host.counts_about(object).await?);
     let form = choose(headers, negotiate::COLLECTION);
     if form == Form::Html {
-        let mut found = host.said_about(object, kind, after.unwrap_or(0), REMARKS_PAGE).await?;
+        let mut found = host.said_about(object, asked.kind(), after.unwrap_or(0), REMARKS_PAGE).await?;
         hide(&mut found, visitor);
-        return Ok(page::html(&RemarksPage::of(visitor, object, kind, count, &found, &path)));
+        return Ok(page::html(&RemarksPage::of(visitor, object, asked, count, &found, &path)));
     }
     let url = format!("{}{path}", host.base_url());
     let mut told = json!({"@context": ACTIVITY_STREAMS, "totalItems": count.number});
     if let Some(after) = after {
-        let mut found = host.said_about(object, kind, after, BOX_PAGE).await?;
+        let mut found = host.said_about(object, asked.kind(), after, BOX_PAGE).await?;
         hide(&mut found, visitor);
-        let is_reply = kind == RemarkKind::Reply;
+        let is_reply = asked == Remarks::Replies;
         let items = found.said.iter().map(|said| match said.object_id() {
             Some(id) if is_reply => id.to_owned(),
             Some(_) | None => said.activity.id.to_string(),
@@ -156,19 +174,10 @@ impl CountsView {
         let all = [counts.replies, counts.likes, counts.shares];
         let [replies, likes, shares] = all.map(|count| count.number);
         (replies + likes + shares > 0).then(|| Self {
-            replies: in_words(counts.replies, "reply", "replies"),
-            likes: in_words(counts.likes, "like", "likes"),
-            shares: in_words(counts.shares, "boost", "boosts"),
+            replies: Remarks::Replies.in_words(counts.replies),
+            likes: Remarks::Likes.in_words(counts.likes),
+            shares: Remarks::Shares.in_words(counts.shares),
         })
-    }
-}
-
-fn in_words(count: Count, one: &str, many: &str) -> String {
-    let Count { number, has_more } = count;
-    match (number, has_more) {
-        (1, false) => format!("1 {one}"),
-        (number, false) => format!("{number} {many}"),
-        (number, true) => format!("more than {number} {many}"),
     }
 }
 
@@ -190,26 +199,16 @@ struct RemarksPage {
 }
 
 impl RemarksPage {
-    fn of(visitor: &Visitor, object: &Object, kind: RemarkKind, count: Count, found: &SaidPage, path: &str) -> Self {
+    fn of(visitor: &Visitor, object: &Object, asked: Remarks, count: Count, found: &SaidPage, path: &str) -> Self {
         let name = object.content.as_ref().and_then(|content| content.get("name")?.as_str()).map(line);
-        let (heading, count) = match kind {
-            RemarkKind::Like => ("Likes", in_words(count, "like", "likes")),
-            RemarkKind::Share => ("Boosts", in_words(count, "boost", "boosts")),
-            RemarkKind::Reply
-            | RemarkKind::Post
-            | RemarkKind::Follow
-            | RemarkKind::Move
-            | RemarkKind::Update
-            | RemarkKind::End => ("Replies", in_words(count, "reply", "replies")),
-        };
         let title = name.filter(|name| !name.is_empty()).unwrap_or_else(|| object.key.to_string());
         Self {
-            frame: Frame::new(format!("{heading}: {title}"), visitor),
+            frame: Frame::new(format!("{}: {title}", asked.heading()), visitor),
             title,
             back: written::path(&object.key, object.slug()),
-            heading,
-            count,
-            has_words: kind == RemarkKind::Reply,
+            heading: asked.heading(),
+            count: asked.in_words(count),
+            has_words: asked == Remarks::Replies,
             remarks: found.said.iter().map(RemarkView::of).collect(),
             next: found.next.map(|next| format!("{path}?after={next}")),
             owner: visitor.may_act_as(&object.owner).then(|| object.owner.to_string()),

@@ -72,9 +72,9 @@ fn table() -> Vec<Row> {
         row("PUT", "/objects/{type}/{id}", Write, objects::put),
         row("DELETE", "/objects/{type}/{id}", Write, objects::delete),
         row("POST", "/objects/{type}/{id}/delete", Write, notes::delete),
-        row("GET", "/objects/{type}/{id}/replies", Nothing, remarks::replies),
-        row("GET", "/objects/{type}/{id}/likes", Nothing, remarks::likes),
-        row("GET", "/objects/{type}/{id}/shares", Nothing, remarks::shares),
+        row("GET", "/objects/{type}/{id}/replies", Nothing, remarks::show),
+        row("GET", "/objects/{type}/{id}/likes", Nothing, remarks::show),
+        row("GET", "/objects/{type}/{id}/shares", Nothing, remarks::show),
         // What happened. Strangers may read public activities, and no more of them than their document.
         row("GET", "/activities", Login, activities::of_object),
         row("GET", "/activities/{name}", Nothing, activities::show),
