@@ -4,8 +4,6 @@
 use std::{
     collections::BTreeMap,
     fs,
-    io::{Read, Write},
-    net::TcpStream,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -13,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{Host, Process, TWO_STEP};
+use crate::{Connection, Host, Process, TWO_STEP};
 
 /// A host that runs `tests/guests/two-step` on each article, and nothing else.
 pub struct Publishing {
@@ -29,41 +27,6 @@ pub enum Until {
     After(Duration),
     /// Until so many were published since the host began.
     Published(u64),
-}
-
-/// A connection that sends the next request when the answer to the last is there.
-struct Connection {
-    stream: TcpStream,
-    buffer: Vec<u8>,
-}
-
-impl Connection {
-    fn open(address: &str) -> Self {
-        let stream = TcpStream::connect(address).expect("the host listens");
-        stream.set_nodelay(true).expect("a TCP socket");
-        Self { stream, buffer: vec![0; 64 << 10] }
-    }
-
-    /// Sends a request and reads its answer to the end; gives the status.
-    fn send(&mut self, request: &[u8]) -> u16 {
-        self.stream.write_all(request).expect("the host reads");
-        let mut filled = 0;
-        loop {
-            let read = self.stream.read(&mut self.buffer[filled..]).expect("the host answers");
-            assert!(read > 0, "the host closed the connection");
-            filled += read;
-            let text = &self.buffer[..filled];
-            let Some(end) = text.windows(4).position(|four| four == b"\r\n\r\n") else { continue };
-            let head = String::from_utf8_lossy(&text[..end]).to_lowercase();
-            let length = head.split("content-length: ").nth(1).and_then(|rest| rest.lines().next());
-            let length: usize = length.and_then(|length| length.trim().parse().ok()).expect("a length");
-            if filled >= end + 4 + length {
-                assert!(head.contains("http/1.1 201"), "{}", String::from_utf8_lossy(text));
-                assert!(text.windows(9).any(|nine| nine == b"completed"), "{}", String::from_utf8_lossy(text));
-                return 201;
-            }
-        }
-    }
 }
 
 fn request(host: &str, token: &str, n: u64) -> Vec<u8> {
@@ -178,8 +141,11 @@ impl Publishing {
                         }
                         let request = request(&address, &token, number);
                         let sent = Instant::now();
-                        connection.send(&request);
+                        let answer = connection.send(&request);
                         latencies.push(sent.elapsed());
+                        let text = || String::from_utf8_lossy(answer.bytes);
+                        assert_eq!(answer.status, 201, "{}", text());
+                        assert!(text().contains("completed"), "{}", text());
                     }
                 };
                 std::thread::Builder::new().stack_size(256 << 10).spawn(publish).expect("a thread")

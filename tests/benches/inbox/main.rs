@@ -1,0 +1,194 @@
+//! How many signed arrivals a second an inbox verifies and makes durable, and what a host that floods it with forgeries costs
+//! the others, or a thousand hosts that each do something else that is hostile. Prints tables; asserts nothing about time.
+//!
+//! `cargo bench --workspace --bench inbox -- [rates] [flood] [hostile]`
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use rosehip_core::limits::INBOX_PER_MINUTE;
+use rosehip_tests::{Connection, Host};
+
+use crate::{
+    arrivals::{HOSTS, forged, request, serve_actors},
+    hostile_hosts::{HOSTILE, HOSTILE_HOSTS, HostileHosts, hostile_hosts},
+};
+
+mod arrivals;
+mod hostile_hosts;
+
+/// Arrivals that are timed at each number in flight.
+const ARRIVALS: usize = 6_000;
+const IN_FLIGHT: [usize; 4] = [1, 16, 64, 256];
+/// Arrivals of a good host that are timed beside a flood.
+const TIMED: usize = 250;
+
+fn percentile(times: &mut [Duration], share: usize) -> f64 {
+    times.sort_unstable();
+    times[(times.len() - 1) * share / 100].as_secs_f64() * 1e3
+}
+
+/// Sends requests, so many at a time; gives how long each took and all of them together.
+fn send_all(address: &str, requests: VecDeque<Vec<u8>>, in_flight: usize) -> (Vec<Duration>, Duration) {
+    let queue = Arc::new(Mutex::new(requests));
+    let begun = Instant::now();
+    let threads: Vec<_> = (0..in_flight)
+        .map(|_| {
+            let (queue, address) = (Arc::clone(&queue), address.to_owned());
+            std::thread::spawn(move || {
+                let mut connection = Connection::open(&address);
+                let mut times = Vec::new();
+                loop {
+                    let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+                    let Some(request) = next else { return times };
+                    let begun = Instant::now();
+                    assert_eq!(connection.send(&request).status, 202);
+                    times.push(begun.elapsed());
+                }
+            })
+        })
+        .collect();
+    let times = threads.into_iter().flat_map(|thread| thread.join().expect("no panic")).collect();
+    (times, begun.elapsed())
+}
+
+fn address_of(host: &Host) -> String {
+    host.url().trim_start_matches("http://").to_owned()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a few thousand arrivals")]
+async fn rates() {
+    println!("\nsigned arrivals of 1.6 KB, each with a proof, verified and durable before 202; {HOSTS} hosts");
+    println!("| in flight | arrivals/s | p50 ms | p99 ms |\n| --- | --- | --- | --- |");
+    let port = serve_actors().await;
+    for in_flight in IN_FLIGHT {
+        // A host of its own for each row: what the others may send in a minute is used up.
+        let host = Host::start_federating().await;
+        let (address, inbox) = (address_of(&host), format!("{}/actors/site/inbox", host.url()));
+        let most = HOSTS * INBOX_PER_MINUTE as usize;
+        let arrivals = if in_flight == 1 { ARRIVALS / 6 } else { ARRIVALS }.min(most - HOSTS);
+        let warm = (0..HOSTS).map(|host| request(&inbox, &address, host, port, "warm")).collect();
+        let requests = (0..arrivals).map(|n| request(&inbox, &address, n % HOSTS, port, &n.to_string())).collect();
+        let rows = tokio::task::spawn_blocking(move || {
+            send_all(&address, warm, 8);
+            send_all(&address, requests, in_flight)
+        });
+        let (mut times, took) = rows.await.expect("no panic");
+        println!(
+            "| {in_flight} | {:.0} | {:.2} | {:.2} |",
+            arrivals as f64 / took.as_secs_f64(),
+            percentile(&mut times, 50),
+            percentile(&mut times, 99)
+        );
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a few thousand forgeries")]
+async fn flood() {
+    println!("\n{TIMED} arrivals of a good host, one in flight, beside a host that sends forgeries as fast as it can");
+    println!("| beside | p50 ms | p99 ms | ratio of p99 | forgeries/s |\n| --- | --- | --- | --- | --- |");
+    let port = serve_actors().await;
+    let host = Host::start_federating().await;
+    let (address, inbox) = (address_of(&host), format!("{}/actors/site/inbox", host.url()));
+    let good = |from: usize, label: &str| -> VecDeque<Vec<u8>> {
+        (0..TIMED).map(|n| request(&inbox, &address, from, port, &format!("{label}-{n}"))).collect()
+    };
+    let (warm, alone, beside) = (good(0, "warm"), good(1, "alone"), good(2, "beside"));
+    let bad: Vec<_> = (0..1_000).map(|n| forged(&inbox, &address, 3, port, &n.to_string())).collect();
+    let rows = tokio::task::spawn_blocking(move || {
+        send_all(&address, warm, 1);
+        let (mut alone, _) = send_all(&address, alone, 1);
+        let (stop, sent) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+        let flood = {
+            let (stop, sent, address) = (Arc::clone(&stop), Arc::clone(&sent), address.clone());
+            std::thread::spawn(move || {
+                let mut connection = Connection::open(&address);
+                for request in bad.iter().cycle() {
+                    if stop.load(Ordering::Relaxed) {
+                        return;
+                    }
+                    assert!(matches!(connection.send(request).status, 401 | 429));
+                    sent.fetch_add(1, Ordering::Relaxed);
+                }
+            })
+        };
+        let (mut beside, took) = send_all(&address, beside, 1);
+        stop.store(true, Ordering::Relaxed);
+        flood.join().expect("no panic");
+        let (quiet, p99) = (percentile(&mut alone, 99), percentile(&mut beside, 99));
+        println!("| nobody | {:.2} | {quiet:.2} | | |", percentile(&mut alone, 50));
+        println!(
+            "| one hostile host | {:.2} | {p99:.2} | {:.2} | {:.0} |",
+            percentile(&mut beside, 50),
+            p99 / quiet,
+            sent.load(Ordering::Relaxed) as f64 / took.as_secs_f64()
+        );
+    });
+    rows.await.expect("no panic");
+}
+
+async fn hostile() {
+    println!(
+        "\n{TIMED} arrivals of good hosts, one in flight, beside {HOSTILE} hosts that are hostile, each in its way"
+    );
+    println!("| beside | p50 ms | p99 ms | ratio of p99 | hostile requests/s |\n| --- | --- | --- | --- | --- |");
+    let port = serve_actors().await;
+    let host = Host::start_federating().await;
+    let (address, inbox) = (address_of(&host), format!("{}/actors/site/inbox", host.url()));
+    let good = |from: usize, hosts: usize, label: &str| -> VecDeque<Vec<u8>> {
+        (0..TIMED).map(|n| request(&inbox, &address, from + n % hosts, port, &format!("{label}-{n}"))).collect()
+    };
+    // Here all are of one address, whose budget for asking is the hostile hosts' soon: the good ones are known by then.
+    let (warm, alone, beside) = (good(0, 12, "warm"), good(4, 4, "alone"), good(8, 4, "beside"));
+    let timed = |requests: VecDeque<Vec<u8>>| {
+        let address = address.clone();
+        tokio::task::spawn_blocking(move || send_all(&address, requests, 1))
+    };
+    timed(warm).await.expect("no panic");
+    let (mut alone, _) = timed(alone).await.expect("no panic");
+    let others = HostileHosts::begin(&inbox, &address, port);
+    // All of them have begun once so many requests were answered.
+    while others.answered() < 2 * HOSTILE as u64 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let before = others.answered();
+    let (mut beside, took) = timed(beside).await.expect("no panic");
+    let answered = u32::try_from(others.answered() - before).expect("not so many");
+    drop(others);
+    let (quiet, p99) = (percentile(&mut alone, 99), percentile(&mut beside, 99));
+    println!("| nobody | {:.2} | {quiet:.2} | | |", percentile(&mut alone, 50));
+    println!(
+        "| {HOSTILE} hostile hosts | {:.2} | {p99:.2} | {:.2} | {:.0} |",
+        percentile(&mut beside, 50),
+        p99 / quiet,
+        f64::from(answered) / took.as_secs_f64()
+    );
+}
+
+#[tokio::main]
+async fn main() {
+    // Cargo passes `--bench`; what else there is names a part.
+    let parts: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    if let [part, inbox, address, port] = &parts[..]
+        && part == HOSTILE_HOSTS
+    {
+        return hostile_hosts(inbox, address, port.parse().expect("a port")).await;
+    }
+    let is_asked = |part: &str| parts.is_empty() || parts.iter().any(|asked| asked == part);
+    println!("{} cores", std::thread::available_parallelism().map_or(1, usize::from));
+    if is_asked("rates") {
+        rates().await;
+    }
+    if is_asked("flood") {
+        flood().await;
+    }
+    if is_asked("hostile") {
+        hostile().await;
+    }
+}

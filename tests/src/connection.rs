@@ -1,0 +1,48 @@
+//! A connection that costs next to nothing beside what it asks for: what is measured is the host.
+
+use std::{
+    io::{Read as _, Write as _},
+    net::TcpStream,
+};
+
+/// A connection of HTTP/1.1 that sends the next request when the answer to the last is there.
+pub struct Connection {
+    stream: TcpStream,
+    buffer: Vec<u8>,
+}
+
+/// An answer, all of it.
+pub struct Answer<'a> {
+    /// The status.
+    pub status: u16,
+    /// The head and the body as they came.
+    pub bytes: &'a [u8],
+}
+
+impl Connection {
+    /// Connects to `address`, a host and a port.
+    pub fn open(address: &str) -> Self {
+        let stream = TcpStream::connect(address).expect("the host listens");
+        stream.set_nodelay(true).expect("a TCP socket");
+        Self { stream, buffer: vec![0; 64 << 10] }
+    }
+
+    /// Sends a request, which is all its bytes, and reads its answer to the end, which is 64 KiB at most.
+    pub fn send(&mut self, request: &[u8]) -> Answer<'_> {
+        self.stream.write_all(request).expect("the host reads");
+        let mut filled = 0;
+        loop {
+            let read = self.stream.read(&mut self.buffer[filled..]).expect("the host answers");
+            assert!(read > 0, "the host closed the connection");
+            filled += read;
+            let Some(end) = self.buffer[..filled].windows(4).position(|four| four == b"\r\n\r\n") else { continue };
+            let head = String::from_utf8_lossy(&self.buffer[..end]).to_lowercase();
+            let length = head.split("content-length: ").nth(1).and_then(|rest| rest.lines().next());
+            let length: usize = length.map_or(0, |length| length.trim().parse().expect("a number"));
+            if filled >= end + 4 + length {
+                let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+                return Answer { status, bytes: &self.buffer[..filled] };
+            }
+        }
+    }
+}
