@@ -2,8 +2,6 @@
 //! what the host spends on them.
 
 use std::{
-    collections::BTreeMap,
-    fs,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -40,21 +38,6 @@ fn request(host: &str, token: &str, n: u64) -> Vec<u8> {
         body.len()
     )
     .into_bytes()
-}
-
-/// Processor time of a process by the names of its threads, from `/proc` (proc(5)).
-fn spent(pid: u32) -> BTreeMap<String, Duration> {
-    /// `USER_HZ`, which is 100 on every Linux.
-    const TICK: Duration = Duration::from_millis(10);
-    let mut spent = BTreeMap::new();
-    for task in fs::read_dir(format!("/proc/{pid}/task")).expect("the host runs") {
-        let Ok(stat) = fs::read_to_string(task.expect("an entry").path().join("stat")) else { continue };
-        let (name, rest) = stat.split_once(") ").expect("a name in parentheses");
-        let name = name.split_once('(').map_or(name, |(_, name)| name).to_owned();
-        let ticks = rest.split(' ').skip(11).take(2).map(|ticks| ticks.parse::<u32>().expect("a number"));
-        *spent.entry(name).or_default() += TICK * ticks.sum::<u32>();
-    }
-    spent
 }
 
 /// What was measured of a load.
@@ -121,8 +104,8 @@ impl Publishing {
     pub fn publish(&self, in_flight: usize, until: Until) -> Measured {
         let url = self.host.url();
         let address = url.trim_start_matches("http://");
-        let (process, threads_before) = (Process(self.host.pid()), spent(self.host.pid()));
-        let spent_before = process.cpu_ms().0;
+        let process = Process(self.host.pid());
+        let (spent_before, threads_before) = (process.cpu_ms().0, process.cpu_by_thread());
         let begun = Instant::now();
         let goes_on = move |number: u64| match until {
             Until::After(time) => begun.elapsed() < time,
@@ -158,7 +141,7 @@ impl Publishing {
             let before = threads_before.get(&name).copied().unwrap_or_default();
             (name, now.saturating_sub(before))
         };
-        let by_thread = spent(self.host.pid()).into_iter().map(more).collect();
+        let by_thread = process.cpu_by_thread().into_iter().map(more).collect();
         latencies.sort_unstable();
         let spent = Duration::from_millis(process.cpu_ms().0 - spent_before);
         Measured { flows: latencies.len(), took, spent, by_thread, latencies }

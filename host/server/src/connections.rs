@@ -12,14 +12,22 @@ use hyper_util::{
     server::graceful::GracefulShutdown,
 };
 use rosehip_core::limits::HEAD_MS;
+use tokio::runtime::Handle;
 use tower::ServiceExt as _;
 
-/// Answers the connections of a listener with `router` until `stop`; then waits for requests under way. `address` says where
-/// one comes from, if that is an address.
+/// Where a connection comes from.
+pub struct Origin {
+    /// The address, if it is one.
+    pub address: Option<SocketAddr>,
+    /// The threads that look after it.
+    pub threads: Handle,
+}
+
+/// Answers the connections of a listener with `router` until `stop`; then waits for requests under way.
 pub async fn serve<L: Listener>(
     mut listener: L,
     router: Router,
-    address: fn(&L::Addr) -> Option<SocketAddr>,
+    origin: impl Fn(&L::Addr) -> Origin,
     stop: impl Future<Output = ()>,
 ) -> io::Result<()> {
     let connections = GracefulShutdown::new();
@@ -29,18 +37,18 @@ pub async fn serve<L: Listener>(
             accepted = listener.accept() => accepted,
             () = &mut stop => break,
         };
-        let (router, peer) = (router.clone(), address(&peer));
+        let (router, Origin { address, threads }) = (router.clone(), origin(&peer));
         let answer = service_fn(move |request: Request<Incoming>| {
             let mut request = request.map(Body::new);
-            if let Some(peer) = peer {
-                request.extensions_mut().insert(ConnectInfo(peer));
+            if let Some(address) = address {
+                request.extensions_mut().insert(ConnectInfo(address));
             }
             router.clone().oneshot(request)
         });
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new()).header_read_timeout(Duration::from_millis(HEAD_MS));
         let connection = connections.watch(http.serve_connection(TokioIo::new(io), answer));
-        tokio::spawn(async move {
+        threads.spawn(async move {
             if let Err(error) = connection.await {
                 tracing::trace!(%error, "a connection ended");
             }

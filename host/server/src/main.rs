@@ -14,6 +14,7 @@ mod rehearsals;
 mod serve;
 mod shipped;
 mod socket;
+mod strangers;
 mod telemetry;
 mod traces;
 mod watch;

@@ -3,13 +3,21 @@
 //! `bind` before `start`, so that a port that is taken is told before anything is opened; `stop` drains what is under
 //! way, lets the host write out what is queued, and takes the socket away while the lock is still held.
 
-use std::{fs, io, net::IpAddr, os::unix::fs::PermissionsExt as _, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    fs, io,
+    net::{IpAddr, SocketAddr},
+    os::unix::fs::PermissionsExt as _,
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
 
 use axum::{Router, body::Body, middleware, response::Response, serve::ListenerExt as _};
 use futures_util::StreamExt as _;
 use rosehip_adapters::{data_dir::OpenError, lock::LockError, watch::WatchError};
 use tokio::{
-    net::{TcpListener, TcpStream, UnixListener},
+    net::{TcpListener, TcpStream, UnixListener, unix::SocketAddr as UnixAddr},
+    runtime::Handle,
     signal::unix::{Signal, SignalKind, signal},
     sync::watch,
     task::{JoinHandle, JoinSet},
@@ -17,11 +25,12 @@ use tokio::{
 
 use crate::{
     config::{Reach, TelemetryConfig},
-    connections,
+    connections::{self, Origin},
     host::{Host, HostOptions, ReadError, Retention},
-    http::{self, Access, GoesOn, HttpOptions},
+    http::{self, GoesOn, HttpOptions, client_of},
     meters,
     socket::SocketPath,
+    strangers::Strangers,
     traces::{Collector, CollectorError, Traces},
     watch::Watch,
 };
@@ -91,6 +100,9 @@ pub enum ServeError {
     /// The data directory was not opened.
     #[error(transparent)]
     Open(anyhow::Error),
+    /// Threads cannot be started.
+    #[error("cannot start threads: {0}")]
+    Threads(io::Error),
     /// Signals cannot be waited for.
     #[error("cannot wait for signals: {0}")]
     Signals(io::Error),
@@ -150,9 +162,9 @@ impl Server {
         let begun = begun.and_then(|operators| {
             let watch = options.watch.map(|dir| Watch::start(Arc::clone(&host), &dir)).transpose()?;
             let traces = collector.map(|collector| Traces::start(&host, collector)).transpose()?;
-            Ok((operators, watch, traces))
+            Ok((operators, watch, traces, Strangers::start().map_err(ServeError::Threads)?))
         });
-        let (operators, watch, traces) = match begun {
+        let (operators, watch, traces, strangers) = match begun {
             Ok(begun) => begun,
             Err(error) => {
                 host.stop().await;
@@ -160,13 +172,23 @@ impl Server {
             }
         };
 
+        let strangers = Arc::new(strangers);
         let (stopping, stop) = watch::channel(false);
-        let public = ending(http::router(Arc::clone(&host), &http_options, Access::Public), stop.clone());
-        let operator = ending(http::router(Arc::clone(&host), &http_options, Access::Operator), stop.clone());
+        let public = ending(http::public(Arc::clone(&host), &http_options, Arc::clone(&strangers)), stop.clone());
+        let operator = ending(http::operator(Arc::clone(&host)), stop.clone());
         let listener = listener.tap_io(without_delay);
         let mut listeners = JoinSet::new();
-        listeners.spawn(connections::serve(listener, public, |address| Some(*address), stopped(stop.clone())));
-        listeners.spawn(connections::serve(operators, operator, |_| None, stopped(stop)));
+        let of_network = move |address: &SocketAddr| {
+            // Whom a trusted proxy speaks for is known by its requests.
+            let threads = match http_options.trusted_proxies.contains(&address.ip().to_canonical()) {
+                true => Handle::current(),
+                false => strangers.threads_for(client_of(address.ip())),
+            };
+            Origin { address: Some(*address), threads }
+        };
+        let of_socket = |_: &UnixAddr| Origin { address: None, threads: Handle::current() };
+        listeners.spawn(connections::serve(listener, public, of_network, stopped(stop.clone())));
+        listeners.spawn(connections::serve(operators, operator, of_socket, stopped(stop)));
         let tidying = tokio::spawn(tidy_meters());
         Ok(Self { host, watch, traces, socket, stopping, tidying, listeners })
     }

@@ -1,5 +1,7 @@
 //! Hosts that send, each under an address of loopback of its own, and what they send to an inbox.
 
+use std::net::IpAddr;
+
 use ed25519_dalek::SigningKey;
 use rosehip_core::signing::{Message, Signer, content_digest, signature};
 use rosehip_tests::{Signing, body_of, headers_of, now};
@@ -18,8 +20,14 @@ fn key(host: usize) -> SigningKey {
     SigningKey::from_bytes(&seed)
 }
 
+/// The address of loopback that is a host's own.
+pub(crate) fn ip(host: usize) -> IpAddr {
+    let octet = |number: usize| u8::try_from(number).expect("fewer than 62,500 hosts");
+    [127, 0, octet(host / 250), octet(host % 250 + 1)].into()
+}
+
 fn origin(host: usize, port: u16) -> String {
-    format!("http://127.0.{}.{}:{port}", host / 250, host % 250 + 1)
+    format!("http://{}:{port}", ip(host))
 }
 
 fn signer(host: usize, port: u16) -> Signer {
@@ -34,7 +42,7 @@ pub(crate) async fn serve_actors() -> u16 {
         while let Ok((stream, _)) = listener.accept().await {
             tokio::spawn(async move {
                 let local = stream.local_addr().expect("its address");
-                let std::net::IpAddr::V4(address) = local.ip() else { return };
+                let IpAddr::V4(address) = local.ip() else { return };
                 let [_, _, high, low] = address.octets();
                 let host = usize::from(high) * 250 + usize::from(low) - 1;
                 let mut stream = BufReader::new(stream);

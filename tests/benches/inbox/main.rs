@@ -17,17 +17,19 @@ use rosehip_tests::{Connection, Host};
 
 use crate::{
     arrivals::{HOSTS, forged, request, serve_actors},
-    hostile_hosts::{HOSTILE, HOSTILE_HOSTS, HostileHosts, hostile_hosts},
+    others::{HOSTILE, Others},
 };
 
 mod arrivals;
-mod hostile_hosts;
+mod others;
 
 /// Arrivals that are timed at each number in flight.
 const ARRIVALS: usize = 6_000;
 const IN_FLIGHT: [usize; 4] = [1, 16, 64, 256];
-/// Arrivals of a good host that are timed beside a flood.
+/// Arrivals of a good host that are timed beside a flood: it may send 300 in a minute.
 const TIMED: usize = 250;
+/// Good hosts that send beside a thousand that are hostile.
+const GOOD: usize = 4;
 
 fn percentile(times: &mut [Duration], share: usize) -> f64 {
     times.sort_unstable();
@@ -135,34 +137,43 @@ async fn flood() {
 
 async fn hostile() {
     println!(
-        "\n{TIMED} arrivals of good hosts, one in flight, beside {HOSTILE} hosts that are hostile, each in its way"
+        "\n{} arrivals of {GOOD} good hosts, one in flight, beside {HOSTILE} hosts that are hostile, each in its way",
+        GOOD * TIMED
     );
     println!("| beside | p50 ms | p99 ms | ratio of p99 | hostile requests/s |\n| --- | --- | --- | --- | --- |");
     let port = serve_actors().await;
     let host = Host::start_federating().await;
     let (address, inbox) = (address_of(&host), format!("{}/actors/site/inbox", host.url()));
-    let good = |from: usize, hosts: usize, label: &str| -> VecDeque<Vec<u8>> {
-        (0..TIMED).map(|n| request(&inbox, &address, from + n % hosts, port, &format!("{label}-{n}"))).collect()
+    let good = |from: usize, label: &str| -> VecDeque<Vec<u8>> {
+        let of = |n: usize| request(&inbox, &address, from + n % GOOD, port, &format!("{label}-{n}"));
+        (0..GOOD * TIMED).map(of).collect()
     };
-    // Here all are of one address, whose budget for asking is the hostile hosts' soon: the good ones are known by then.
-    let (warm, alone, beside) = (good(0, 12, "warm"), good(4, 4, "alone"), good(8, 4, "beside"));
     let timed = |requests: VecDeque<Vec<u8>>| {
         let address = address.clone();
         tokio::task::spawn_blocking(move || send_all(&address, requests, 1))
     };
-    timed(warm).await.expect("no panic");
-    let (mut alone, _) = timed(alone).await.expect("no panic");
-    let others = HostileHosts::begin(&inbox, &address, port);
+    timed(good(0, "warm")).await.expect("no panic");
+    let (mut alone, _) = timed(good(GOOD, "alone")).await.expect("no panic");
+    let quiet = percentile(&mut alone, 99);
+    println!("| nobody | {:.2} | {quiet:.2} | | |", percentile(&mut alone, 50));
+
+    // What a processor costs that somebody else has is no matter of the host's: the floor of what comes next.
+    let busy = Others::busy();
+    let (mut beside, _) = timed(good(2 * GOOD, "busy")).await.expect("no panic");
+    drop(busy);
+    let p99 = percentile(&mut beside, 99);
+    println!("| nobody, on busy processors | {:.2} | {p99:.2} | {:.2} | |", percentile(&mut beside, 50), p99 / quiet);
+
+    let others = Others::hostile(&inbox, &address, port);
     // All of them have begun once so many requests were answered.
     while others.answered() < 2 * HOSTILE as u64 {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let before = others.answered();
-    let (mut beside, took) = timed(beside).await.expect("no panic");
+    let (mut beside, took) = timed(good(3 * GOOD, "beside")).await.expect("no panic");
     let answered = u32::try_from(others.answered() - before).expect("not so many");
     drop(others);
-    let (quiet, p99) = (percentile(&mut alone, 99), percentile(&mut beside, 99));
-    println!("| nobody | {:.2} | {quiet:.2} | | |", percentile(&mut alone, 50));
+    let p99 = percentile(&mut beside, 99);
     println!(
         "| {HOSTILE} hostile hosts | {:.2} | {p99:.2} | {:.2} | {:.0} |",
         percentile(&mut beside, 50),
@@ -175,10 +186,8 @@ async fn hostile() {
 async fn main() {
     // Cargo passes `--bench`; what else there is names a part.
     let parts: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    if let [part, inbox, address, port] = &parts[..]
-        && part == HOSTILE_HOSTS
-    {
-        return hostile_hosts(inbox, address, port.parse().expect("a port")).await;
+    if others::are_asked(&parts).await {
+        return;
     }
     let is_asked = |part: &str| parts.is_empty() || parts.iter().any(|asked| asked == part);
     println!("{} cores", std::thread::available_parallelism().map_or(1, usize::from));

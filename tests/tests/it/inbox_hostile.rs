@@ -7,7 +7,7 @@ use rosehip_core::{
     limits::{HEAD_MS, HTTP_BODY_BYTES, REQUEST_MS},
     signing::{RsaSigner, SignedBy, Signer, Unsigned, sign_request},
 };
-use rosehip_tests::{Answer, Client, Form, Peer, now, send};
+use rosehip_tests::{Answer, Client, Form, Host, Peer, Process, now, send};
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -250,6 +250,42 @@ async fn a_document_that_is_too_long_too_deep_or_ambiguous_is_refused_by_the_rul
 
 /// Connections that send a byte a second: a hundred heads that never end, and as many bodies. Others are served beside them,
 /// and a body has as long as any request.
+/// How often a thread went to sleep says how often it was woken.
+#[tokio::test(flavor = "multi_thread")]
+async fn strangers_are_answered_by_threads_that_stand_back_and_those_who_behave_are_not() {
+    const REQUESTS: u64 = 50;
+    let host = Host::start_federating().await;
+    let (inbox, peer) = (inbox(&host), Peer::start().await);
+    let threads = || Process(host.pid()).threads_of("stranger");
+    let sleeps = || threads().iter().map(|(sleeps, _)| sleeps).sum::<u64>();
+    let note = |n: u64| note(&peer, &n.to_string());
+
+    // What nobody signed is all that this address has sent.
+    let before = sleeps();
+    for n in 0..REQUESTS {
+        let unsigned = reqwest::Client::new().post(&inbox).header("content-type", "application/activity+json");
+        let answer = unsigned.body(note(n).to_string()).send().await.expect("an answer");
+        assert_eq!(answer.status().as_u16(), 401);
+    }
+    let of_suspects = sleeps() - before;
+    assert!(threads().iter().all(|(_, nice)| *nice == 10), "{:?}", threads());
+    assert_eq!(peer.post(&inbox, &note(0)).await.status.as_u16(), 202);
+
+    // It is a regular's now, until it sends something again.
+    let before = sleeps();
+    for n in 1..REQUESTS {
+        assert_eq!(peer.post(&inbox, &note(n)).await.status.as_u16(), 202);
+    }
+    let of_regulars = sleeps() - before;
+    let before = sleeps();
+    for _ in 0..REQUESTS {
+        assert_eq!(peer.post(&inbox, &note(0)).await.status.as_u16(), 202);
+    }
+    let of_the_same_again = sleeps() - before;
+    assert!(of_suspects > 5 * of_regulars, "{of_suspects} {of_regulars}");
+    assert!(of_the_same_again > 5 * of_regulars, "{of_the_same_again} {of_regulars}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn who_sends_a_byte_a_second_holds_up_nobody_and_is_cut_off() {
     let (host, _client, peer) = host().await;

@@ -32,8 +32,7 @@ pub use self::request::{Answer, Problem, Request};
 use crate::{
     config::{self, ConfigError, Flags, Reach},
     host::{Host, HostOptions, Retention},
-    http::{self, Access, HttpOptions},
-    serve,
+    http, serve,
     socket::{ShortPath, SocketPath},
     traces,
 };
@@ -179,10 +178,6 @@ impl Client {
     async fn in_process(data_dir: &Path) -> Result<Self, ClientError> {
         let config = config::load(data_dir, &Flags::default())?.config;
         let base_url = config.base_url(&config.server.listen);
-        let http_options = HttpOptions {
-            secure_cookies: base_url.starts_with("https:"),
-            trusted_proxies: config.server.trusted_proxies,
-        };
         let is_development = base_url.starts_with("http:");
         let options = HostOptions {
             data_dir: data_dir.to_owned(),
@@ -198,7 +193,7 @@ impl Client {
             is_traced: traces::is_configured(config.telemetry.otlp_endpoint.as_deref()),
         };
         let host = serve::open(options).await.map_err(|error| not_opened(error, data_dir))?;
-        let router = http::router(Arc::clone(&host), &http_options, Access::Operator);
+        let router = http::operator(Arc::clone(&host));
         Ok(Self(Way::InProcess { router, host }))
     }
 

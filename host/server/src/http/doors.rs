@@ -25,7 +25,10 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 use axum_login::AuthSession;
-use rosehip_adapters::accounts::{Identity, Role};
+use rosehip_adapters::{
+    accounts::{Identity, Role},
+    federation::TakenIn,
+};
 use rosehip_core::{
     event::Via,
     limits::{
@@ -48,7 +51,7 @@ use super::{
     submission,
     visitor::Visitor,
 };
-use crate::{host::Host, traces::accepted};
+use crate::{host::Host, strangers::Strangers, traces::accepted};
 
 /// What pages may load: the stylesheet, the script, what the script reads from here, and pictures.
 const POLICY: HeaderValue = HeaderValue::from_static(
@@ -66,7 +69,7 @@ pub(super) fn operator(app: &App) -> Router {
 }
 
 /// The doors of the network.
-pub(super) fn public(app: &App, options: &HttpOptions) -> Router {
+pub(super) fn public(app: &App, options: &HttpOptions, strangers: Arc<Strangers>) -> Router {
     let routes = routes::router(app);
     let limits = limits::Limits::new(options);
     let people = People {
@@ -76,7 +79,8 @@ pub(super) fn public(app: &App, options: &HttpOptions) -> Router {
         limits: Arc::new(limits),
     };
     let people = Router::new().fallback(by_cookie).with_state(people).layer(session::layer(app, options));
-    let door = Public { app: app.clone(), routes, people, address: limits::Address::of_options(options) };
+    let address = limits::Address::of_options(options);
+    let door = Public { app: app.clone(), routes, people, strangers, address };
     Router::new().fallback(by_token).with_state(door).layer(from_fn(leftover::read_on))
 }
 
@@ -91,6 +95,7 @@ struct Public {
     app: App,
     routes: Router,
     people: Router,
+    strangers: Arc<Strangers>,
     address: limits::Address,
 }
 
@@ -131,8 +136,16 @@ async fn by_token(State(door): State<Public>, mut request: Request) -> Response 
 async fn by_signature(door: &Public, mut request: Request) -> Response {
     let client = inbox::ClientAddress(door.address.of_request(&request));
     request.extensions_mut().insert(client);
-    let asked = Asked { is_person: false, ..Asked::of(&request, &Visitor::default()) };
-    let mut response = asked.answer(door.routes.clone(), request, Visitor::default()).await;
+    let routes = door.routes.clone();
+    let answer = async move {
+        let asked = Asked { is_person: false, ..Asked::of(&request, &Visitor::default()) };
+        asked.answer(routes, request, Visitor::default()).await
+    };
+    // Panics are caught with the routes: only the end of all answers ends this one.
+    let Some(mut response) = door.strangers.answer(client.0, answer).await else {
+        return Fault::later("stopping", "the host is being stopped", 5).to_problem();
+    };
+    door.strangers.tell(client.0, response.extensions().get() == Some(&TakenIn::Recorded));
     if response.status() == StatusCode::UNAUTHORIZED {
         inbox::challenge(&mut response);
     }

@@ -4,6 +4,7 @@
 use std::net::IpAddr;
 
 use axum::{
+    Extension,
     body::Body,
     extract::{Path, Request, State},
     http::{Method, StatusCode, header::WWW_AUTHENTICATE},
@@ -76,8 +77,8 @@ async fn take_in(app: &App, owner: Option<ActorName>, request: Request) -> Resul
         return Err(Fault::not_found("actor"));
     }
     let body = input::read(&parts.headers, body, HTTP_BODY_BYTES).await?;
-    app.host.take_in(admitted, &body).await?;
-    Ok((StatusCode::ACCEPTED, TAKES_ED25519).into_response())
+    let taken = app.host.take_in(admitted, &body).await?;
+    Ok((StatusCode::ACCEPTED, TAKES_ED25519, Extension(taken)).into_response())
 }
 
 impl From<Refused> for Fault {

@@ -101,8 +101,7 @@ impl Address {
         self.of(peer, request.headers())
     }
 
-    /// The nearest address on the request's way that is no trusted proxy's. Of an IPv6 address the network counts
-    /// (its first 64 bits), because a host has all of one.
+    /// Whose is the nearest address on the request's way that is no trusted proxy's.
     fn of(&self, peer: Option<IpAddr>, headers: &HeaderMap) -> IpAddr {
         let peer = peer.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
         let mut address = peer;
@@ -115,10 +114,16 @@ impl Address {
             let Ok(hop) = hop.parse::<IpAddr>() else { break };
             address = hop.to_canonical();
         }
-        match address.to_canonical() {
-            IpAddr::V6(v6) => IpAddr::V6((u128::from(v6) & !u128::from(u64::MAX)).into()),
-            v4 @ IpAddr::V4(_) => v4,
-        }
+        client_of(address)
+    }
+}
+
+/// Whom requests from an address are counted for: the address, and of IPv6 its network (the first 64 bits), because a host has
+/// all of one.
+pub fn client_of(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => IpAddr::V6((u128::from(v6) & !u128::from(u64::MAX)).into()),
+        v4 @ IpAddr::V4(_) => v4,
     }
 }
 

@@ -88,10 +88,14 @@ mod written;
 
 use std::sync::Arc;
 
+use axum::Router;
 use tokio::sync::Semaphore;
 
-pub use self::flow_query::{flow_views, moment};
-use crate::host::Host;
+pub use self::{
+    flow_query::{flow_views, moment},
+    limits::client_of,
+};
+use crate::{host::Host, strangers::Strangers};
 
 /// Password hashes computed at a time; each takes a core and 19 MiB.
 const CONCURRENT_PASSWORDS: usize = 2;
@@ -99,15 +103,6 @@ const CONCURRENT_PASSWORDS: usize = 2;
 /// A flow as `GET /flows/{id}` tells it.
 pub fn flow_document(flow: &crate::host::FlowDetail) -> Result<serde_json::Value, serde_json::Error> {
     serde_json::from_str(&serde_json::to_string(&flow_json::FlowJson::of(flow))?)
-}
-
-/// Who may come in, and as whom.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Access {
-    /// Over the network: sessions, bearer tokens, anonymous reads.
-    Public,
-    /// Over the data directory's socket or in the same process: whoever opens it acts as operator.
-    Operator,
 }
 
 /// What the routes need to know of the configuration.
@@ -133,12 +128,20 @@ struct App {
     autosaves: Arc<autosaves::Autosaves>,
 }
 
-/// All routes of the host. Serve it with the peer's address as `ConnectInfo<SocketAddr>`: rate limits are by address.
-pub fn router(host: Arc<Host>, options: &HttpOptions, access: Access) -> axum::Router {
-    let passwords = Arc::new(Semaphore::new(CONCURRENT_PASSWORDS));
-    let app = App { host, passwords, frames: Arc::default(), autosaves: Arc::default() };
-    match access {
-        Access::Public => doors::public(&app, options),
-        Access::Operator => doors::operator(&app),
+/// All routes for those who come over the network: sessions, bearer tokens, anonymous reads. Serve it with the peer's address
+/// as `ConnectInfo<SocketAddr>`: rate limits are by address.
+pub fn public(host: Arc<Host>, options: &HttpOptions, strangers: Arc<Strangers>) -> Router {
+    doors::public(&App::of(host), options, strangers)
+}
+
+/// All routes for the data directory's socket and for the same process: whoever comes by them acts as operator.
+pub fn operator(host: Arc<Host>) -> Router {
+    doors::operator(&App::of(host))
+}
+
+impl App {
+    fn of(host: Arc<Host>) -> Self {
+        let passwords = Arc::new(Semaphore::new(CONCURRENT_PASSWORDS));
+        Self { host, passwords, frames: Arc::default(), autosaves: Arc::default() }
     }
 }
