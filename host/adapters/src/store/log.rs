@@ -18,8 +18,6 @@ use crate::sqlite;
 const INSERT: &str =
     "INSERT INTO entries(seq, version, time, stream_key, stream, kind, dedup, body_hash, hash, salt, body)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
-/// The writer's side reads back index pages all over the file (streams and keys are hashes): 64 MiB of cache.
-const PRAGMAS: &str = "PRAGMA cache_size = -65536;";
 /// A page that is changed often is worth folding into the file late: with 64 MiB of write-ahead log.
 const CHECKPOINT_PAGES: i32 = 16_384;
 /// Bytes are overwritten where they lie before they are let go: what shrinks is moved about within its page.
@@ -68,7 +66,7 @@ impl SqliteLog {
     pub fn open(path: &Path, options: &SqliteOptions) -> Result<Self, SchemaError> {
         let mut connection = sqlite::open(path, MIGRATIONS)?;
         let refused = |source| SchemaError::Sqlite { path: path.to_owned(), source };
-        connection.execute_batch(PRAGMAS).map_err(refused)?;
+        connection.pragma_update(None, "cache_size", -sqlite::APPENDING_CACHE_KIB).map_err(refused)?;
         if let Some(pages) = options.max_page_count {
             connection.execute_batch(&format!("PRAGMA max_page_count = {pages}")).map_err(refused)?;
         }

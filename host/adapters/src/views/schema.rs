@@ -165,10 +165,9 @@ fn open_file(path: &Path) -> Result<Connection, rusqlite::Error> {
     // A power cut may lose the last commits, which are folded again, but leaves the file whole.
     // Pages of the indexes change again and again: a long write-ahead log folds each into the file once.
     sqlite::use_wal(&connection, path)?;
-    connection.execute_batch(
-        "PRAGMA synchronous = NORMAL; PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 16384;
-         PRAGMA secure_delete = ON;",
-    )?;
+    connection.pragma_update(None, "cache_size", -sqlite::APPENDING_CACHE_KIB)?;
+    connection
+        .execute_batch("PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 16384; PRAGMA secure_delete = ON;")?;
     Ok(connection)
 }
 
