@@ -111,6 +111,7 @@ impl LocalActor {
             "following": format!("{url}/following"),
             "endpoints": {"sharedInbox": format!("{base_url}/inbox")},
             "manuallyApprovesFollowers": self.profile.approves_followers,
+            "alsoKnownAs": Some(&self.profile.also_known_as).filter(|names| !names.is_empty()),
             "published": self.created_at,
             "publicKey": public_key(&url, rsa),
             // The key in use comes first: some look at no other.

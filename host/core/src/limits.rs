@@ -256,6 +256,8 @@ pub const ACTORS: usize = 1_000;
 pub const ACTOR_NAME_CHARS: usize = 100;
 /// What an actor says of itself, in characters.
 pub const ACTOR_SUMMARY_CHARS: usize = 2_000;
+/// Actors elsewhere that an actor says it is, too.
+pub const ACTOR_ALIASES: usize = 10;
 /// Activities on one page of a box, and names on one page of its followers.
 pub const BOX_PAGE: usize = 50;
 /// Replies, posts and notices on one page.

@@ -174,3 +174,38 @@ async fn a_move_that_was_cut_short_goes_on_at_the_next_start() {
     assert_eq!(new.next().await.json()["type"], "Follow");
     assert_eq!(peer.next().await.json()["type"], "Undo");
 }
+
+/// People who move here from elsewhere: whoever follows them there and is served by another host follows them here.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_moves_here_brings_their_followers_along() {
+    let (host, client, mut peer) = host().await;
+    follow(&host, &client, &mut peer).await;
+    let there = Host::start_federating().await;
+    let operator = there.client();
+    operator.post("/actors", &json!({"name": "ann"})).await.expect(201);
+    let to = format!("{}/actors/ann", there.url());
+    let refused = operator.post("/actors/ann/edit", &json!({"also_known_as": ["ann@old.example"]})).await;
+    assert_eq!(refused.expect(422)["errors"][0]["field"], "also_known_as");
+    let many = vec![peer.actor(); 11];
+    let refused = operator.post("/actors/ann/edit", &json!({"also_known_as": many})).await;
+    assert_eq!(refused.expect(422)["errors"][0]["rule"], "length");
+    let edited = there.cli(&["actors", "edit", "ann", "--also-known-as", &peer.actor()], "");
+    assert_eq!(edited.code, Some(0), "{edited:?}");
+    // What is not sent stays, and a form sends all of it.
+    operator.post("/actors/ann/edit", &json!({"summary": "Moved"})).await.expect(200);
+    let document = operator.stranger().get("/actors/ann").await.expect(200);
+    assert_eq!(document["alsoKnownAs"], json!([peer.actor()]));
+    assert!(operator.page("/actors/ann").await.text.contains(&peer.actor()));
+
+    assert_eq!(peer.post(&inbox(&host), &moving(&peer, 1, &to)).await.status.as_u16(), 202);
+    let undo = peer.next().await.json();
+    assert_eq!((&undo["type"], &undo["object"]["object"]), (&json!("Undo"), &json!(peer.actor())));
+    let follows = async {
+        while operator.get("/actors/ann/followers").await.expect(200)["totalItems"] != 1 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_mins(1), follows).await.expect("it follows within a minute");
+    assert_eq!(there.cli(&["actors", "edit", "ann", "--also-known-as", ""], "").code, Some(0));
+    assert!(operator.stranger().get("/actors/ann").await.expect(200).get("alsoKnownAs").is_none());
+}

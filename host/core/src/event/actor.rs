@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{federation::RemoteActor, ids::ActorName};
+use crate::{
+    federation::{ActorUrl, RemoteActor},
+    ids::ActorName,
+};
 
 /// An actor was created.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +36,9 @@ pub struct ActorProfile {
     /// Whether each follower waits for someone's decision.
     #[serde(default)]
     pub approves_followers: bool,
+    /// Actors elsewhere that are the same: whoever moves here is believed by those who follow them there (FEP-7628).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also_known_as: Vec<ActorUrl>,
 }
 
 /// An actor's profile was replaced.

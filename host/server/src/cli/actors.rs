@@ -102,12 +102,19 @@ pub(super) struct Profile {
     /// Whether each follower waits for a decision.
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     approve_followers: Option<bool>,
+    /// An actor elsewhere that is the same, by its URL: who moves here from there brings its followers along. Once for each;
+    /// `""` for none.
+    #[arg(long, value_name = "URL")]
+    also_known_as: Option<Vec<String>>,
 }
 
 impl Profile {
     fn fields(&self) -> Map<String, Value> {
+        let aliases = self.also_known_as.as_ref();
+        let aliases = aliases.map(|urls| urls.iter().filter(|url| !url.is_empty()).collect::<Vec<_>>());
         let sent = json!({
             "display_name": self.display_name, "summary": self.summary, "approves_followers": self.approve_followers,
+            "also_known_as": aliases,
         });
         sent.as_object().cloned().unwrap_or_default()
     }
@@ -256,6 +263,9 @@ fn described(listed: &Value, document: &Value) -> String {
         }
     };
     line("called", wire::text(listed, "display_name"));
+    for url in wire::list(listed, "also_known_as") {
+        line("also", wire::words(url));
+    }
     line("about", wire::text(listed, "summary"));
     line("handle", wire::text(listed, "handle"));
     line("url", wire::text(listed, "url"));
@@ -320,7 +330,7 @@ mod tests {
         let listed = json!({
             "name": "news", "kind": "Service", "handle": "@news@h.example", "url": "https://h.example/actors/news",
             "display_name": "News", "summary": null, "followers": 2, "pending": 1, "following": 0,
-            "approves_followers": true, "blocks": ["https://x.example/spam"],
+            "approves_followers": true, "also_known_as": ["https://old.example/users/news"], "blocks": ["https://x.example/spam"],
         });
         let document = json!({"assertionMethod": [
             {"publicKeyMultibase": "z6New"}, {"publicKeyMultibase": "z6Old", "expires": "2026-01-01T00:00:00.000Z"},
@@ -329,6 +339,7 @@ mod tests {
         insta::assert_snapshot!(text, @r"
         news · Service
         called     News
+        also       https://old.example/users/news
         handle     @news@h.example
         url        https://h.example/actors/news
         followers  2, 1 waiting, each waits for a decision

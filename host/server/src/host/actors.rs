@@ -8,7 +8,7 @@ use rosehip_core::{
     actor::{KINDS, LocalActor},
     event::{ActorChanged, ActorCreated, ActorKeyRotated, ActorProfile, Event, actor_stream},
     ids::ActorName,
-    limits::{ACTOR_NAME_CHARS, ACTOR_SUMMARY_CHARS, ACTORS},
+    limits::{ACTOR_ALIASES, ACTOR_NAME_CHARS, ACTOR_SUMMARY_CHARS, ACTORS},
     log::{Append, Expected},
     ports::LogReader,
 };
@@ -161,5 +161,10 @@ fn check(profile: &ActorProfile) -> Result<(), ActorError> {
         _ => Ok(()),
     };
     fits("display_name", &profile.display_name, ACTOR_NAME_CHARS)?;
-    fits("summary", &profile.summary, ACTOR_SUMMARY_CHARS)
+    fits("summary", &profile.summary, ACTOR_SUMMARY_CHARS)?;
+    if profile.also_known_as.len() > ACTOR_ALIASES {
+        let message = format!("has more than {ACTOR_ALIASES} URLs");
+        return Err(ActorError::Invalid { member: "also_known_as", rule: "length", message });
+    }
+    Ok(())
 }

@@ -31,6 +31,8 @@ struct Head {
     handle: String,
     summary: String,
     approves_followers: bool,
+    /// A URL a line.
+    also_known_as: String,
     since: Moment,
     counts: FollowCounts,
 }
@@ -45,6 +47,7 @@ impl Head {
             handle: handle.unwrap_or_else(|| actor.url(host.base_url())),
             summary: actor.profile.summary.clone().unwrap_or_default(),
             approves_followers: actor.profile.approves_followers,
+            also_known_as: actor.profile.also_known_as.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"),
             since: Moment(actor.created_at),
             counts: host.follow_counts(&actor.name).await?,
         })

@@ -82,6 +82,7 @@ async fn item(host: &Host, actor: &LocalActor) -> Result<Value, Fault> {
         "display_name": actor.profile.display_name,
         "summary": actor.profile.summary,
         "approves_followers": actor.profile.approves_followers,
+        "also_known_as": actor.profile.also_known_as,
         "followers": counts.followers,
         "pending": counts.pending,
         "following": counts.following,
@@ -123,7 +124,7 @@ pub(super) async fn show(
     Ok(response)
 }
 
-/// `POST /actors`: `{name, kind?, display_name?, summary?, approves_followers?}`
+/// `POST /actors`: `{name, kind?, display_name?, summary?, approves_followers?, also_known_as?}`
 pub(super) async fn add(
     State(app): State<App>,
     visitor: Visitor,
@@ -140,7 +141,7 @@ pub(super) async fn add(
     answer(&app.host, &parts, &actor, StatusCode::CREATED).await
 }
 
-/// `POST /actors/{id}/edit`: `{display_name?, summary?, approves_followers?}`. What is not sent stays; of a form, a box
+/// `POST /actors/{id}/edit`: `{display_name?, summary?, approves_followers?, also_known_as?}`. What is not sent stays; of a form, a box
 /// that is not ticked is sent.
 pub(super) async fn edit(
     State(app): State<App>,
@@ -170,10 +171,15 @@ pub(super) async fn rotate_key(
 /// The profile that was sent, over what stood before.
 fn profile(sent: &mut Sent, before: ActorProfile) -> Result<ActorProfile, Fault> {
     let over = |sent: Option<String>, before| sent.map_or(before, |text| Some(text).filter(|text| !text.is_empty()));
+    let url = |text: String| {
+        text.parse().map_err(|error| Fault::invalid("also_known_as", "form", format!("{text:?}: {error}")))
+    };
+    let also_known_as = sent.list("also_known_as")?.map(|names| names.into_iter().map(url).collect::<Result<_, _>>());
     Ok(ActorProfile {
         display_name: over(sent.text("display_name")?, before.display_name),
         summary: over(sent.text("summary")?, before.summary),
         approves_followers: sent.flag("approves_followers")?.unwrap_or(before.approves_followers),
+        also_known_as: also_known_as.transpose()?.unwrap_or(before.also_known_as),
     })
 }
 

@@ -52,6 +52,22 @@ impl Sent {
         }
     }
 
+    /// Texts: of a document a list, of a form the words of a field.
+    pub(super) fn list(&mut self, name: &str) -> Result<Option<Vec<String>>, Fault> {
+        let not_a_list = || Fault::invalid(name, "type", "must be a list of strings");
+        match self.members.remove(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(words)) if self.is_form => {
+                Ok(Some(words.split_whitespace().map(str::to_owned).collect()))
+            }
+            Some(Value::Array(items)) => {
+                let texts = items.into_iter().map(|item| item.as_str().map(|text| text.trim().to_owned()));
+                texts.collect::<Option<_>>().map(Some).ok_or_else(not_a_list)
+            }
+            Some(_) => Err(not_a_list()),
+        }
+    }
+
     /// Refuses what was not taken.
     pub(super) fn end(self) -> Result<(), Fault> {
         match self.members.keys().next() {
@@ -79,6 +95,11 @@ mod tests {
         assert_eq!(json(json!({})).flag("ticked").ok(), Some(None));
         assert_eq!(json(json!({"ticked": true})).flag("ticked").ok(), Some(Some(true)));
         assert!(form("csrf=x").end().is_ok());
+        let words = |words: &[&str]| Some(Some(words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>()));
+        assert_eq!(form("urls=+a%0D%0Ab+").list("urls").ok(), words(&["a", "b"]));
+        assert_eq!(form("urls=").list("urls").ok(), words(&[]));
+        assert_eq!(json(json!({"urls": ["a"]})).list("urls").ok(), words(&["a"]));
+        assert_eq!(json(json!({})).list("urls").ok(), Some(None));
     }
 
     #[test]
@@ -87,6 +108,8 @@ mod tests {
         assert_eq!(json(json!({"a": 7})).text("a").map_err(field), Err(("a".to_owned(), "type")));
         assert_eq!(json(json!({"a": " "})).required("a").map_err(field), Err(("a".to_owned(), "required")));
         assert_eq!(json(json!({"a": 7})).flag("a").map_err(field), Err(("a".to_owned(), "type")));
+        assert_eq!(json(json!({"a": "b"})).list("a").map_err(field), Err(("a".to_owned(), "type")));
+        assert_eq!(json(json!({"a": [7]})).list("a").map_err(field), Err(("a".to_owned(), "type")));
         assert_eq!(json(json!({"a": 7})).end().map_err(field), Err(("a".to_owned(), "unknown-field")));
     }
 }

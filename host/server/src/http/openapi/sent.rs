@@ -262,6 +262,8 @@ pub(super) struct NewActor {
     display_name: Option<String>,
     summary: Option<String>,
     approves_followers: Option<bool>,
+    /// URLs of actors elsewhere that are the same.
+    also_known_as: Option<Vec<String>>,
 }
 
 #[derive(JsonSchema)]
@@ -278,6 +280,8 @@ pub(super) struct Profile {
     display_name: Option<String>,
     summary: Option<String>,
     approves_followers: Option<bool>,
+    /// URLs of actors elsewhere that are the same.
+    also_known_as: Option<Vec<String>>,
 }
 
 /// Whom to follow.

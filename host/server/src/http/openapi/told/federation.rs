@@ -27,6 +27,8 @@ pub(in crate::http::openapi) struct Actor {
     display_name: Option<String>,
     summary: Option<String>,
     approves_followers: bool,
+    /// URLs of actors elsewhere that are the same.
+    also_known_as: Vec<String>,
     followers: u64,
     pending: u64,
     following: u64,
