@@ -105,7 +105,7 @@ pub fn changes(activity: &Activity) -> Vec<FollowChange> {
     };
     match (activity.r#box, activity.kind.as_str()) {
         (BoxName::Inbox, "Follow") => {
-            vec![FollowChange::Asked { side: Side::Followers, actor, follow: activity.id.to_string() }]
+            vec![FollowChange::Asked { side: Side::Followers, actor, follow: activity.said_id().to_owned() }]
         }
         (BoxName::Outbox, "Follow") => target
             .map(|actor| FollowChange::Asked { side: Side::Following, actor, follow: activity.id.to_string() })

@@ -216,10 +216,55 @@ async fn who_follows_and_asks_again_is_accepted_again() {
     assert_eq!(peer.post_in(Form::Cavage, &inbox, &anew).await.status.as_u16(), 202);
     assert_eq!(peer.next().await.json()["object"]["id"], anew["id"]);
     assert_eq!(client.get("/actors/site/followers").await.expect(200)["totalItems"], 1);
-    // Who has left and is quoted is not brought back.
-    let undo = peer.activity("/undos/1", "Undo", anew.clone());
-    assert_eq!(peer.post_in(Form::Rsa, &inbox, &undo).await.status.as_u16(), 202);
-    assert_eq!(peer.post_in(Form::Rsa, &inbox, &anew).await.status.as_u16(), 202);
-    assert_eq!(client.get("/actors/site/followers").await.expect(200)["totalItems"], 0);
     assert_eq!(host.verify().code, Some(0));
+}
+
+/// Misskey's ids are one for each pair of actors, and its `Undo` has that of what it undoes with `/undo`.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_leaves_and_follows_again_under_one_id_follows_again() {
+    let (mut host, client, mut peer) = host().await;
+    let inbox = inbox(&host);
+    let site = format!("{}/actors/site", host.url());
+    let follow = peer.activity("/follows/ann/site", "Follow", json!(site));
+    let followers = async || client.get("/actors/site/followers").await.expect(200)["totalItems"].clone();
+    let mut accepts = Vec::new();
+    for round in 0..3 {
+        // The time makes each another document under the same id.
+        let mut undo = peer.activity("/follows/ann/site/undo", "Undo", follow.clone());
+        undo["published"] = json!(format!("2026-11-23T00:00:0{round}Z"));
+        assert_eq!(peer.post_in(Form::Cavage, &inbox, &follow).await.status.as_u16(), 202);
+        let accept = peer.next().await.json();
+        assert_eq!((&accept["type"], &accept["object"]["id"]), (&json!("Accept"), &follow["id"]), "{round}");
+        accepts.push(accept["id"].clone());
+        assert_eq!(followers().await, 1, "{round}");
+        assert_eq!(peer.post_in(Form::Cavage, &inbox, &undo).await.status.as_u16(), 202);
+        assert_eq!(followers().await, 0, "{round}");
+        // Whoever only brings the words of one who has left brings nobody back.
+        assert_eq!(peer.post_in(Form::ProofAlone, &inbox, &follow).await.status.as_u16(), 202);
+        assert_eq!(followers().await, 0, "{round}");
+    }
+    accepts.dedup();
+    assert_eq!(accepts.len(), 3, "each is an answer of its own");
+    host.kill_and_serve().await;
+    assert_eq!(followers().await, 0);
+    assert_eq!(host.verify().code, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_leaves_and_asks_again_under_one_id_is_decided_on_again() {
+    let (host, client, mut peer) = host().await;
+    let inbox = inbox(&host);
+    let site = format!("{}/actors/site", host.url());
+    client.post("/actors/site/edit", &json!({"approves_followers": true})).await.expect(200);
+    let follow = peer.activity("/follows/ann/site", "Follow", json!(site));
+    let undo = peer.activity("/follows/ann/site/undo", "Undo", follow.clone());
+    for round in 0..3 {
+        assert_eq!(peer.post_in(Form::Rsa, &inbox, &follow).await.status.as_u16(), 202);
+        let decision = json!({"actor": peer.actor(), "decision": "accept"});
+        client.post("/actors/site/followers", &decision).await.expect(201);
+        assert_eq!(peer.next().await.json()["object"]["id"], follow["id"], "{round}");
+        assert_eq!(client.get("/actors/site/followers").await.expect(200)["totalItems"], 1, "{round}");
+        assert_eq!(peer.post_in(Form::Rsa, &inbox, &undo).await.status.as_u16(), 202);
+    }
+    assert_eq!(client.get("/actors/site/followers").await.expect(200)["totalItems"], 0);
 }

@@ -121,6 +121,12 @@ impl Activity {
         id_of(self.object_document())
     }
 
+    /// The id that whoever did it gave it. What stands in an inbox because it was done again under the same id has another one there
+    /// ([`ActivityId::again`]).
+    pub fn said_id(&self) -> &str {
+        self.document.get("id").and_then(Value::as_str).unwrap_or(self.id.as_str())
+    }
+
     /// The URL of who acts.
     pub fn actor(&self) -> Option<&str> {
         self.document.get("actor").and_then(id_of)

@@ -153,6 +153,13 @@ impl ActivityId {
         Self(url.into())
     }
 
+    /// The id under which something stands in an inbox that is done again under the id of what stands at `seq` there.
+    #[must_use]
+    pub fn again(&self, seq: u64) -> Self {
+        let mark = if self.0.contains('#') { '/' } else { '#' };
+        Self(format!("{}{mark}again-{seq}", self.0).into())
+    }
+
     /// The last segment of its path, which names it on the host that made it.
     pub fn token(&self) -> &str {
         self.0.rsplit(['/', ':']).next().unwrap_or(&self.0)

@@ -55,6 +55,9 @@ pub struct Arrival {
     pub actor: ActorUrl,
     /// Where its arrival stands in a trace.
     pub trace: Option<TraceContext>,
+    /// Whether its sender signed the very request that brought it. What is proved by the document alone, or read from an outbox,
+    /// may have been said long ago.
+    pub is_said_now: bool,
     /// The document, without what could do harm.
     document: Map<String, Value>,
 }
@@ -94,12 +97,30 @@ impl Arrival {
             // The proof was made over what is not there any more.
             document.remove("proof");
         }
-        Ok(Self { id, cid, kind, actor, trace: None, document })
+        Ok(Self { id, cid, kind, actor, trace: None, is_said_now: false, document })
     }
 
     /// The object's URL.
     pub fn object(&self) -> Option<&str> {
         self.document.get("object").and_then(id_of)
+    }
+
+    /// Whether it is done again where its id is known already, and not only said again. Some hosts make one id for each pair of
+    /// actors: whoever unfollows and follows again sends the same `Follow`, and later the same `Undo`. `follow` is the id of
+    /// the `Follow` by which its sender follows now, if it does.
+    pub fn is_done_again(&self, follow: Option<&str>) -> bool {
+        self.is_said_now
+            && match self.kind.as_str() {
+                "Follow" => follow.is_none(),
+                "Undo" => follow.is_some() && follow == self.object(),
+                _ => false,
+            }
+    }
+
+    /// The same, done again: `seq` is where it stands that was done before.
+    #[must_use]
+    pub fn again(&self, seq: u64) -> Self {
+        Self { id: self.id.again(seq), ..self.clone() }
     }
 
     /// Where it leads, as a `Move` does.
@@ -338,12 +359,7 @@ fn answer_follow(arrival: &Arrival, known: &Known<'_>) -> Result<Option<Event>, 
     if known.approves_followers && known.follower != Some(FollowState::Accepted) {
         return Ok(None);
     }
-    answer("Accept", known, &arrival.id, arrival.actor.as_str()).map(Some)
-}
-
-/// The activity by which an actor of this host answers a `Follow`.
-pub fn answer(kind: &str, known: &Known<'_>, follow: &ActivityId, asker: &str) -> Result<Event, Refusal> {
-    answered(kind, known, follow, asker, |asked| asked.answering(follow, known.signatures))
+    accept(arrival, known, |asked| asked.answering(&arrival.id, known.signatures)).map(Some)
 }
 
 /// What is said to one who sends a `Follow` again under its id: where it was accepted, that it is. The answer may have been
@@ -352,22 +368,19 @@ pub fn answer_again(arrival: &Arrival, known: &Known<'_>) -> Result<Option<Event
     if known.is_blocked || arrival.kind.as_str() != "Follow" || known.follower != Some(FollowState::Accepted) {
         return Ok(None);
     }
-    let again = |asked: Asked<'_>| asked.answering_again(&arrival.id, known.signatures);
-    answered("Accept", known, &arrival.id, arrival.actor.as_str(), again).map(Some)
+    accept(arrival, known, |asked| asked.answering_again(&arrival.id, known.signatures)).map(Some)
 }
 
-fn answered(
-    kind: &str,
+fn accept(
+    follow: &Arrival,
     known: &Known<'_>,
-    follow: &ActivityId,
-    asker: &str,
     compose: impl FnOnce(Asked<'_>) -> Result<Activity, InvalidActivity>,
 ) -> Result<Event, Refusal> {
     let me = actor_url(known.base_url, known.owner);
     let document = json!({
-        "type": kind,
-        "to": [asker],
-        "object": {"type": "Follow", "id": follow, "actor": asker, "object": me},
+        "type": "Accept",
+        "to": [follow.actor],
+        "object": {"type": "Follow", "id": follow.document.get("id"), "actor": follow.actor, "object": me},
     });
     let Value::Object(document) = document else { unreachable!("the literal above is an object") };
     let (base_url, owner, now) = (known.base_url, known.owner, known.now);

@@ -156,7 +156,7 @@ impl Host {
     ) -> Result<Option<ActivityId>, PostError> {
         let id = document.get("object").and_then(id_of);
         let id = id.ok_or_else(|| PostError::invalid("object", "required", "name what is answered by its id"))?;
-        let asked = self.activity_in_box(owner, BoxName::Inbox, id).await?;
+        let asked = self.last_asked(owner, id).await?;
         let asked = asked
             .ok_or_else(|| PostError::invalid("object", "unknown", format!("{owner} was sent no activity {id:?}")))?;
         if asked.kind.as_str() != "Follow" {
@@ -165,14 +165,33 @@ impl Host {
         let asker = asked.actor().unwrap_or_default();
         let follow = self.read_views(|views| views.follow(owner, Side::Followers, asker)).await?;
         let may = |state| state == FollowState::Pending || kind == "Reject";
-        if !follow.is_some_and(|follow| follow.follow == id && may(follow.state)) {
+        if !follow.is_some_and(|follow| follow.follow == asked.said_id() && may(follow.state)) {
             return Err(PostError::invalid("object", "pending", "is no follow that waits for an answer"));
         }
         let me = actor_url(self.base_url(), owner);
-        let follow = json!({"type": "Follow", "id": asked.id, "actor": asker, "object": me});
+        let follow = json!({"type": "Follow", "id": asked.said_id(), "actor": asker, "object": me});
         document.insert("object".to_owned(), follow);
         document.entry("to").or_insert_with(|| json!([asker]));
         Ok(Some(asked.id))
+    }
+
+    /// What somebody sent to an inbox under an id: of what was done again under it, the last.
+    async fn last_asked(&self, owner: &ActorName, id: &str) -> Result<Option<Activity>, ReadError> {
+        let place = self
+            .read_views(|views| {
+                let mut place = views.activity_in_box(owner, BoxName::Inbox, id)?;
+                let Ok(said) = id.parse::<ActivityId>() else { return Ok(place) };
+                while let Some(seq) = place {
+                    let again = views.activity_in_box(owner, BoxName::Inbox, said.again(seq).as_str())?;
+                    if again.is_none() {
+                        break;
+                    }
+                    place = again;
+                }
+                Ok(place)
+            })
+            .await?;
+        place.map_or(Ok(None), |seq| self.activity_at(seq))
     }
 
     /// Writes out what an `Undo` takes back, and addresses it to those who were told of that.

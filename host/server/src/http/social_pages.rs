@@ -81,7 +81,9 @@ impl Row {
             RemarkKind::Like => "likes",
             RemarkKind::Share => "boosted",
             RemarkKind::Follow if self.is_pending => "wants to follow",
-            RemarkKind::Follow => "follows",
+            RemarkKind::Follow if self.is_following => "follows",
+            // Who was refused or has left does not.
+            RemarkKind::Follow => "asked to follow",
             RemarkKind::Move => "has moved",
         }
     }

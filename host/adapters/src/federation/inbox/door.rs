@@ -54,6 +54,13 @@ pub struct Admitted {
     signature: Option<RequestSignature>,
 }
 
+impl Admitted {
+    /// Whether the request itself is signed.
+    pub(super) fn is_signed(&self) -> bool {
+        self.signature.is_some()
+    }
+}
+
 impl InboxHead {
     fn fields(&self) -> Vec<(&str, &str)> {
         self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()

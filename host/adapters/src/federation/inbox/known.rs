@@ -128,7 +128,7 @@ fn flow_depth(parts: &InboxParts, flow: FlowId, views: &ViewReader) -> Result<Op
     })
 }
 
-fn event_at(parts: &InboxParts, seq: u64) -> Result<Option<std::sync::Arc<Event>>, Refused> {
+pub(super) fn event_at(parts: &InboxParts, seq: u64) -> Result<Option<std::sync::Arc<Event>>, Refused> {
     Ok(parts.log.with::<_, StoreError>(|log| {
         let entries = log.read(seq, 1)?;
         let record = entries.first().filter(|entry| entry.header.seq == seq).map(Record::read).transpose();

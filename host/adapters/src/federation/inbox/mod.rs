@@ -18,8 +18,8 @@ use std::{
 };
 
 use rosehip_core::{
-    activity::{local_actor, urls_of},
-    event::{ActivityConflicted, Event, Record, RemoteActorLearned},
+    activity::{Activity, id_of, local_actor, urls_of},
+    event::{ActivityConflicted, Event, RemoteActorLearned},
     federation::{ActorUrl, RemoteActor},
     follows::Side,
     ids::{ActivityId, ActorName, BoxName, DedupKey},
@@ -52,6 +52,8 @@ use crate::{
 const TURNS: usize = 256;
 /// An arrival that lost against another one is decided again this often.
 const TRIES: usize = 8;
+/// How often something may be done again under one id.
+const AGAIN: usize = 1_000;
 
 /// What a request to an inbox says before its body comes.
 #[derive(Debug, Clone)]
@@ -152,6 +154,7 @@ impl Inbox {
         let now = SystemClock::now();
         let Some((sender, document)) = self.verified(&admitted, body, now).await? else { return Ok(TakenIn::Dropped) };
         let mut arrival = Arrival::check(&sender.id, document)?;
+        arrival.is_said_now = admitted.is_signed();
         let InboxHead { owner, trace, .. } = admitted.head;
         arrival.trace = trace;
         let owners = match owner {
@@ -209,10 +212,9 @@ impl Inbox {
         sender: &Arc<RemoteActor>,
         owner: &ActorName,
     ) -> Result<TakenIn, Refused> {
-        let seen = DedupKey::seen(owner, BoxName::Inbox, &arrival.id);
-        // What comes again is most of what comes too often. Only the answer to a follow needs to know more of it.
-        if arrival.kind.as_str() != "Follow"
-            && let Some(seq) = self.parts.log.with::<_, StoreError>(|log| log.recorded(&seen))?
+        // What comes again is most of what comes too often. Only follows need to know more of it.
+        if !matches!(arrival.kind.as_str(), "Follow" | "Undo")
+            && let Some(seq) = self.recorded(owner, &arrival.id)?
         {
             return self.seen_before(arrival, owner, seq).await;
         }
@@ -221,6 +223,9 @@ impl Inbox {
         for _ in 0..TRIES {
             let now = SystemClock::now();
             let facts = self.facts(arrival, owner).await?;
+            let again = self.again(arrival, &facts, owner)?;
+            let arrival = again.as_ref().unwrap_or(arrival);
+            let seen = DedupKey::seen(owner, BoxName::Inbox, &arrival.id);
             let received = receive(arrival, &facts.known(&self.parts, owner, now))?;
             if received.events.is_empty() {
                 return Ok(TakenIn::Dropped);
@@ -262,6 +267,45 @@ impl Inbox {
         Err(AppendError::QueueFull.into())
     }
 
+    /// What is done again under an id that is known already, under an id of its own; none of what is done for the first time,
+    /// or is only said again.
+    fn again(&self, arrival: &Arrival, facts: &known::Facts, owner: &ActorName) -> Result<Option<Arrival>, Refused> {
+        if !arrival.is_done_again(facts.follow.as_deref()) {
+            return Ok(None);
+        }
+        let Some(mut seq) = self.recorded(owner, &arrival.id)? else { return Ok(None) };
+        let is_the_same = |activity: &Activity| {
+            activity.kind == arrival.kind
+                && activity.actor() == Some(arrival.actor.as_str())
+                && id_of(activity.object_document()) == arrival.object()
+        };
+        // What was erased does not come back, and something else under the id is a conflict.
+        if !self.arrived_at(seq)?.is_some_and(|activity| is_the_same(&activity)) {
+            return Ok(None);
+        }
+        for _ in 0..AGAIN {
+            let again = arrival.again(seq);
+            match self.recorded(owner, &again.id)? {
+                Some(later) => seq = later,
+                None => return Ok(Some(again)),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Where an activity of an inbox stands in the log.
+    fn recorded(&self, owner: &ActorName, activity: &ActivityId) -> Result<Option<u64>, Refused> {
+        let seen = DedupKey::seen(owner, BoxName::Inbox, activity);
+        Ok(self.parts.log.with::<_, StoreError>(|log| log.recorded(&seen))?)
+    }
+
+    /// The activity that stands somewhere in the log; none where it was erased.
+    fn arrived_at(&self, seq: u64) -> Result<Option<Arc<Activity>>, Refused> {
+        let event = known::event_at(&self.parts, seq)?;
+        let Some(Event::ActivityAppended(appended)) = event.as_deref() else { return Ok(None) };
+        Ok(Some(Arc::clone(&appended.activity)))
+    }
+
     /// Accepts a `Follow` again that was sent again and is still the one by which its sender follows.
     async fn say_again(
         &self,
@@ -283,16 +327,9 @@ impl Inbox {
 
     /// Something stands under the id already: the same, or something else, which is recorded and fires nothing.
     async fn seen_before(&self, arrival: &Arrival, owner: &ActorName, seq: u64) -> Result<TakenIn, Refused> {
-        let event = self.parts.log.with::<_, StoreError>(|log| {
-            let entries = log.read(seq, 1)?;
-            let record = entries.first().map(Record::read).transpose();
-            Ok(record.map_err(|error| StoreError::Unreadable(error.to_string()))?.and_then(|record| record.event))
-        })?;
-        let known = match event.as_deref() {
-            Some(Event::ActivityAppended(appended)) => appended.activity.cid.clone(),
-            // It was erased here, and does not come back.
-            _ => return Ok(TakenIn::Dropped),
-        };
+        // It was erased here, and does not come back.
+        let Some(known) = self.arrived_at(seq)? else { return Ok(TakenIn::Dropped) };
+        let known = known.cid.clone();
         if known == arrival.cid {
             return Ok(TakenIn::Dropped);
         }

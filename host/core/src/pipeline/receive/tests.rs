@@ -74,6 +74,36 @@ fn a_follow_is_accepted_in_one_append_unless_somebody_decides() {
 }
 
 #[test]
+fn what_is_done_again_under_its_id_stands_under_another_and_is_answered_as_what_was_sent() {
+    let owner = owner();
+    let site = format!("{BASE}/actors/site");
+    let id = "https://there.example/follows/ann/site";
+    let mut follow = check(json!({"id": id, "type": "Follow", "object": site})).expect("theirs");
+    assert!(!follow.is_done_again(None), "it may be a quotation");
+    follow.is_said_now = true;
+    assert!(follow.is_done_again(None));
+    assert!(!follow.is_done_again(Some(id)), "they follow");
+
+    let first = receive(&follow, &known(&owner)).expect("taken");
+    let again = receive(&follow.again(7), &known(&owner)).expect("taken");
+    assert_eq!(arrived(&again).id.as_str(), format!("{id}#again-7"));
+    assert_eq!((arrived(&again).said_id(), &arrived(&again).cid), (id, &arrived(&first).cid));
+    let Event::ActivityAppended(accept) = &again.events[1] else { panic!("the Accept") };
+    assert_eq!(accept.activity.object_id(), Some(id));
+    assert_ne!(arrived_id(&again.events[1]), arrived_id(&first.events[1]));
+
+    let mut undo =
+        check(json!({"type": "Undo", "object": {"type": "Follow", "id": id, "actor": THEM}})).expect("theirs");
+    undo.is_said_now = true;
+    assert!(undo.is_done_again(Some(id)));
+    assert!(!undo.is_done_again(Some("https://there.example/follows/2")), "they follow by another one");
+    assert!(!undo.is_done_again(None), "they do not follow");
+    let mut like = check(json!({"type": "Like", "object": site})).expect("theirs");
+    like.is_said_now = true;
+    assert!(!like.is_done_again(None) && !like.is_done_again(Some(&site)));
+}
+
+#[test]
 fn who_asks_again_for_what_was_accepted_is_told_again_once_a_minute() {
     let owner = owner();
     let follow = check(json!({"type": "Follow", "object": format!("{BASE}/actors/site")})).expect("theirs");
