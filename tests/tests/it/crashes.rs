@@ -65,6 +65,10 @@ pub(crate) fn is_settled(flow: &Value) -> bool {
 /// Waits until all that was acknowledged has a flow that is done with; each has one, and the log is whole.
 pub(crate) async fn all_are_there_once(host: &Host, acknowledged: &[String]) {
     let client = host.client();
+    for slug in acknowledged {
+        let status = client.get(&format!("/objects/Article/{slug}")).await.status.as_u16();
+        assert_eq!(status, 200, "{slug} was acknowledged, and is not there");
+    }
     let begun = Instant::now();
     let flows = loop {
         let flows = all_flows(&client).await;
