@@ -4,6 +4,7 @@
 //! asked for a key. Each arrival is one append for each inbox it reaches: `activity.appended`, and what follows from it,
 //! such as the `Accept` of a `Follow`. An arrival is acknowledged once that append is durable.
 
+mod again;
 mod budgets;
 mod door;
 mod known;
@@ -18,15 +19,14 @@ use std::{
 };
 
 use rosehip_core::{
-    activity::{Activity, id_of, local_actor, urls_of},
-    event::{ActivityConflicted, Event, RemoteActorLearned},
+    activity::{local_actor, urls_of},
+    event::{Event, RemoteActorLearned},
     federation::{ActorUrl, RemoteActor},
     follows::Side,
     ids::{ActivityId, ActorName, BoxName, DedupKey},
     limits::{ACTIVITY_RECIPIENTS, APPEND_ENTRIES},
     log::Append,
-    pipeline::receive::{Arrival, Received, TheirObject, answer_again, receive},
-    ports::{LogReader, StoreError},
+    pipeline::receive::{Arrival, Received, TheirObject, receive},
     time::Timestamp,
     trace::TraceContext,
 };
@@ -52,8 +52,6 @@ use crate::{
 const TURNS: usize = 256;
 /// An arrival that lost against another one is decided again this often.
 const TRIES: usize = 8;
-/// How often something may be done again under one id.
-const AGAIN: usize = 1_000;
 
 /// What a request to an inbox says before its body comes.
 #[derive(Debug, Clone)]
@@ -265,82 +263,6 @@ impl Inbox {
             }
         }
         Err(AppendError::QueueFull.into())
-    }
-
-    /// What is done again under an id that is known already, under an id of its own; none of what is done for the first time,
-    /// or is only said again.
-    fn again(&self, arrival: &Arrival, facts: &known::Facts, owner: &ActorName) -> Result<Option<Arrival>, Refused> {
-        if !arrival.is_done_again(facts.follow.as_deref()) {
-            return Ok(None);
-        }
-        let Some(mut seq) = self.recorded(owner, &arrival.id)? else { return Ok(None) };
-        let is_the_same = |activity: &Activity| {
-            activity.kind == arrival.kind
-                && activity.actor() == Some(arrival.actor.as_str())
-                && id_of(activity.object_document()) == arrival.object()
-        };
-        // What was erased does not come back, and something else under the id is a conflict.
-        if !self.arrived_at(seq)?.is_some_and(|activity| is_the_same(&activity)) {
-            return Ok(None);
-        }
-        for _ in 0..AGAIN {
-            let again = arrival.again(seq);
-            match self.recorded(owner, &again.id)? {
-                Some(later) => seq = later,
-                None => return Ok(Some(again)),
-            }
-        }
-        Ok(None)
-    }
-
-    /// Where an activity of an inbox stands in the log.
-    fn recorded(&self, owner: &ActorName, activity: &ActivityId) -> Result<Option<u64>, Refused> {
-        let seen = DedupKey::seen(owner, BoxName::Inbox, activity);
-        Ok(self.parts.log.with::<_, StoreError>(|log| log.recorded(&seen))?)
-    }
-
-    /// The activity that stands somewhere in the log; none where it was erased.
-    fn arrived_at(&self, seq: u64) -> Result<Option<Arc<Activity>>, Refused> {
-        let event = known::event_at(&self.parts, seq)?;
-        let Some(Event::ActivityAppended(appended)) = event.as_deref() else { return Ok(None) };
-        Ok(Some(Arc::clone(&appended.activity)))
-    }
-
-    /// Accepts a `Follow` again that was sent again and is still the one by which its sender follows.
-    async fn say_again(
-        &self,
-        arrival: &Arrival,
-        facts: &known::Facts,
-        owner: &ActorName,
-        now: Timestamp,
-    ) -> Result<(), Refused> {
-        if facts.follow.as_deref() != Some(arrival.id.as_str()) {
-            return Ok(());
-        }
-        let Some(event) = answer_again(arrival, &facts.known(&self.parts, owner, now))? else { return Ok(()) };
-        match self.parts.writer.append(Append::unconditional(vec![event.draft(now)])).await {
-            // It was said in this minute already.
-            Ok(_) | Err(AppendError::Duplicate { .. }) => Ok(()),
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    /// Something stands under the id already: the same, or something else, which is recorded and fires nothing.
-    async fn seen_before(&self, arrival: &Arrival, owner: &ActorName, seq: u64) -> Result<TakenIn, Refused> {
-        // It was erased here, and does not come back.
-        let Some(known) = self.arrived_at(seq)? else { return Ok(TakenIn::Dropped) };
-        let known = known.cid.clone();
-        if known == arrival.cid {
-            return Ok(TakenIn::Dropped);
-        }
-        let (activity, arrived, owner) = (arrival.id.clone(), arrival.cid.clone(), owner.clone());
-        let conflicted = ActivityConflicted { activity, owner, r#box: BoxName::Inbox, known, arrived };
-        let append = Append::unconditional(vec![Event::from(conflicted).draft(SystemClock::now())]);
-        match self.parts.writer.append(append).await {
-            // It was said before that it is one.
-            Ok(_) | Err(AppendError::Duplicate { .. }) => Err(Refused::Conflict(arrival.id.to_string())),
-            Err(error) => Err(error.into()),
-        }
     }
 
     /// The actors of this host whom something at the shared inbox is for: those it addresses, those it is about, and,
