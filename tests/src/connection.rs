@@ -22,7 +22,12 @@ pub struct Answer<'a> {
 impl Connection {
     /// Connects to `address`, a host and a port.
     pub fn open(address: &str) -> Self {
-        let stream = TcpStream::connect(address).expect("the host listens");
+        Self::over(TcpStream::connect(address).expect("the host listens"))
+    }
+
+    /// Goes on over a stream that is connected.
+    pub fn over(stream: TcpStream) -> Self {
+        stream.set_nonblocking(false).expect("a TCP socket");
         stream.set_nodelay(true).expect("a TCP socket");
         Self { stream, buffer: vec![0; 64 << 10] }
     }

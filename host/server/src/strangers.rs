@@ -15,7 +15,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::{
+    runtime::{Builder, Handle, Runtime},
+    time::{sleep, timeout},
+};
 
 /// How far those threads stand back: with nothing left to share, another thread has nine times as much of a processor
 /// (setpriority(2), sched(7)).
@@ -26,6 +29,10 @@ const REMEMBERED: usize = 1 << 16;
 const REGULAR: Duration = Duration::from_hours(1);
 /// How long a suspect is one.
 const SUSPECT: Duration = Duration::from_mins(10);
+/// How long after the beginning of one suspect's request that of another's follows: 200 a second.
+const TURN: Duration = Duration::from_millis(5);
+/// How long a suspect's request waits for its turn: hosts give up after ten seconds.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 /// Who is known to behave, who is known not to, and the threads for all but the first.
 #[derive(Debug)]
@@ -34,6 +41,16 @@ pub struct Strangers {
     runtime: Option<Runtime>,
     regulars: Remembered,
     suspects: Remembered,
+    turns: Turns,
+}
+
+/// Why what a client asked of an inbox was not answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unanswered {
+    /// It did not end: the threads are being stopped.
+    Stopping,
+    /// It was not begun: too many suspects had their turns before it.
+    Crowded,
 }
 
 impl Strangers {
@@ -46,18 +63,25 @@ impl Strangers {
             .on_thread_start(stand_back)
             .enable_all()
             .build()?;
-        Ok(Self { runtime: Some(runtime), regulars: Remembered::for_(REGULAR), suspects: Remembered::for_(SUSPECT) })
+        let (regulars, suspects) = (Remembered::for_(REGULAR), Remembered::for_(SUSPECT));
+        Ok(Self { runtime: Some(runtime), regulars, suspects, turns: Turns::default() })
     }
 
-    /// Has something done that an address asked of an inbox, on the threads that it may have. Fails where it did not end.
+    /// Has something done that an address asked of an inbox, when it is its turn, on the threads that it may have.
     pub async fn answer<T: Send + 'static>(
         &self,
         client: IpAddr,
         answer: impl Future<Output = T> + Send + 'static,
-    ) -> Option<T> {
+    ) -> Result<T, Unanswered> {
+        let now = Instant::now();
+        if self.suspects.has(client, now) {
+            self.turns.wait().await?;
+        }
         match &self.runtime {
-            Some(runtime) if !self.regulars.has(client, Instant::now()) => runtime.spawn(answer).await.ok(),
-            Some(_) | None => Some(answer.await),
+            Some(runtime) if !self.regulars.has(client, now) => {
+                runtime.spawn(answer).await.map_err(|_| Unanswered::Stopping)
+            }
+            Some(_) | None => Ok(answer.await),
         }
     }
 
@@ -93,6 +117,18 @@ fn stand_back() {
     // On Linux a thread has a nice value of its own (setpriority(2), Notes).
     if let Err(error) = rustix::process::nice(NICE) {
         tracing::warn!(%error, "what strangers send has the same share of processors as all else");
+    }
+}
+
+/// One beginning after the other, in the order of asking.
+#[derive(Debug, Default)]
+struct Turns(tokio::sync::Mutex<()>);
+
+impl Turns {
+    async fn wait(&self) -> Result<(), Unanswered> {
+        let _turn = timeout(LONGEST_WAIT, self.0.lock()).await.map_err(|_| Unanswered::Crowded)?;
+        sleep(TURN).await;
+        Ok(())
     }
 }
 
@@ -135,7 +171,21 @@ impl Remembered {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::future::join_all;
+
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn suspects_have_their_turns_in_order_and_do_not_wait_for_ever() {
+        let (turns, begun) = (Turns::default(), tokio::time::Instant::now());
+        let ended = join_all((0..1_100).map(|_| async { (turns.wait().await, begun.elapsed()) })).await;
+        let (answered, crowded) = ended.split_at(1_000);
+        for (number, turn) in (1..).zip(answered) {
+            assert_eq!(*turn, (Ok(()), number * TURN));
+        }
+        assert!(crowded.iter().all(|late| *late == (Err(Unanswered::Crowded), LONGEST_WAIT)), "{crowded:?}");
+        assert_eq!(turns.wait().await, Ok(()), "it is quiet again");
+    }
 
     #[test]
     fn addresses_are_remembered_for_their_time_and_not_without_number() {

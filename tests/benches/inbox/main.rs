@@ -14,10 +14,11 @@ use std::{
 
 use rosehip_core::limits::INBOX_PER_MINUTE;
 use rosehip_tests::{Connection, Host};
+use tokio::net::TcpStream;
 
 use crate::{
     arrivals::{HOSTS, forged, request, serve_actors},
-    others::{HOSTILE, Others},
+    others::{HOSTILE, Others, connect},
 };
 
 mod arrivals;
@@ -93,7 +94,9 @@ async fn rates() {
 
 #[expect(clippy::cast_precision_loss, reason = "a few thousand forgeries")]
 async fn flood() {
-    println!("\n{TIMED} arrivals of a good host, one in flight, beside a host that sends forgeries as fast as it can");
+    println!(
+        "\n{TIMED} arrivals of a good host, one in flight, beside one at another address that sends forgeries as fast as it can"
+    );
     println!("| beside | p50 ms | p99 ms | ratio of p99 | forgeries/s |\n| --- | --- | --- | --- | --- |");
     let port = serve_actors().await;
     let host = Host::start_federating().await;
@@ -103,14 +106,15 @@ async fn flood() {
     };
     let (warm, alone, beside) = (good(0, "warm"), good(1, "alone"), good(2, "beside"));
     let bad: Vec<_> = (0..1_000).map(|n| forged(&inbox, &address, 3, port, &n.to_string())).collect();
+    let hostile = connect(&address, HOSTS).await.and_then(TcpStream::into_std).expect("the host listens");
     let rows = tokio::task::spawn_blocking(move || {
         send_all(&address, warm, 1);
         let (mut alone, _) = send_all(&address, alone, 1);
         let (stop, sent) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
         let flood = {
-            let (stop, sent, address) = (Arc::clone(&stop), Arc::clone(&sent), address.clone());
+            let (stop, sent) = (Arc::clone(&stop), Arc::clone(&sent));
             std::thread::spawn(move || {
-                let mut connection = Connection::open(&address);
+                let mut connection = Connection::over(hostile);
                 for request in bad.iter().cycle() {
                     if stop.load(Ordering::Relaxed) {
                         return;

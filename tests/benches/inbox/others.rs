@@ -52,7 +52,7 @@ fn hostile_request(inbox: &str, address: &str, host: usize, port: u16, round: us
 }
 
 /// Connects as a host, from the address that is its own.
-async fn connect(address: &str, host: usize) -> io::Result<TcpStream> {
+pub(crate) async fn connect(address: &str, host: usize) -> io::Result<TcpStream> {
     let socket = TcpSocket::new_v4()?;
     socket.bind((ip(host), 0).into())?;
     socket.connect(address.parse().expect("an address and a port")).await

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use rosehip_core::log::Stream;
 
 /// Streams a generation holds. Two are held, so that at least this many are remembered.
-const GENERATION: usize = 50_000;
+const GENERATION: usize = 8_192;
 
 /// A bounded cache in two generations: what is used is in the young one; when that is full it becomes the old one,
 /// and what was old is forgotten.

@@ -51,7 +51,11 @@ use super::{
     submission,
     visitor::Visitor,
 };
-use crate::{host::Host, strangers::Strangers, traces::accepted};
+use crate::{
+    host::Host,
+    strangers::{Strangers, Unanswered},
+    traces::accepted,
+};
 
 /// What pages may load: the stylesheet, the script, what the script reads from here, and pictures.
 const POLICY: HeaderValue = HeaderValue::from_static(
@@ -142,8 +146,13 @@ async fn by_signature(door: &Public, mut request: Request) -> Response {
         asked.answer(routes, request, Visitor::default()).await
     };
     // Panics are caught with the routes: only the end of all answers ends this one.
-    let Some(mut response) = door.strangers.answer(client.0, answer).await else {
-        return Fault::later("stopping", "the host is being stopped", 5).to_problem();
+    let mut response = match door.strangers.answer(client.0, answer).await {
+        Ok(response) => response,
+        Err(Unanswered::Stopping) => return Fault::later("stopping", "the host is being stopped", 5).to_problem(),
+        Err(Unanswered::Crowded) => {
+            let reason = "too many wait whose last request was refused, as that of this address was";
+            return Fault::later("crowded", reason, 10).to_problem();
+        }
     };
     door.strangers.tell(client.0, response.extensions().get() == Some(&TakenIn::Recorded));
     if response.status() == StatusCode::UNAUTHORIZED {
