@@ -150,7 +150,7 @@ impl DataDir {
 
     /// Another reader of the log.
     pub fn reader(&self) -> Result<SqliteReader, SchemaError> {
-        SqliteReader::open(&log_path(&self.path))
+        self.log.readers().open()
     }
 }
 

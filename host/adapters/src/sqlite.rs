@@ -16,8 +16,7 @@ use crate::durable;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Statements that a connection keeps ready, which is more than any has.
 const STATEMENTS: usize = 256;
-/// Pages that whoever appends keeps at hand, in KiB: a hundredth of a log of a million entries, of which the indexes by hashes
-/// are read all over. More costs more than it saves: where a B-tree is balanced, SQLite gives a page the number of its lock
+/// Pages that whoever appends keeps at hand, in KiB. More costs more than it saves: where a B-tree is balanced, SQLite gives a page the number of its lock
 /// byte for a moment, for which the next commit goes through all pages that are cached (`sqlite3PcacheTruncate`).
 pub(crate) const APPENDING_CACHE_KIB: i64 = 16 << 10;
 
@@ -54,6 +53,14 @@ pub enum SchemaError {
         /// What went wrong.
         reason: String,
     },
+    /// The index of a log cannot be brought up to date.
+    #[error("{path} cannot be kept: {reason}")]
+    Index {
+        /// The file.
+        path: PathBuf,
+        /// What went wrong.
+        reason: String,
+    },
     /// SQLite refused.
     #[error("{path} cannot be opened: {source}")]
     Sqlite {
@@ -81,7 +88,7 @@ const MEMORY_BEGINS: &str = "file:/";
 const MEMORY_ENDS: &str = "?vfs=memdb";
 
 /// Files are named by paths and by nothing else, whatever they look like.
-fn is_in_memory(path: &Path) -> bool {
+pub(crate) fn is_in_memory(path: &Path) -> bool {
     path.to_str().is_some_and(|path| path.starts_with(MEMORY_BEGINS) && path.ends_with(MEMORY_ENDS))
 }
 

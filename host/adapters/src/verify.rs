@@ -5,7 +5,7 @@ use std::{panic::resume_unwind, path::Path, thread};
 
 use rosehip_core::{
     event::Erased,
-    log::{ChainError, ChainVerifier, EntryHash, Head, SeqSet, StoredEntry, Stream},
+    log::{ChainError, ChainVerifier, EntryHash, Head, SeqSet, StoredEntry},
     ports::{LogReader as _, StoreError},
     time::Timestamp,
 };
@@ -17,7 +17,7 @@ use crate::{
     keys::{self, KeyError},
     media::{MediaFileError, NamedImages},
     modules::{self, ModuleFileError},
-    store::{Damage, SchemaError, SqliteReader},
+    store::{Damage, IndexDamage, SchemaError, SqliteReader},
     wal::{self, WalError},
 };
 
@@ -48,12 +48,9 @@ pub enum VerifyError {
     /// The chain is broken, or a body is not what its header says.
     #[error(transparent)]
     Chain(#[from] ChainError),
-    /// The entry would not be found when its stream is read.
-    #[error("entry {seq}: it is not indexed under its stream")]
-    StreamKey {
-        /// The entry.
-        seq: u64,
-    },
+    /// Entries would not be found by the index beside the log.
+    #[error(transparent)]
+    Index(#[from] IndexDamage),
     /// An `erased` entry does not say what it erased.
     #[error("entry {seq}: its body is not {{\"seqs\": […], \"reason\": …}}: {reason}")]
     Erasure {
@@ -118,7 +115,7 @@ pub fn verify(data_dir: &Path, progress: impl FnMut(u64)) -> Result<VerifyReport
 }
 
 fn examine(log: &Path) -> Result<(), VerifyError> {
-    Ok(SqliteReader::open(log)?.examine(log)?)
+    SqliteReader::open(log)?.examine(log)
 }
 
 /// Holds the images against the log, which was read up to `read`.
@@ -189,17 +186,10 @@ fn walk(
 ) -> Result<VerifyReport, VerifyError> {
     let mut verifier = ChainVerifier::default();
     let (mut erased, mut at_signed) = (0, None);
-    let mut before: Option<Stream> = None;
     loop {
-        let batch = reader.read_with_keys(verifier.head().seq + 1, BATCH)?;
-        for (key, entry) in &batch {
+        let batch = reader.read_unchecked(verifier.head().seq + 1, BATCH)?;
+        for entry in &batch {
             verifier.check(entry, &erased_by(entry)?)?;
-            let stream = &entry.header.stream;
-            let is_found = key.map_or(before.as_ref() == Some(stream), |key| key == stream.key());
-            if !is_found {
-                return Err(VerifyError::StreamKey { seq: entry.header.seq });
-            }
-            before = Some(stream.clone());
             seen(entry);
             erased += u64::from(entry.body.is_none());
             if signed.is_some_and(|signed| signed.seq == entry.header.seq) {

@@ -1,6 +1,10 @@
 //! The writer's side of the log.
 
-use std::path::Path;
+use std::{
+    cell::Cell,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use rosehip_core::{
     ids::DedupKey,
@@ -10,14 +14,17 @@ use rosehip_core::{
 use rusqlite::{Connection, Statement, hooks::Wal};
 
 use super::{
-    MIGRATIONS, SchemaError,
-    queries::{self, Stored, is_of_sync, signed, unreadable, write_error},
+    MIGRATIONS, Readers, SchemaError,
+    index::{self, Index},
+    indexer::Indexer,
+    lookup,
+    places::{By, Header, Tail, dedup_key},
+    queries::{self, is_of_sync, signed, unreadable, write_error},
 };
 use crate::sqlite;
 
-const INSERT: &str =
-    "INSERT INTO entries(seq, version, time, stream_key, stream, kind, dedup, body_hash, hash, salt, body)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+const INSERT: &str = "INSERT INTO entries(seq, version, time, stream, kind, dedup, body_hash, hash, salt, body)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
 /// A page that is changed often is worth folding into the file late: with 64 MiB of write-ahead log.
 const CHECKPOINT_PAGES: i32 = 16_384;
 /// Bytes are overwritten where they lie before they are let go: what shrinks is moved about within its page.
@@ -26,6 +33,9 @@ const OVERWRITE: &str = "UPDATE entries SET salt = zeroblob(length(salt)), body 
 /// The rows are then taken out and put back without their bodies, because SQLite joins pages that have become empty
 /// where a row is deleted, and not where one shrinks.
 const DELETE: &str = "DELETE FROM entries WHERE seq = ?1";
+/// Entries that the index takes in at once. The more there are, the more of them share a page of it; all that it lacks is in memory
+/// and read at a start.
+const GENERATION: u64 = 32_768;
 /// `PRAGMA auto_vacuum` of a file that gives free pages back when it is asked to.
 const INCREMENTAL: u32 = 2;
 
@@ -38,6 +48,8 @@ pub struct SqliteOptions {
     pub commits: Commits,
     /// Pages of the write-ahead log that are folded into the file; 16,384 by default.
     pub checkpoint_pages: Option<i32>,
+    /// Entries that the index takes in at once; 32,768 by default.
+    pub generation: Option<u64>,
 }
 
 /// When a commit is durable.
@@ -58,6 +70,20 @@ pub enum Commits {
 #[derive(Debug)]
 pub struct SqliteLog {
     connection: Connection,
+    path: PathBuf,
+    tail: Arc<Tail>,
+    /// Whether the tail may lack what is committed, because it is not known whether a frame was.
+    is_behind: Cell<bool>,
+    /// None of a log in memory.
+    indexed: Option<Indexed>,
+    generation: u64,
+}
+
+/// What keeps the index, and what reads it for the writer.
+#[derive(Debug)]
+struct Indexed {
+    indexer: Indexer,
+    index: Index,
 }
 
 impl SqliteLog {
@@ -76,7 +102,39 @@ impl SqliteLog {
         let most = options.checkpoint_pages.unwrap_or(CHECKPOINT_PAGES);
         let hook = move |wal: &mut Wal, pages| if pages < most { Ok(()) } else { fold_in(wal) };
         connection.wal_hook(Some(hook)).map_err(refused)?;
-        Ok(Self { connection })
+        let generation = options.generation.unwrap_or(GENERATION);
+        let (tail, indexed) = index_of(&connection, path, generation)?;
+        let (path, is_behind) = (path.to_owned(), Cell::new(false));
+        Ok(Self { connection, path, tail, is_behind, indexed, generation })
+    }
+
+    /// What opens readers of this log in this process.
+    pub fn readers(&self) -> Readers {
+        Readers::beside(&self.path, Arc::clone(&self.tail))
+    }
+
+    /// The entries that are found by a key, in order.
+    fn find(&self, by: By, key: i64) -> Result<Vec<u64>, StoreError> {
+        if self.is_behind.get() {
+            lookup::catch_up(&self.connection, &self.tail)?;
+            self.is_behind.set(false);
+        }
+        let mut seqs = self.tail.view(by, key).seqs;
+        if let Some(Indexed { index, .. }) = &self.indexed {
+            index.find(by, key, &mut seqs)?;
+        }
+        seqs.sort_unstable();
+        seqs.dedup();
+        Ok(seqs)
+    }
+
+    /// Has the index take in what is in memory, if that is enough.
+    fn index(&self) {
+        if let Some(Indexed { indexer, .. }) = &self.indexed
+            && let Some(generation) = self.tail.freeze(self.generation)
+        {
+            indexer.send(generation);
+        }
     }
 
     fn commit(&self, frame: &Frame) -> Result<(), StoreError> {
@@ -86,13 +144,8 @@ impl SqliteLog {
             return Err(StoreError::Conflict { expected: frame.after.seq, found: found.seq });
         }
         let mut insert = self.connection.prepare_cached(INSERT).map_err(write_error)?;
-        let mut stream: Option<&Stream> = None;
-        for entry in &frame.entries {
-            // Entries of one append mostly share their stream: the first of a run stands for all of it in the index.
-            let key = (stream != Some(&entry.header.stream)).then(|| entry.header.stream.key());
-            stream = Some(&entry.header.stream);
-            let Entry { header, salt, body, hash, .. } = entry;
-            insert_row(&mut insert, header, key.as_ref(), *hash, Some((salt, body)))?;
+        for Entry { header, salt, body, hash, .. } in &frame.entries {
+            insert_row(&mut insert, header, *hash, Some((salt, body)))?;
         }
         self.run("COMMIT")
     }
@@ -120,18 +173,17 @@ impl SqliteLog {
         let mut insert = self.connection.prepare_cached(INSERT).map_err(write_error)?;
         let mut rows = Vec::with_capacity(seqs.len());
         for seq in seqs {
-            let row = queries::read(&self.connection, *seq, 1)?.pop();
-            let there = row.filter(|row| row.entry.header.seq == *seq && row.entry.body.is_some());
-            let Some(Stored { stream_key, entry }) = there else { continue };
+            let entry = queries::read(&self.connection, *seq, 1)?.pop();
+            let there = entry.filter(|entry| entry.header.seq == *seq && entry.body.is_some());
+            let Some(entry) = there else { continue };
             overwrite.execute([signed(*seq)]).map_err(write_error)?;
-            rows.push((stream_key, entry.header, entry.hash));
+            rows.push((entry.header, entry.hash));
         }
-        for (_, header, _) in &rows {
+        for (header, _) in &rows {
             delete.execute([signed(header.seq)]).map_err(write_error)?;
         }
-        for (stream_key, header, hash) in &rows {
-            let key = stream_key.as_ref();
-            insert_row(&mut insert, header, key, *hash, None)?;
+        for (header, hash) in &rows {
+            insert_row(&mut insert, header, *hash, None)?;
         }
         self.run("COMMIT")?;
         self.connection.execute_batch("PRAGMA secure_delete = OFF").map_err(unreadable)
@@ -172,6 +224,38 @@ impl SqliteLog {
     }
 }
 
+/// Opens the index beside a log and has it take in what it lacks, but for what stays in memory.
+fn index_of(log: &Connection, path: &Path, generation: u64) -> Result<(Arc<Tail>, Option<Indexed>), SchemaError> {
+    let refused =
+        |path: &Path, error: StoreError| SchemaError::Index { path: path.to_owned(), reason: error.to_string() };
+    let Some(file) = index::path_beside(path) else {
+        let tail = Tail::after(Head::default(), None);
+        lookup::catch_up(log, &tail).map_err(|error| refused(path, error))?;
+        return Ok((Arc::new(tail), None));
+    };
+    let mut index = Index::open(&file)?;
+    if !lookup::is_of(&index, log).map_err(|error| refused(&file, error))? {
+        tracing::warn!(file = %file.display(), "the index is of another log, and is built anew");
+        index = Index::remake(&file)?;
+    }
+    let fill = || -> Result<Tail, StoreError> {
+        let tail = lookup::tail_after(log, index.covered()?)?;
+        while lookup::catch_up_some(log, &tail)? {
+            if let Some(generation) = tail.freeze(generation) {
+                index.take_in(&generation).map_err(write_error)?;
+                tail.indexed();
+            }
+        }
+        Ok(tail)
+    };
+    let tail = Arc::new(fill().map_err(|error| refused(&file, error))?);
+    let reading =
+        Index::read(&file).ok_or_else(|| refused(&file, StoreError::Unknown("it cannot be read".to_owned())))?;
+    let indexer = Indexer::start(index, Arc::clone(&tail))
+        .map_err(|error| refused(&file, StoreError::Unknown(error.to_string())))?;
+    Ok((tail, Some(Indexed { indexer, index: reading })))
+}
+
 /// Folds the write-ahead log into the file after a commit. SQLite does that by itself and keeps silent whatever happens; a
 /// sync that fails is not passed over here, and is the outcome of that commit.
 fn fold_in(wal: &mut Wal) -> Result<(), rusqlite::Error> {
@@ -186,7 +270,6 @@ fn fold_in(wal: &mut Wal) -> Result<(), rusqlite::Error> {
 fn insert_row(
     insert: &mut Statement<'_>,
     header: &EntryHeader,
-    stream_key: Option<&i64>,
     hash: EntryHash,
     body: Option<(&[u8; SALT_BYTES], &[u8])>,
 ) -> Result<(), StoreError> {
@@ -196,7 +279,6 @@ fn insert_row(
             signed(header.seq),
             header.version,
             header.time.as_millis(),
-            stream_key,
             &*header.stream.0,
             &*header.kind,
             header.dedup.as_ref().map(|key| &key.as_bytes()[..]),
@@ -214,7 +296,22 @@ impl LogStore for SqliteLog {
         if frame.entries.is_empty() {
             return Ok(());
         }
-        self.commit(frame).inspect_err(|_| self.roll_back())
+        self.commit(frame).inspect_err(|_| {
+            self.is_behind.set(true);
+            self.roll_back();
+        })?;
+        let headers = frame.entries.iter().map(|Entry { header, .. }| Header {
+            seq: header.seq,
+            stream: &header.stream,
+            dedup: header.dedup.as_ref(),
+        });
+        if self.tail.end() == frame.after {
+            self.tail.push(headers, frame.head());
+        } else {
+            lookup::catch_up(&self.connection, &self.tail)?;
+        }
+        self.index();
+        Ok(())
     }
 
     fn head(&self) -> Result<Head, StoreError> {
@@ -242,18 +339,18 @@ impl LogStore for SqliteLog {
 /// The writer reads through its own connection what it checks appends against.
 impl LogReader for SqliteLog {
     fn read(&self, from: u64, limit: usize) -> Result<Vec<StoredEntry>, StoreError> {
-        Ok(queries::read(&self.connection, from, limit)?.into_iter().map(|stored| stored.entry).collect())
+        queries::read(&self.connection, from, limit)
     }
 
     fn stream(&self, stream: &Stream, after: u64) -> Result<Vec<StoredEntry>, StoreError> {
-        queries::stream(&self.connection, stream, after)
+        queries::stream(&self.connection, stream, &self.find(By::Stream, stream.key())?, after)
     }
 
     fn stream_head(&self, stream: &Stream) -> Result<Option<u64>, StoreError> {
-        queries::stream_head(&self.connection, stream)
+        queries::stream_head(&self.connection, stream, &self.find(By::Stream, stream.key())?)
     }
 
     fn recorded(&self, key: &DedupKey) -> Result<Option<u64>, StoreError> {
-        queries::recorded(&self.connection, key)
+        queries::recorded(&self.connection, key, &self.find(By::Dedup, dedup_key(key))?)
     }
 }

@@ -2,22 +2,29 @@
 //!
 //! [`SqliteLog`] is the writer's side: a frame is one transaction, WAL with `synchronous = FULL`, so that a commit
 //! that returned survives `kill -9` and power loss. [`SqliteReader`]s have connections of their own and see committed
-//! frames only, while the writer goes on.
+//! frames only, while the writer goes on. What entries are found by is in an index beside it, `index.db`.
 
+mod check;
+mod index;
+mod indexer;
 mod log;
+mod lookup;
+mod places;
 mod queries;
 mod reader;
 
+pub use check::IndexDamage;
 pub use log::{Commits, SqliteLog, SqliteOptions};
-pub use reader::SqliteReader;
+pub use reader::{Readers, SqliteReader};
 
 pub use crate::sqlite::{Damage, SchemaError, in_memory};
 
 /// `MIGRATIONS[n]` takes a file from version `n` to `n + 1`. Released ones are never changed.
 ///
-/// `stream_key` indexes the first entry of each run of entries that are committed together and share their stream;
-/// the others have none. Entries are ordered by `seq`, their key. Salt and body stand last, so that headers are read without them.
-const MIGRATIONS: &[&str] = &["
+/// Entries are ordered by `seq`, their key. Salt and body stand last, so that headers are read without them. In version 1
+/// the file had indexes of its own, and `stream_key` was what entries were found by.
+const MIGRATIONS: &[&str] = &[
+    "
     CREATE TABLE entries(
         seq INTEGER PRIMARY KEY,
         version INTEGER NOT NULL,
@@ -32,4 +39,9 @@ const MIGRATIONS: &[&str] = &["
         body BLOB
     ) STRICT;
     CREATE INDEX entries_by_stream ON entries(stream_key, seq) WHERE stream_key IS NOT NULL;
-    CREATE UNIQUE INDEX entries_by_dedup ON entries(dedup) WHERE dedup IS NOT NULL"];
+    CREATE UNIQUE INDEX entries_by_dedup ON entries(dedup) WHERE dedup IS NOT NULL",
+    "
+    DROP INDEX entries_by_stream;
+    DROP INDEX entries_by_dedup;
+    ALTER TABLE entries DROP COLUMN stream_key",
+];

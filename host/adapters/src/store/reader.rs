@@ -1,6 +1,10 @@
 //! Reading the log while its writer goes on.
 
-use std::{io, path::Path};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use rosehip_core::{
     ids::DedupKey,
@@ -9,29 +13,55 @@ use rosehip_core::{
 };
 use rusqlite::Connection;
 
-use super::{MIGRATIONS, SchemaError, queries};
-use crate::sqlite::{self, Damage};
+use super::{
+    MIGRATIONS, SchemaError, check,
+    lookup::Lookup,
+    places::{By, Tail, dedup_key},
+    queries,
+};
+use crate::{sqlite, verify::VerifyError};
 
-/// What a connection keeps of the file at most: entries of one stream lie apart, and finding them goes over an index.
+/// What a connection keeps of the file at most: entries of one stream lie apart.
 const PAGE_CACHE_KIB: i64 = 8_000;
 
-/// The same while the whole file is examined: each entry is looked up in indexes whose order is another.
-const EXAMINED_KIB: i64 = 256 * 1_024;
+/// Opens readers beside the log's writer, which see at once what it committed.
+#[derive(Debug, Clone)]
+pub struct Readers {
+    path: PathBuf,
+    tail: Arc<Tail>,
+}
+
+impl Readers {
+    pub(super) fn beside(path: &Path, tail: Arc<Tail>) -> Self {
+        Self { path: path.to_owned(), tail }
+    }
+
+    /// Another reader.
+    pub fn open(&self) -> Result<SqliteReader, SchemaError> {
+        SqliteReader::connect(&self.path, Some(Arc::clone(&self.tail)))
+    }
+}
 
 /// A read-only connection to the log, of one thread at a time. Opening one takes well under a millisecond, so that
 /// many can be open. Each call sees the frames that were committed when it began.
 #[derive(Debug)]
 pub struct SqliteReader {
     connection: Connection,
+    lookup: Lookup,
 }
 
 impl SqliteReader {
-    /// Opens the file, which must be of this release's version.
+    /// Opens the file, which must be of this release's version. Whoever reads where the log is written takes
+    /// [`Readers::open`], because what the index lacks is read anew by each of these.
     pub fn open(path: &Path) -> Result<Self, SchemaError> {
+        Self::connect(path, None)
+    }
+
+    fn connect(path: &Path, tail: Option<Arc<Tail>>) -> Result<Self, SchemaError> {
         let connection = sqlite::open_read_only(path, MIGRATIONS)?;
         let cached = connection.pragma_update(None, "cache_size", -PAGE_CACHE_KIB);
         cached.map_err(|source| SchemaError::Sqlite { path: path.to_owned(), source })?;
-        Ok(Self { connection })
+        Ok(Self { connection, lookup: Lookup::new(path, tail) })
     }
 
     /// The log's end.
@@ -50,13 +80,10 @@ impl SqliteReader {
         queries::body_bytes(&self.connection)
     }
 
-    /// Looks at the whole file: that its pages fit together, and that its indexes hold what its table does. The connection
-    /// keeps more of the file from then on.
-    pub(crate) fn examine(&self, path: &Path) -> Result<(), Damage> {
-        let cached = self.connection.pragma_update(None, "cache_size", -EXAMINED_KIB);
-        cached.map_err(|error| Damage::Structure { path: path.to_owned(), found: error.to_string() })?;
-        let declared = sqlite::schema_after(MIGRATIONS).expect("the migrations make the tables of every new log");
-        sqlite::examine(&self.connection, path, &declared)
+    /// Looks at the whole file and at the index beside it: that their pages fit together, and that the index has what is in the
+    /// log.
+    pub(crate) fn examine(&self, path: &Path) -> Result<(), VerifyError> {
+        check::examine(&self.connection, path)
     }
 
     /// Has several calls see the log as it is at one moment, which spares finding out for each. The log's file cannot be
@@ -68,32 +95,29 @@ impl SqliteReader {
         Ok(read)
     }
 
-    /// At most `limit` entries from `seq` on as they are stored, unchecked, each with the key its stream is indexed
-    /// under, if it is.
-    pub(crate) fn read_with_keys(
-        &self,
-        from: u64,
-        limit: usize,
-    ) -> Result<Vec<(Option<i64>, StoredEntry)>, StoreError> {
-        let rows = queries::read_unchecked(&self.connection, from, limit)?;
-        Ok(rows.into_iter().map(|stored| (stored.stream_key, stored.entry)).collect())
+    /// At most `limit` entries from `seq` on as they are stored, unchecked.
+    pub(crate) fn read_unchecked(&self, from: u64, limit: usize) -> Result<Vec<StoredEntry>, StoreError> {
+        queries::read_unchecked(&self.connection, from, limit)
     }
 }
 
 impl LogReader for SqliteReader {
     fn read(&self, from: u64, limit: usize) -> Result<Vec<StoredEntry>, StoreError> {
-        Ok(queries::read(&self.connection, from, limit)?.into_iter().map(|stored| stored.entry).collect())
+        queries::read(&self.connection, from, limit)
     }
 
     fn stream(&self, stream: &Stream, after: u64) -> Result<Vec<StoredEntry>, StoreError> {
-        queries::stream(&self.connection, stream, after)
+        let starts = self.lookup.find(&self.connection, By::Stream, stream.key())?;
+        queries::stream(&self.connection, stream, &starts, after)
     }
 
     fn stream_head(&self, stream: &Stream) -> Result<Option<u64>, StoreError> {
-        queries::stream_head(&self.connection, stream)
+        let starts = self.lookup.find(&self.connection, By::Stream, stream.key())?;
+        queries::stream_head(&self.connection, stream, &starts)
     }
 
     fn recorded(&self, key: &DedupKey) -> Result<Option<u64>, StoreError> {
-        queries::recorded(&self.connection, key)
+        let among = self.lookup.find(&self.connection, By::Dedup, dedup_key(key))?;
+        queries::recorded(&self.connection, key, &among)
     }
 }

@@ -233,7 +233,7 @@ fn turn(originals: &[Original], number: u64) -> Result<(String, Found), String> 
 }
 
 /// What is turned, the log most often.
-const KINDS: [&str; 16] = [
+const KINDS: [&str; 18] = [
     "log.db",
     "log.db",
     "log.db",
@@ -241,6 +241,8 @@ const KINDS: [&str; 16] = [
     "log.db",
     "log.db-wal",
     "log.db-wal",
+    "index.db",
+    "index.db-wal",
     "views.db",
     "views.db",
     "views.db-wal",

@@ -85,9 +85,9 @@ fn turn(dir: &TempDir, file: &str, name: &str, value: &[u8]) {
 fn an_index_of_the_log_that_is_not_its_table_is_found() {
     let dir = stopped();
     verify(dir.path(), |_| {}).expect("as it was written");
-    turn(&dir, "log.db", "entries_by_dedup", &[2; 32]);
+    turn(&dir, "index.db", "records", &[2; 8]);
     let found = verify(dir.path(), |_| {}).expect_err("damaged").to_string();
-    assert!(found.contains("log.db is damaged: ") && found.contains("entries_by_dedup"), "{found}");
+    assert!(found.contains("index.db is damaged: entry ") && found.contains("is not found in its records"), "{found}");
 }
 
 #[test]

@@ -63,8 +63,7 @@ fn an_erasure_that_names_nothing_is_refused() {
     assert!(matches!(verify(dir.path(), |_| {}), Err(VerifyError::Erasure { seq: 1, .. })));
 }
 
-const COLUMNS: [&str; 10] =
-    ["seq", "version", "time", "stream_key", "stream", "kind", "dedup", "body_hash", "hash", "salt"];
+const COLUMNS: [&str; 9] = ["seq", "version", "time", "stream", "kind", "dedup", "body_hash", "hash", "salt"];
 
 /// The value with one of its bits turned; of a text, its last letter.
 fn turned(value: Value, bit: usize) -> Value {

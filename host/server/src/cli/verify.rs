@@ -77,7 +77,7 @@ fn progress() -> ProgressBar {
 fn is_mismatch(error: &VerifyError) -> bool {
     match error {
         VerifyError::Chain(_)
-        | VerifyError::StreamKey { .. }
+        | VerifyError::Index(_)
         | VerifyError::Erasure { .. }
         | VerifyError::Damage(_)
         | VerifyError::Wal(WalError::Frame { .. } | WalError::Header { .. })

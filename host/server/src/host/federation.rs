@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use rosehip_adapters::{
     clock::SystemClock,
-    data_dir::log_path,
     engine::Engine,
     federation::{
         Admitted, Backfill, Began, Clock, Deliveries, DeliveryIntake, DeliveryLimits, DeliveryLinks, DeliveryOptions,
@@ -65,6 +64,7 @@ impl Prepared {
     pub(super) fn new(
         options: &HostOptions,
         keys: Keys,
+        log: Arc<Pool<SqliteReader, SchemaError>>,
         views: Arc<Pool<ViewReader, ViewError>>,
     ) -> Result<(DeliveryIntake, Self), anyhow::Error> {
         let base_url = options.base_url.clone();
@@ -89,8 +89,6 @@ impl Prepared {
             }
             Ok(())
         })?;
-        let log_file = log_path(&options.data_dir);
-        let log = Arc::new(Pool::new(move || SqliteReader::open(&log_file)));
         let (intake, deliveries) = Deliveries::prepare(DeliveryParts {
             log: Arc::clone(&log),
             views: Arc::clone(&views),

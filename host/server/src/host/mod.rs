@@ -37,7 +37,7 @@ use anyhow::Context as _;
 use rosehip_adapters::{
     accounts::Accounts,
     clock::SystemClock,
-    data_dir::{DataDir, DataDirOptions, cache_path, log_path},
+    data_dir::{DataDir, DataDirOptions, cache_path},
     engine::{Engine, EngineParts, Sinks, stand_back},
     federation::FederationOptions,
     lock::DirLock,
@@ -162,7 +162,7 @@ impl Host {
     pub fn open(options: HostOptions) -> Result<Arc<Self>, anyhow::Error> {
         let dir_options = DataDirOptions { accept_truncation: options.accept_truncation, ..DataDirOptions::default() };
         let dir = DataDir::open(&options.data_dir, &dir_options)?;
-        let log_file = log_path(&options.data_dir);
+        let readers = dir.log.readers();
         let views_file = views_path(&options.data_dir);
         let projector = Projector::open(&views_file, &dir.reader()?).context("views.db")?;
         let views = Arc::new(Pool::new(move || ViewReader::open(&views_file)));
@@ -179,10 +179,13 @@ impl Host {
             on_long_call: Some(stand_back),
             ..EngineOptions::new(concurrency)
         })?);
-        let engine_log = log_file.clone();
+        let log = || {
+            let readers = readers.clone();
+            Pool::new(move || readers.open())
+        };
         let modules = Arc::new(dir.modules);
         let (intake, prepared) = Engine::prepare(EngineParts {
-            log: Pool::new(move || SqliteReader::open(&engine_log)),
+            log: log(),
             views: Arc::clone(&views),
             guests: Arc::clone(&guests),
             modules: Arc::clone(&modules),
@@ -194,7 +197,8 @@ impl Host {
             randomness: Arc::new(SystemRandomness),
         })?;
         let webhook_secret = dir.keys.webhook()?;
-        let (deliveries_intake, federation) = federation::Prepared::new(&options, dir.keys, Arc::clone(&views))?;
+        let (deliveries_intake, federation) =
+            federation::Prepared::new(&options, dir.keys, Arc::new(log()), Arc::clone(&views))?;
         let (views_intake, projector) = projector.start().context("the thread of the views cannot be started")?;
         let writer_options = WriterOptions {
             observers: vec![
@@ -206,10 +210,7 @@ impl Host {
             ..WriterOptions::default()
         };
         let writer = Writer::start(dir.log, writer_options)?;
-        let sink_log = Arc::new(Pool::new({
-            let log_file = log_file.clone();
-            move || SqliteReader::open(&log_file)
-        }));
+        let sink_log = Arc::new(log());
         let signatures: Arc<dyn Signatures> = Arc::clone(&federation.keyring) as _;
         let base_url = options.base_url.clone();
         let transport = LocalTransport::new(base_url.clone(), Arc::clone(&sink_log));
@@ -222,9 +223,8 @@ impl Host {
         };
         let engine = prepared.start(writer.clone(), sinks, options.runs_flows)?;
         let federation = federation.start(&writer, &projector.follow())?;
-        let replay_log = log_file.clone();
         let replay_parts = ReplayParts {
-            log: Arc::new(Pool::new(move || SqliteReader::open(&replay_log))),
+            log: Arc::new(log()),
             views: Arc::clone(&views),
             guests: Arc::clone(&guests),
             modules: Arc::clone(&modules),
@@ -235,7 +235,7 @@ impl Host {
             guests,
             writer,
             projector,
-            log: Pool::new(move || SqliteReader::open(&log_file)),
+            log: log(),
             views,
             modules,
             accounts: dir.accounts,

@@ -40,7 +40,7 @@ fn refusal(dir: &TempDir) -> String {
 
 #[test]
 fn a_log_or_accounts_of_a_newer_release_are_refused_by_both_versions_and_left_alone() {
-    for (name, newer, known) in [("log.db", 2, 1), ("accounts.db", 3, 2)] {
+    for (name, newer, known) in [("log.db", 3, 2), ("accounts.db", 3, 2)] {
         let dir = today();
         raise(&dir, name, newer);
         let before = fs::read(dir.path().join(name)).expect("read");

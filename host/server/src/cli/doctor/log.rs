@@ -70,9 +70,9 @@ fn fix_of(error: &VerifyError) -> &'static str {
         VerifyError::Wal(_) => {
             "restore a copy that verifies, or accept what SQLite recovers with `rosehip serve --accept-truncation`"
         }
+        VerifyError::Index(_) => "stop the host, remove index.db, and start the host: it is built anew",
         VerifyError::Schema(_) => "use the release that wrote it, or a newer one",
         VerifyError::Chain(_)
-        | VerifyError::StreamKey { .. }
         | VerifyError::Erasure { .. }
         | VerifyError::Store(_)
         | VerifyError::Damage(_)
