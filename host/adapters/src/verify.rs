@@ -17,7 +17,10 @@ use crate::{
     keys::{self, KeyError},
     media::{MediaFileError, NamedImages},
     modules::{self, ModuleFileError},
-    store::{Damage, IndexDamage, SchemaError, SqliteReader},
+    store::{
+        Damage, IndexDamage, SchemaError, SqliteReader,
+        check::{Held, Witness},
+    },
     wal::{self, WalError},
 };
 
@@ -94,16 +97,27 @@ pub fn verify(data_dir: &Path, progress: impl FnMut(u64)) -> Result<VerifyReport
     wal::check(&accounts)?;
     // The head is read before the log, which only grows.
     let signed = signed_of(data_dir)?;
+    // The index before the log, too, which has all that it says.
+    let index = Witness::of(&log)?;
+    let mut expected = index.as_ref().map(Witness::expected);
     let reader = SqliteReader::open(&log)?;
     let mut images = NamedImages::default();
     // Both read the whole file, and neither needs what the other finds.
     let (walked, examined) = thread::scope(|scope| {
-        let examined = scope.spawn(|| examine(&log));
-        let walked = walk(&reader, signed, progress, |entry| images.take(entry));
+        let examined = scope.spawn(|| examine(&log, index));
+        let walked = walk(&reader, signed, progress, |entry| {
+            images.take(entry);
+            if let Some(expected) = &mut expected {
+                expected.take(entry);
+            }
+        });
         (walked, examined.join())
     });
     let report = walked?;
-    examined.unwrap_or_else(|panic| resume_unwind(panic))?;
+    let examined = examined.unwrap_or_else(|panic| resume_unwind(panic))?;
+    if let (Some((index, held)), Some(expected)) = (examined, expected) {
+        reader.compare(&index, &expected, &held)?;
+    }
     check_images(data_dir, &reader, images, report.head.seq)?;
     modules::check(data_dir)?;
     // A log that no host has opened yet, such as one that is being put back, has no accounts.
@@ -114,8 +128,12 @@ pub fn verify(data_dir: &Path, progress: impl FnMut(u64)) -> Result<VerifyReport
     Ok(report)
 }
 
-fn examine(log: &Path) -> Result<(), VerifyError> {
-    SqliteReader::open(log)?.examine(log)
+/// Looks at the files of the log and of its index, and gives what the index has.
+fn examine(log: &Path, index: Option<Witness>) -> Result<Option<(Witness, Held)>, VerifyError> {
+    SqliteReader::open(log)?.examine(log)?;
+    let Some(index) = index else { return Ok(None) };
+    let held = index.examine()?;
+    Ok(Some((index, held)))
 }
 
 /// Holds the images against the log, which was read up to `read`.

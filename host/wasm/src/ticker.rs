@@ -1,7 +1,7 @@
 //! Moves the engine's epoch while calls run, so that one that holds a processor for too long is interrupted.
 //!
-//! Fuel bounds a call by what it does; the epoch bounds it by wall time on a machine too busy to finish it. Without
-//! calls the thread is parked and the host sleeps.
+//! Fuel bounds a call by what it does; the epoch bounds it by wall time on a machine too busy to finish it. Some epochs after
+//! the last call the thread is parked and the host sleeps.
 
 use std::{
     io,
@@ -38,6 +38,9 @@ pub(crate) struct Patience {
     /// Length of an epoch, and processor time after which a call is long.
     period: Duration,
 }
+
+/// Epochs without a call after which the thread is parked: most calls then find it awake, and to wake it costs as much as a short call.
+const LINGERING: u32 = 20;
 
 /// The first epoch may end at once, so it does not count.
 const FIRST_WHOLE: u64 = 2;
@@ -155,8 +158,10 @@ impl Ticker {
 
 impl Shared {
     fn tick(&self, engine: &Engine, period: Duration) {
+        let mut without = 0;
         while !self.stopped.load(SeqCst) {
-            if self.calls.load(SeqCst) > 0 {
+            without = if self.calls.load(SeqCst) > 0 { 0 } else { without + 1 };
+            if without < LINGERING {
                 thread::park_timeout(period);
                 engine.increment_epoch();
                 continue;

@@ -71,17 +71,15 @@ impl Lookup {
             return Ok(opened);
         }
         let index = self.path.as_deref().and_then(Index::read);
-        let (index, tail) = match &self.shared {
-            Some(tail) => (index, Arc::clone(tail)),
-            None => {
-                let index = match index {
-                    Some(index) if is_of(&index, log)? => Some(index),
-                    Some(_) | None => None,
-                };
-                let covered = index.as_ref().map(Index::covered).transpose()?.unwrap_or_default();
-                (index, Arc::new(tail_after(log, covered)?))
-            }
+        if let Some(tail) = &self.shared {
+            return Ok(self.opened.get_or_init(|| (index, Arc::clone(tail))));
+        }
+        let index = match index {
+            Some(index) if is_of(&index, log)? => Some(index),
+            Some(_) | None => None,
         };
+        let covered = index.as_ref().map(Index::covered).transpose()?.unwrap_or_default();
+        let tail = Arc::new(tail_after(log, covered)?);
         Ok(self.opened.get_or_init(|| (index, tail)))
     }
 }

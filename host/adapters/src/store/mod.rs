@@ -4,7 +4,7 @@
 //! that returned survives `kill -9` and power loss. [`SqliteReader`]s have connections of their own and see committed
 //! frames only, while the writer goes on. What entries are found by is in an index beside it, `index.db`.
 
-mod check;
+pub(crate) mod check;
 mod index;
 mod indexer;
 mod log;

@@ -18,7 +18,7 @@ use rosehip_core::{
 pub(super) const LONGEST_RUN: u64 = 64;
 
 /// What an entry is looked up by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum By {
     /// Its stream; of a run of entries, the first alone.
     Stream,

@@ -14,12 +14,16 @@ use rosehip_core::{
 use rusqlite::Connection;
 
 use super::{
-    MIGRATIONS, SchemaError, check,
+    MIGRATIONS, SchemaError,
+    check::{Expected, Held, Witness},
     lookup::Lookup,
     places::{By, Tail, dedup_key},
     queries,
 };
-use crate::{sqlite, verify::VerifyError};
+use crate::{
+    sqlite::{self, Damage},
+    verify::VerifyError,
+};
 
 /// What a connection keeps of the file at most: entries of one stream lie apart.
 const PAGE_CACHE_KIB: i64 = 8_000;
@@ -80,10 +84,15 @@ impl SqliteReader {
         queries::body_bytes(&self.connection)
     }
 
-    /// Looks at the whole file and at the index beside it: that their pages fit together, and that the index has what is in the
-    /// log.
-    pub(crate) fn examine(&self, path: &Path) -> Result<(), VerifyError> {
-        check::examine(&self.connection, path)
+    /// Looks at the whole file: that its pages fit together.
+    pub(crate) fn examine(&self, path: &Path) -> Result<(), Damage> {
+        let declared = sqlite::schema_after(MIGRATIONS).expect("the migrations make the tables of every new log");
+        sqlite::examine(&self.connection, path, &declared)
+    }
+
+    /// Holds an index against what this log said from its first entry on.
+    pub(crate) fn compare(&self, index: &Witness, expected: &Expected, held: &Held) -> Result<(), VerifyError> {
+        index.compare(&self.connection, expected, held)
     }
 
     /// Has several calls see the log as it is at one moment, which spares finding out for each. The log's file cannot be

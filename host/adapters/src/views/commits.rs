@@ -4,10 +4,8 @@
 //! that all of them change. So commits are gathered as long as nobody asks for them, but not for long.
 
 use std::{
-    sync::{
-        Arc,
-        mpsc::{Receiver, RecvTimeoutError, Sender, channel},
-    },
+    fmt,
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -20,93 +18,150 @@ const GATHERING: Duration = Duration::from_millis(100);
 
 pub(super) type Commit = Arc<[Entry]>;
 
-enum Told {
-    Commit(Commit),
-    /// Somebody waits for the entry of this `seq`, which may be on its way here.
-    Asked(u64),
-    /// No commit will follow.
-    Ended,
-}
-
 /// Where commits are handed to the views. When it is dropped, the projector's thread folds what it was given and ends.
-#[derive(Debug)]
-pub struct ViewsIntake(Sender<Told>);
+pub struct ViewsIntake {
+    shared: Arc<Shared>,
+    is_followed: Box<dyn Fn() -> bool + Send>,
+}
 
 impl ViewsIntake {
     /// Hands on a commit. Commits must follow the log without gaps.
     pub fn observe(&self, entries: &Commit) {
-        // A projector that has ended has said why; the log goes on without views.
-        let _ = self.0.send(Told::Commit(Arc::clone(entries)));
+        // To wake the thread for each would cost the writer more than all else that it does here.
+        if self.shared.lock().push(entries, (self.is_followed)()) {
+            self.shared.told.notify_one();
+        }
+    }
+}
+
+impl fmt::Debug for ViewsIntake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ViewsIntake").finish_non_exhaustive()
     }
 }
 
 impl Drop for ViewsIntake {
     fn drop(&mut self) {
-        let _ = self.0.send(Told::Ended);
+        self.shared.lock().has_ended = true;
+        self.shared.told.notify_one();
     }
 }
 
 /// Asks for the views to be written.
 #[derive(Debug, Clone)]
-pub(super) struct Bell(Sender<Told>);
+pub(super) struct Bell(Arc<Shared>);
 
 impl Bell {
-    /// The entry of this `seq` is waited for.
+    /// The entry of this `seq`, which may be on its way here, is waited for.
     pub(super) fn ring(&self, seq: u64) {
-        // Whoever waits for a projector that has ended is told so by its position.
-        let _ = self.0.send(Told::Asked(seq));
+        let mut waiting = self.0.lock();
+        waiting.asked = waiting.asked.max(seq);
+        if waiting.first().is_some_and(|first| first <= seq) {
+            self.0.told.notify_one();
+        }
     }
 }
 
 /// The projector's end.
-#[derive(Debug)]
-pub(super) struct Commits {
-    told: Receiver<Told>,
-    sender: Sender<Told>,
+#[derive(Debug, Default)]
+pub(super) struct Commits(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    waiting: Mutex<Waiting>,
+    told: Condvar,
+}
+
+/// What was handed over and not yet taken.
+#[derive(Debug, Default)]
+struct Waiting {
+    commits: Vec<Commit>,
+    entries: usize,
+    /// When the first of them came.
+    since: Option<Instant>,
     /// The last entry that somebody waits for, or waited for.
     asked: u64,
+    /// Whether no commit will follow.
+    has_ended: bool,
+}
+
+impl Waiting {
+    /// Adds a commit; whether the projector has to look now.
+    fn push(&mut self, commit: &Commit, is_followed: bool) -> bool {
+        self.entries += commit.len();
+        self.commits.push(Arc::clone(commit));
+        // Of the first, it has to know until when it may sleep.
+        let is_first = self.since.is_none();
+        let since = *self.since.get_or_insert_with(Instant::now);
+        is_first || self.due(is_followed).is_some_and(|due| due <= since)
+    }
+
+    fn first(&self) -> Option<u64> {
+        self.commits.iter().find_map(|commit| commit.first()).map(|entry| entry.header.seq)
+    }
+
+    /// When what is here is to be folded, if there is anything.
+    fn due(&self, is_followed: bool) -> Option<Instant> {
+        let patience = match self.first() {
+            _ if self.has_ended || self.entries >= BATCH_ENTRIES => Duration::ZERO,
+            Some(first) => patience(first, self.asked, is_followed),
+            None => GATHERING,
+        };
+        Some(self.since? + patience)
+    }
+
+    /// Moves a transaction's worth of commits to `batch`.
+    fn take(&mut self, batch: &mut Vec<Commit>) {
+        let mut taken = 0;
+        let mut is_taken = |commit: &Commit| {
+            let goes_along = taken < BATCH_ENTRIES;
+            taken += commit.len();
+            goes_along
+        };
+        let count = self.commits.iter().take_while(|commit| is_taken(commit)).count();
+        batch.extend(self.commits.drain(..count));
+        self.entries -= batch.iter().map(|commit| commit.len()).sum::<usize>();
+        self.since = (!self.commits.is_empty()).then(Instant::now);
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Commits {
     pub(super) fn new() -> Self {
-        let (sender, told) = channel();
-        Self { told, sender, asked: 0 }
+        Self::default()
     }
 
     pub(super) fn bell(&self) -> Bell {
-        Bell(self.sender.clone())
+        Bell(Arc::clone(&self.0))
     }
 
-    /// To be made once.
-    pub(super) fn intake(&self) -> ViewsIntake {
-        ViewsIntake(self.sender.clone())
+    /// To be made once. `is_followed` says whether somebody follows live, who asks for each commit.
+    pub(super) fn intake(&self, is_followed: impl Fn() -> bool + Send + 'static) -> ViewsIntake {
+        ViewsIntake { shared: Arc::clone(&self.0), is_followed: Box::new(is_followed) }
     }
 
-    /// Waits for commits and gathers them into `batch`, which is empty. `is_followed` says whether somebody follows live,
-    /// who asks for each commit. Returns whether more may follow.
+    /// Waits for commits and gathers them into `batch`, which is empty. Returns whether more may follow.
     pub(super) fn gather(&mut self, batch: &mut Vec<Commit>, is_followed: impl Fn() -> bool) -> bool {
-        let mut entries = 0;
-        let mut until: Option<Instant> = None;
-        while entries < BATCH_ENTRIES {
-            let told = match until {
-                None => self.told.recv().map_err(|_| RecvTimeoutError::Disconnected),
-                Some(until) => self.told.recv_timeout(until.saturating_duration_since(Instant::now())),
-            };
-            match told {
-                Ok(Told::Commit(commit)) => {
-                    entries += commit.len();
-                    batch.push(commit);
+        let mut waiting = self.0.lock();
+        loop {
+            let now = Instant::now();
+            waiting = match waiting.due(is_followed()) {
+                Some(due) if due <= now => break,
+                Some(due) => {
+                    let woken = self.0.told.wait_timeout(waiting, due - now);
+                    woken.unwrap_or_else(PoisonError::into_inner).0
                 }
-                Ok(Told::Asked(seq)) => self.asked = self.asked.max(seq),
-                Ok(Told::Ended) | Err(RecvTimeoutError::Disconnected) => return false,
-                Err(RecvTimeoutError::Timeout) => return true,
-            }
-            let Some(first) = batch.iter().find_map(|commit| commit.first()) else { continue };
-            // Where one is waited for, what has come in the meantime goes along.
-            let due = Instant::now() + patience(first.header.seq, self.asked, is_followed());
-            until = Some(until.map_or(due, |until| until.min(due)));
+                None if waiting.has_ended => break,
+                None => self.0.told.wait(waiting).unwrap_or_else(PoisonError::into_inner),
+            };
         }
-        true
+        waiting.take(batch);
+        !(waiting.has_ended && waiting.commits.is_empty())
     }
 }
 
@@ -151,7 +206,7 @@ mod tests {
     #[test]
     fn commits_are_gathered_until_one_is_waited_for_or_there_are_many() {
         let mut commits = Commits::new();
-        let (intake, bell) = (commits.intake(), commits.bell());
+        let (intake, bell) = (commits.intake(|| false), commits.bell());
         let [one, two, three, many, five, six] = commits_of([1, 2, 1, BATCH_ENTRIES, 1, 1]);
         intake.observe(&one);
         intake.observe(&two);
@@ -163,8 +218,8 @@ mod tests {
         assert_eq!(gathered(&mut commits, false), (1, true));
         assert_eq!(gathered(&mut commits, true), (1, true));
         bell.ring(3);
-        intake.observe(&six);
         let begun = Instant::now();
+        intake.observe(&six);
         assert_eq!(gathered(&mut commits, false), (1, true), "nobody waits for it");
         assert!(begun.elapsed() >= GATHERING);
     }
@@ -172,22 +227,22 @@ mod tests {
     #[test]
     fn what_was_asked_for_before_it_came_is_not_gathered() {
         let mut commits = Commits::new();
-        let (intake, bell) = (commits.intake(), commits.bell());
+        let (intake, bell) = (commits.intake(|| false), commits.bell());
         let [one, two] = commits_of([1, 1]);
         bell.ring(2);
         intake.observe(&one);
         assert_eq!(gathered(&mut commits, false), (1, true));
-        assert_eq!(patience(2, commits.asked, false), Duration::ZERO);
+        assert_eq!(patience(2, commits.0.lock().asked, false), Duration::ZERO);
         intake.observe(&two);
         assert_eq!(gathered(&mut commits, false), (1, true));
-        assert_eq!(patience(3, commits.asked, false), GATHERING);
-        assert_eq!(patience(3, commits.asked, true), Duration::ZERO);
+        assert_eq!(patience(3, commits.0.lock().asked, false), GATHERING);
+        assert_eq!(patience(3, commits.0.lock().asked, true), Duration::ZERO);
     }
 
     #[test]
     fn what_was_given_before_the_end_is_gathered() {
         let mut commits = Commits::new();
-        let intake = commits.intake();
+        let intake = commits.intake(|| false);
         let [one] = commits_of([1]);
         intake.observe(&one);
         drop(intake);

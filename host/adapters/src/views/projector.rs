@@ -71,7 +71,9 @@ impl Projector {
     /// Starts the thread. What the returned intake is given must follow the log without gaps; when it is dropped, the thread
     /// ends.
     pub fn start(self) -> std::io::Result<(ViewsIntake, ProjectorHandle)> {
-        let (intake, position, tail) = (self.commits.intake(), self.follow(), self.tail.clone());
+        let (position, tail) = (self.follow(), self.tail.clone());
+        let followed = tail.clone();
+        let intake = self.commits.intake(move || followed.receiver_count() > 0);
         let thread = std::thread::Builder::new().name("projector".to_owned()).spawn(move || self.run())?;
         Ok((intake, ProjectorHandle { position, tail, thread: Some(thread) }))
     }

@@ -6,6 +6,7 @@
 
 mod gather;
 mod queue;
+mod quiet;
 mod steps;
 mod stream_heads;
 mod thread;
@@ -33,7 +34,7 @@ use crate::{
     randomness::{Randomness, SystemRandomness},
 };
 
-pub use self::steps::WriterSteps;
+pub use self::{quiet::Quiet, steps::WriterSteps};
 
 /// Where an append's entries stand in the log. Of an append without drafts `last` is the log's head and `first` the
 /// place after it.
@@ -195,6 +196,14 @@ impl Writer {
     /// before the call returns, if it is not even queued. It must not block.
     pub fn append_with(&self, append: Append, on_done: Box<dyn FnOnce(Answer) + Send>) {
         self.queue(append, Ack::Called(on_done));
+    }
+
+    /// As [`Writer::append`], for a caller that hears otherwise of what was committed: it is not woken for that.
+    pub fn append_quietly(&self, append: Append) -> Quiet {
+        let quiet = Quiet::default();
+        let told = quiet.clone();
+        self.append_with(append, Box::new(move |answer| told.tell(answer)));
+        quiet
     }
 
     /// Removes salts and bodies of entries, after everything queued before. The `erased` entry that names them must

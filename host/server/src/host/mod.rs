@@ -20,6 +20,7 @@ mod media;
 mod objects;
 mod peers;
 mod posts;
+mod recording;
 mod refusals;
 mod remarks;
 mod replaying;
@@ -93,8 +94,6 @@ pub use why::{Consideration, Considered, DeniedEffect, LastChange};
 const TURNS: usize = 64;
 /// How long a stop waits for what is under way to other hosts: longer than an attempt may take by default.
 const DRAIN: Duration = Duration::from_secs(20);
-/// How long flows that somebody waits for may go on once the host is about to stop.
-const LAST_PATIENCE: Duration = Duration::from_secs(5);
 /// Guest threads at least.
 const GUEST_THREADS: usize = 8;
 
@@ -346,19 +345,6 @@ impl Host {
     /// The host is about to stop: who waits for flows to come to rest is answered soon, however they stand.
     pub fn drain(&self) {
         self.draining.send_replace(true);
-    }
-
-    /// Resolves once nobody should wait for flows any more.
-    async fn patience_ends(&self, patience: Duration) {
-        let hurry = async {
-            // The sender is this host's.
-            let _ = self.draining.subscribe().wait_for(|is_draining| *is_draining).await;
-            tokio::time::sleep(LAST_PATIENCE).await;
-        };
-        tokio::select! {
-            () = tokio::time::sleep(patience) => {}
-            () = hurry => {}
-        }
     }
 
     /// All records of a stream, in order.

@@ -2,18 +2,12 @@
 
 use std::time::Duration;
 
-use rosehip_adapters::{
-    clock::SystemClock,
-    engine::{Engine, Waiting},
-    media::digest_of,
-    views::{FlowFilter, ViewError},
-    writer::AppendError,
-};
+use rosehip_adapters::{clock::SystemClock, engine::Engine, media::digest_of, views::ViewError, writer::AppendError};
 use rosehip_core::{
     event::{Event, Record, object_stream, slug_stream},
     flow::FlowSummary,
     ids::{ActivityId, ActorName, ObjectKey, TypeName},
-    limits::{PAGE_MAX, UNMATCHED_ACTIVITIES},
+    limits::UNMATCHED_ACTIVITIES,
     log::{Expected, Stream},
     object::{Object, tag_of, transitions},
     pipeline::ingest::{Ingested, Write, ingest},
@@ -21,7 +15,7 @@ use rosehip_core::{
 };
 use serde_json::{Map, Value};
 
-use super::Host;
+use super::{Host, recording::Recorded};
 
 /// What a write rests on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -228,36 +222,24 @@ impl Host {
             }));
         };
         append.expected.extend(expected);
-        let waiting = match (&activity, write.wait) {
-            (Some(activity), Some(_)) => Some(self.with_engine(|engine| engine.wait_for(activity.clone()))),
-            _ => None,
-        };
-        match self.writer.append(append).await {
-            Ok(appended) => object.seq = appended.first,
+        let Recorded { appended, flows } = match self.append_and_wait(append, activity.as_ref(), write.wait).await {
+            Ok(recorded) => recorded,
             Err(AppendError::Stale { found, .. }) => {
-                self.give_up(activity.as_ref(), waiting);
                 self.projector.reached(found.unwrap_or(0)).await.map_err(read_error)?;
                 self.refuse_erased(write, before.as_ref())?;
                 return Ok(None);
             }
             // The same revision of the object was announced meanwhile.
             Err(AppendError::Duplicate { seq, .. }) => {
-                self.give_up(activity.as_ref(), waiting);
                 self.projector.reached(seq).await.map_err(read_error)?;
                 return Ok(None);
             }
-            Err(error) => {
-                self.give_up(activity.as_ref(), waiting);
-                return Err(error.into());
-            }
-        }
+            Err(error) => return Err(error.into()),
+        };
+        object.seq = appended.first;
         let former_slug = before.as_ref().and_then(Object::slug).map(str::to_owned);
         let created = !before.is_some_and(|object| object.exists());
-        let flows = match (write.wait, &activity, waiting) {
-            (Some(patience), Some(activity), Some(waiting)) => Some(self.flows_of(activity, waiting, patience).await?),
-            (Some(_), _, _) => Some(Vec::new()),
-            (None, _, _) => None,
-        };
+        let flows = flows?;
         Ok(Some(Written { object, created, former_slug, activity, flows }))
     }
 
@@ -271,31 +253,6 @@ impl Host {
             true => WriteError::SlugTaken(write.key.id.to_string()),
             false => WriteError::Erased(write.key.clone()),
         })
-    }
-
-    /// Stops waiting for the flows of an activity that was not recorded.
-    pub(super) fn give_up(&self, activity: Option<&ActivityId>, waiting: Option<Waiting>) {
-        drop(waiting);
-        if let Some(activity) = activity {
-            self.with_engine(|engine| engine.forget(activity));
-        }
-    }
-
-    /// Waits for an activity's flows; after `patience`, whatever is known of them.
-    pub(super) async fn flows_of(
-        &self,
-        activity: &ActivityId,
-        waiting: Waiting,
-        patience: Duration,
-    ) -> Result<Vec<FlowSummary>, ReadError> {
-        tokio::select! {
-            flows = waiting => if let Ok(flows) = flows { return Ok(flows) },
-            () = self.patience_ends(patience) => {}
-        }
-        self.with_engine(|engine| engine.forget(activity));
-        let filter = FlowFilter { activity: Some(activity.to_string()), ..FlowFilter::default() };
-        let flows = self.read_views(|views| views.flows(&filter, PAGE_MAX)).await?;
-        Ok(flows.into_iter().rev().map(|(_, flow)| flow).collect())
     }
 
     /// Holds an article's slug against those of others. A new article rests on nobody having claimed its id as a

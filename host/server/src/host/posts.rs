@@ -119,21 +119,16 @@ impl Host {
             None => asked.of_post(&*self.federation.keyring)?,
         };
         let activity = Arc::new(Activity { trace: self.trace(), ..activity });
-        let waiting = wait.map(|_| self.with_engine(|engine| engine.wait_for(activity.id.clone())));
         events.push(ActivityAppended { activity: Arc::clone(&activity) }.into());
-        let appended = self.writer.append(append_of(now, events)).await;
-        if let Err(error) = appended {
-            self.give_up(Some(&activity.id), waiting);
-            let AppendError::Duplicate { .. } = error else { return Err(WriteError::from(error).into()) };
-            let known = self.activity_in_box(owner, BoxName::Outbox, activity.id.as_str()).await?;
-            let activity = known.map_or(activity, Arc::new);
-            return Ok(Posted { activity, is_new: false, flows: wait.map(|_| Vec::new()) });
+        match self.append_and_wait(append_of(now, events), Some(&activity.id), wait).await {
+            Ok(recorded) => Ok(Posted { activity, is_new: true, flows: recorded.flows? }),
+            Err(AppendError::Duplicate { .. }) => {
+                let known = self.activity_in_box(owner, BoxName::Outbox, activity.id.as_str()).await?;
+                let activity = known.map_or(activity, Arc::new);
+                Ok(Posted { activity, is_new: false, flows: wait.map(|_| Vec::new()) })
+            }
+            Err(error) => Err(WriteError::from(error).into()),
         }
-        let flows = match (wait, waiting) {
-            (Some(patience), Some(waiting)) => Some(self.flows_of(&activity.id, waiting, patience).await?),
-            (_, _) => None,
-        };
-        Ok(Posted { activity, is_new: true, flows })
     }
 
     /// The actor that a `Follow` or a `Block` is about, which is somebody else.
