@@ -16,10 +16,6 @@ use crate::durable;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Statements that a connection keeps ready, which is more than any has.
 const STATEMENTS: usize = 256;
-/// Pages that whoever appends keeps at hand, in KiB. More costs more than it saves: where a B-tree is balanced, SQLite gives a page the number of its lock
-/// byte for a moment, for which the next commit goes through all pages that are cached (`sqlite3PcacheTruncate`).
-pub(crate) const APPENDING_CACHE_KIB: i64 = 16 << 10;
-
 /// Why a SQLite file was not opened.
 #[derive(Debug, thiserror::Error)]
 pub enum SchemaError {

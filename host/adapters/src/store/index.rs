@@ -28,11 +28,11 @@ pub(super) const MIGRATIONS: &[&str] = &["
     INSERT INTO extent VALUES (0, 0, zeroblob(32))"];
 
 /// Places that one transaction takes in: others read and write meanwhile, and the processor is theirs for that long at most.
-const BATCH: usize = 2_048;
+const BATCH: usize = 512;
 /// Places lie all over the file, and each page of it is changed by every generation.
 const CHECKPOINT_PAGES: u32 = 16_384;
-/// Pages that a connection keeps at hand, in KiB.
-const CACHE_KIB: i64 = 8 << 10;
+/// Pages that a connection keeps at hand, in KiB: the inner ones of both trees, and those of a batch.
+const CACHE_KIB: i64 = 2 << 10;
 
 /// The index of a log, which one connection writes and others read.
 #[derive(Debug)]

@@ -27,6 +27,8 @@ const INSERT: &str = "INSERT INTO entries(seq, version, time, stream, kind, dedu
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
 /// A page that is changed often is worth folding into the file late: with 64 MiB of write-ahead log.
 const CHECKPOINT_PAGES: i32 = 16_384;
+/// Pages that the connection keeps at hand, in KiB: it appends, and reads what it has just appended.
+const CACHE_KIB: i64 = 4 << 10;
 /// Bytes are overwritten where they lie before they are let go: what shrinks is moved about within its page.
 const OVERWRITE: &str = "UPDATE entries SET salt = zeroblob(length(salt)), body = zeroblob(length(body))
     WHERE seq = ?1 AND body IS NOT NULL";
@@ -92,7 +94,7 @@ impl SqliteLog {
     pub fn open(path: &Path, options: &SqliteOptions) -> Result<Self, SchemaError> {
         let mut connection = sqlite::open(path, MIGRATIONS)?;
         let refused = |source| SchemaError::Sqlite { path: path.to_owned(), source };
-        connection.pragma_update(None, "cache_size", -sqlite::APPENDING_CACHE_KIB).map_err(refused)?;
+        connection.pragma_update(None, "cache_size", -CACHE_KIB).map_err(refused)?;
         if let Some(pages) = options.max_page_count {
             connection.execute_batch(&format!("PRAGMA max_page_count = {pages}")).map_err(refused)?;
         }

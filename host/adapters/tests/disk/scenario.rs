@@ -76,7 +76,8 @@ impl Plan {
     fn options(self) -> DataDirOptions {
         let commits = if self == Self::Unsynced { Commits::Unsynced } else { Commits::Synced };
         // Often enough for so short a life.
-        let store = SqliteOptions { commits, checkpoint_pages: Some(40), ..SqliteOptions::default() };
+        let store =
+            SqliteOptions { commits, checkpoint_pages: Some(40), generation: Some(16), ..SqliteOptions::default() };
         DataDirOptions { store, ..DataDirOptions::default() }
     }
 }

@@ -10,6 +10,7 @@ mod directory_trust;
 mod erasure;
 mod faults;
 mod formats;
+mod index;
 mod outgoing;
 mod receiver;
 mod request;
