@@ -93,20 +93,33 @@ pub(crate) async fn all_are_there_once(host: &Host, acknowledged: &[String]) {
     assert_eq!(verified.code, Some(0), "{}", verified.stderr);
 }
 
+/// Kills of one host: what each of them leaves open is worked off one by one, and the next does not wait for that.
+const KILLS_OF_A_HOST: u32 = 200;
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_hundred_kills_lose_nothing_and_fire_nothing_twice() {
+    let mut seed: u64 = 0x9e37_79b9_7f4a_7c15;
+    let mut left = kills(KILLS_OF_A_HOST);
+    while left > 0 {
+        let of_this_host = left.min(KILLS_OF_A_HOST);
+        left -= of_this_host;
+        kill(of_this_host, &mut seed).await;
+    }
+}
+
+/// Kills a host so many times, and looks for what it acknowledged.
+async fn kill(times: u32, seed: &mut u64) {
     let mut host = Host::start().await;
     let mut acknowledged = Vec::new();
-    let mut seed: u64 = 0x9e37_79b9_7f4a_7c15;
-    for cycle in 0..kills(200) {
+    for cycle in 0..times {
         let stop = Arc::new(AtomicBool::new(false));
         let writers: Vec<_> =
             (0..4).map(|writer| tokio::spawn(publish_until(host.client(), cycle, writer, Arc::clone(&stop)))).collect();
         // The moment of the kill moves over the first 40 ms of work, the same way in every run.
-        seed ^= seed << 13;
-        seed ^= seed >> 7;
-        seed ^= seed << 17;
-        tokio::time::sleep(Duration::from_micros(seed % 40_000)).await;
+        *seed ^= *seed << 13;
+        *seed ^= *seed >> 7;
+        *seed ^= *seed << 17;
+        tokio::time::sleep(Duration::from_micros(*seed % 40_000)).await;
         host.kill();
         stop.store(true, Ordering::Relaxed);
         for writer in writers {
@@ -114,8 +127,8 @@ async fn two_hundred_kills_lose_nothing_and_fire_nothing_twice() {
         }
         host.serve().await;
     }
-    assert!(acknowledged.len() > 100, "only {} writes were acknowledged", acknowledged.len());
-
+    let least = usize::try_from(times / 2).expect("not so many");
+    assert!(acknowledged.len() > least, "only {} writes were acknowledged", acknowledged.len());
     all_are_there_once(&host, &acknowledged).await;
 }
 
