@@ -126,6 +126,11 @@ async fn kill(times: u32, seed: &mut u64) {
             acknowledged.extend(writer.await.expect("a writer"));
         }
         host.serve().await;
+        // A call in which four hosts ended is not made again: what two of them left comes to its end first.
+        let client = host.client();
+        while cycle % 2 == 1 && !client.flows("status=running").await.is_empty() {
+            tokio::task::yield_now().await;
+        }
     }
     let least = usize::try_from(times / 2).expect("not so many");
     assert!(acknowledged.len() > least, "only {} writes were acknowledged", acknowledged.len());
