@@ -140,6 +140,11 @@ impl Index {
         self.connection.execute("UPDATE extent SET covered = begun", []).map(drop)
     }
 
+    /// Folds its write-ahead log in. A reader may keep some of it, which is folded in later.
+    pub(super) fn fold_in(&self) -> Result<(), rusqlite::Error> {
+        self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+    }
+
     fn insert<'a>(
         &self,
         sql: &str,

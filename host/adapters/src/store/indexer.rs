@@ -62,9 +62,9 @@ fn work(index: &Index, tail: &Tail, generations: &mpsc::Receiver<Arc<Generation>
         }
         tail.indexed();
     }
-    if let Some(rest) = tail.freeze(1)
-        && let Err(error) = index.take_in(&rest)
-    {
+    let rest = tail.freeze(1);
+    let taken_in = rest.map_or(Ok(()), |rest| index.take_in(&rest));
+    if let Err(error) = taken_in.and_then(|()| index.fold_in()) {
         tracing::warn!(%error, "the index of the log cannot be written: the next start reads what it lacks");
     }
 }
