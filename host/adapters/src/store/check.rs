@@ -26,20 +26,22 @@ use crate::{
     verify::VerifyError,
 };
 
-/// The index of a log is not what the log says. Stop the host and remove it: the next start builds it anew.
+/// The index of a log is not what the log says.
 #[derive(Debug, thiserror::Error)]
 pub enum IndexDamage {
     /// The file is not as it was written.
-    #[error(transparent)]
+    #[error("{0}; stop the host and remove it: the next start builds it anew")]
     File(#[from] Damage),
     /// It is of another log.
-    #[error("{path} is of another log")]
+    #[error("{path} is of another log; stop the host and remove it: the next start builds it anew")]
     Foreign {
         /// The file.
         path: PathBuf,
     },
     /// It lacks an entry that it should have.
-    #[error("{path} is damaged: entry {seq} is not found in its {table}")]
+    #[error(
+        "{path} is damaged: entry {seq} is not found in its {table}; stop the host and remove it: the next start builds it anew"
+    )]
     Lost {
         /// The file.
         path: PathBuf,
@@ -49,7 +51,9 @@ pub enum IndexDamage {
         table: &'static str,
     },
     /// It has more than the log.
-    #[error("{path} is damaged: {table} has {rows} rows, and {entries} entries are found there")]
+    #[error(
+        "{path} is damaged: {table} has {rows} rows, and {entries} entries are found there; stop the host and remove it: the next start builds it anew"
+    )]
     Rows {
         /// The file.
         path: PathBuf,
