@@ -51,6 +51,7 @@ mod social;
 mod stopping;
 mod strangers;
 mod swaps;
+mod together;
 mod traces;
 mod two_hosts;
 mod waiting;

@@ -11,8 +11,9 @@ use std::{
 use rosehip_core::{activity::Activity, ids::FlowId};
 use tokio::sync::Notify;
 
+use super::together::Offer;
+
 /// Something for a guest thread to do.
-#[derive(Debug)]
 pub(super) enum Job {
     /// Match an activity and walk the flows it starts.
     Match {
@@ -21,6 +22,8 @@ pub(super) enum Job {
         /// The activity.
         activity: Arc<Activity>,
     },
+    /// Record an activity, if that is left to do, with what it sets off.
+    Record(Arc<Offer>),
     /// Take a flow as far as it goes.
     Advance(FlowId),
 }

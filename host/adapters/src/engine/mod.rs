@@ -28,6 +28,7 @@ mod slots;
 mod steps;
 mod threads;
 mod timers;
+mod together;
 mod troubles;
 mod waiters;
 mod walker;
@@ -39,7 +40,7 @@ use std::{
 };
 
 use rosehip_core::{
-    event::{Event, Record},
+    event::{ABOUT_BEHAVIORS, Event, Record},
     limits::GUEST_THREAD_STACK_BYTES,
     log::{Entry, StoredEntry},
     ports::LogReader,
@@ -52,10 +53,14 @@ pub use runners::runners;
 pub use shared::{EngineError, EngineParts, Sinks};
 pub use steps::EngineSteps;
 pub use threads::stand_back;
+pub use together::Recording;
 pub use waiters::Waiting;
 
 use self::{recovery::Care, shared::Shared};
 use crate::writer::Writer;
+
+/// Entries after an activity's own in which its match stands, if that was recorded with it.
+const MATCHED_WITHIN: usize = 2;
 
 /// Sees every commit before whoever appended it is answered, and queues what it means for the engine. It exists
 /// before the writer, which shows it the commits.
@@ -66,12 +71,12 @@ pub struct Intake {
 impl Intake {
     /// Takes in a commit.
     pub fn observe(&self, entries: &[Entry]) {
-        for entry in entries {
+        for (entry, rest) in entries.iter().zip(1..).map(|(entry, next)| (entry, &entries[next..])) {
             match &*entry.header.kind {
                 "object.revised" => self.shared.recent.revised(&entry.header.stream, entry.header.seq),
-                "activity.appended" => self.shared.take_in_activity(entry),
+                "activity.appended" if !is_matched(entry, rest) => self.shared.take_in_activity(entry),
                 "node.done" => self.shared.take_in_effects(entry),
-                kind if kind.starts_with("behavior.") => self.shared.take_in_behavior(entry),
+                kind if kind.starts_with(ABOUT_BEHAVIORS) => self.shared.take_in_behavior(entry),
                 _ => {}
             }
         }
@@ -202,6 +207,15 @@ impl Prepared {
         let steps = EngineSteps::new(Arc::clone(&shared), care, open);
         Ok((Engine { shared, threads: Vec::new(), runs: true }, steps))
     }
+}
+
+/// Whether an activity was matched in its own append, whose later entries `rest` begins with.
+fn is_matched(activity: &Entry, rest: &[Entry]) -> bool {
+    // What was appended with an activity stands between the two.
+    rest.iter().take(MATCHED_WITHIN).any(|entry| match entry.event.as_deref() {
+        Some(Event::ActivityMatched(matched)) => matched.seq == activity.header.seq,
+        _ => false,
+    })
 }
 
 /// Reads the entry at `seq`.

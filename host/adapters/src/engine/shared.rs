@@ -39,6 +39,7 @@ use super::{
     slots::{Slot, Slots},
     threads::{is_worn, stand_back},
     timers::Timers,
+    together::Prompt,
     troubles,
     waiters::Waiters,
     wall::Wall,
@@ -149,6 +150,7 @@ pub(crate) struct Shared {
     pub(super) asks_again: AtomicBool,
     pub(super) recent: Recent,
     meter: CallMeter,
+    pub(super) prompt: Prompt,
     pub(super) leaving: Leaving,
     runners: [Box<dyn Runner>; 2],
     pub(super) hours: Hours,
@@ -196,6 +198,7 @@ impl Shared {
             asks_again: AtomicBool::new(false),
             recent: Recent::since(seq),
             meter: CallMeter::new(),
+            prompt: Prompt::default(),
             leaving: Leaving::default(),
             hours,
             base_url: parts.base_url,
@@ -307,6 +310,7 @@ impl Shared {
     async fn try_job(self: &Arc<Self>, job: Job) {
         match job {
             Job::Match { seq, activity } => self.match_activity(seq, activity),
+            Job::Record(offer) => self.record_offered(offer),
             Job::Advance(flow) => {
                 let care = if self.doubtful().remove(&flow) { Care::OneCallAtATime } else { Care::Usual };
                 if let Err(error) = self.advance(flow, care).await {
@@ -351,6 +355,7 @@ impl Shared {
             surroundings,
         );
         self.meter.called(&report, begun.elapsed());
+        self.prompt.called(digest, !is_worn());
         if report.result.as_ref().is_ok_and(|answer| answer.len() > LONG_ANSWER_BYTES) {
             stand_back();
         }
@@ -420,9 +425,7 @@ impl Shared {
             let Some(head) = log.stream_head(&stream)? else { return Ok(None) };
             let event = record_at(log, head)?.and_then(|record| record.event);
             let Some(Event::ObjectRevised(revised)) = event.as_deref() else { return Ok(None) };
-            let object = &revised.object;
-            let status = object.status().map(str::to_owned);
-            Ok(object.exists().then_some(Current { revision: object.revision, status }))
+            Ok(Current::of(&revised.object))
         })
     }
 

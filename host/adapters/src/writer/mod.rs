@@ -59,6 +59,14 @@ pub enum AppendError {
         /// The head it has.
         found: Option<u64>,
     },
+    /// Behaviors are not as they were when the append was decided: decide again.
+    #[error("behaviors changed with entry {changed}, and this was decided by how they stood at entry {as_of}")]
+    BehaviorsChanged {
+        /// The entry that it rests on.
+        as_of: u64,
+        /// The last entry about a behavior.
+        changed: u64,
+    },
     /// What it records is recorded already.
     #[error("{key} is recorded already, as entry {seq}")]
     Duplicate {
@@ -198,12 +206,10 @@ impl Writer {
         self.queue(append, Ack::Called(on_done));
     }
 
-    /// As [`Writer::append`], for a caller that hears otherwise of what was committed: it is not woken for that.
-    pub fn append_quietly(&self, append: Append) -> Quiet {
-        let quiet = Quiet::default();
-        let told = quiet.clone();
+    /// As [`Writer::append`], for callers that hear otherwise of what was committed: they are not woken for that.
+    pub fn append_quietly(&self, append: Append, told: &Quiet) {
+        let told = told.clone();
         self.append_with(append, Box::new(move |answer| told.tell(answer)));
-        quiet
     }
 
     /// Removes salts and bodies of entries, after everything queued before. The `erased` entry that names them must

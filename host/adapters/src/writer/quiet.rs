@@ -50,7 +50,7 @@ impl Quiet {
         }
     }
 
-    pub(super) fn tell(&self, answer: Answer) {
+    pub(crate) fn tell(&self, answer: Answer) {
         let mut state = self.lock();
         let wakes = state.is_awaited || answer.is_err();
         state.answer = Some(answer);

@@ -7,6 +7,7 @@ use std::{
 };
 
 use rosehip_core::{
+    event::ABOUT_BEHAVIORS,
     ids::DedupKey,
     log::{Append, Entry, Frame, Head, SALT_BYTES},
     ports::{Compacted, Compaction, LogReader, LogStore, StoreError},
@@ -43,6 +44,8 @@ pub(super) struct WriterThread<S> {
     store: S,
     head: Head,
     heads: StreamHeads,
+    /// The last entry about a behavior, as far as this writer appended it; 0 for none.
+    behaviors: u64,
     /// Keys of the frame at hand, which the store does not know yet.
     recorded: HashMap<DedupKey, u64>,
     /// Room for the salts of a frame, kept between frames.
@@ -113,6 +116,7 @@ impl<S: LogStore + LogReader> WriterThread<S> {
             store,
             head,
             heads: StreamHeads::default(),
+            behaviors: 0,
             recorded: HashMap::new(),
             salts: Vec::new(),
             observers,
@@ -226,13 +230,17 @@ impl<S: LogStore + LogReader> WriterThread<S> {
         let mut answers = Vec::with_capacity(appends.len());
         let salts = self.draw_salts(drafts)?;
         let mut unused = salts.iter();
-        for Queued { append, ack, .. } in appends.drain(..) {
+        for Queued { mut append, ack, .. } in appends.drain(..) {
             let first = frame.head().seq + 1;
             if let Some(error) = self.refuse(&append, first)? {
                 answers.push((ack, Err(error)));
                 continue;
             }
+            append.place(first);
             for draft in append.drafts {
+                if draft.kind.starts_with(ABOUT_BEHAVIORS) {
+                    self.behaviors = frame.head().seq + 1;
+                }
                 let salt = unused.next().expect("a salt was drawn for each draft");
                 self.heads.set(&draft.stream, frame.head().seq + 1);
                 frame.push(draft, *salt);
@@ -262,6 +270,9 @@ impl<S: LogStore + LogReader> WriterThread<S> {
                 let stream = expected.stream.clone();
                 return Ok(Some(AppendError::Stale { stream, expected: expected.head, found }));
             }
+        }
+        if let Some(as_of) = append.behaviors_as_of.filter(|as_of| *as_of < self.behaviors) {
+            return Ok(Some(AppendError::BehaviorsChanged { as_of, changed: self.behaviors }));
         }
         self.refuse_duplicate(append, first)
     }

@@ -12,7 +12,7 @@ use rosehip_adapters::{
 };
 use rosehip_core::{
     limits::APPEND_ENTRIES,
-    log::{Append, Head},
+    log::{Append, Draft, Head},
     ports::LogReader as _,
 };
 
@@ -140,6 +140,28 @@ async fn an_append_without_drafts_checks_heads_and_writes_nothing() {
     assert_eq!(writer.append(check(Some(1))).await, Ok(Appended { first: 2, last: 1 }));
     assert!(matches!(writer.append(check(None)).await, Err(AppendError::Stale { .. })));
     assert_eq!(writer.committed(), 1);
+}
+
+#[tokio::test]
+async fn what_was_decided_by_how_behaviors_stood_is_refused_once_one_changed() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (gate, observer) = Gate::new();
+    let options = WriterOptions { observers: vec![observer], ..WriterOptions::default() };
+    let writer = Writer::start(store(dir.path()), options).expect("started");
+    let by = |as_of| Append { behaviors_as_of: Some(as_of), ..one("a") };
+    gate.hold(&writer);
+    let change = Draft { kind: "behavior.switched".into(), ..draft("behavior:b", "{}") };
+    let appends = [by(0), Append::unconditional(vec![change]), by(0), by(2), by(3)].map(|append| writer.append(append));
+    gate.next();
+    gate.open();
+    let [before, change, lost, lost_as_well, after] = appends;
+    assert_eq!(before.await, Ok(Appended { first: 2, last: 2 }));
+    assert_eq!(change.await, Ok(Appended { first: 3, last: 3 }));
+    assert_eq!(lost.await, Err(AppendError::BehaviorsChanged { as_of: 0, changed: 3 }), "in the same frame");
+    assert_eq!(lost_as_well.await, Err(AppendError::BehaviorsChanged { as_of: 2, changed: 3 }));
+    assert_eq!(after.await, Ok(Appended { first: 4, last: 4 }));
+    assert_eq!(writer.append(by(2)).await, Err(AppendError::BehaviorsChanged { as_of: 2, changed: 3 }));
+    assert_eq!(writer.append(by(4)).await, Ok(Appended { first: 5, last: 5 }));
 }
 
 #[tokio::test]

@@ -33,7 +33,7 @@ fn append_of(plan: &Plan) -> Append {
         .map(|(name, dedup)| Draft { dedup: dedup.map(key), ..draft(&format!("s{name}"), "{}") })
         .collect();
     let expected = plan.expected.map(|(name, head)| Expected { stream: stream(&format!("s{name}")), head });
-    Append { expected: expected.into_iter().collect(), drafts }
+    Append { expected: expected.into_iter().collect(), ..Append::unconditional(drafts) }
 }
 
 #[derive(Default)]

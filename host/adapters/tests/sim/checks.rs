@@ -9,6 +9,7 @@ use rosehip_adapters::{
     views::{Projector, ViewError},
 };
 use rosehip_core::{
+    behavior::Registry,
     event::{Event, Record},
     ids::FlowId,
     log::{ChainVerifier, Head, SeqSet, StoredEntry},
@@ -77,10 +78,12 @@ fn durability(world: &World, entries: &[StoredEntry], wrongs: &mut Vec<String>) 
     }
 }
 
-/// Every activity has exactly one match, which names the flows that it started and no others.
+/// Every activity has exactly one match, which names the flows that it started and no others, and each of those is bound
+/// to what its behavior was at the activity's entry.
 fn matches(world: &World, entries: &[StoredEntry], wrongs: &mut Vec<String>) {
     let mut matched: BTreeMap<u64, Vec<FlowId>> = BTreeMap::new();
     let mut started: BTreeMap<u64, Vec<FlowId>> = BTreeMap::new();
+    let mut registry = Registry::default();
     for entry in entries {
         let record = match Record::read(entry) {
             Ok(record) => record,
@@ -89,6 +92,9 @@ fn matches(world: &World, entries: &[StoredEntry], wrongs: &mut Vec<String>) {
                 continue;
             }
         };
+        if let Err(error) = registry.apply(&record) {
+            wrongs.push(format!("entry {} cannot be taken in: {error}", record.seq));
+        }
         match record.event.as_deref() {
             Some(Event::ActivityMatched(body)) => {
                 let before = matched.insert(body.seq, body.flows.clone());
@@ -97,6 +103,12 @@ fn matches(world: &World, entries: &[StoredEntry], wrongs: &mut Vec<String>) {
                 );
             }
             Some(Event::FlowStarted(body)) if body.run == 1 => {
+                let standing = registry.at(body.activity_seq);
+                let stood =
+                    standing.get(&body.behavior).map(|stood| (stood.enabled, stood.digest, stood.grant_version));
+                if stood != Some((true, body.digest, body.grant_version)) {
+                    wrongs.push(format!("entry {} is bound to what {} was not: {stood:?}", record.seq, body.behavior));
+                }
                 started.entry(body.activity_seq).or_default().push(body.flow);
             }
             _ => {}

@@ -21,7 +21,7 @@ use rosehip_adapters::{
 };
 use rosehip_core::{
     flow::FlowState,
-    ids::FlowId,
+    ids::{ActivityId, FlowId},
     log::{Append, Entry},
     ports::{LocalSink, StoreError, Unsigned},
     time::Timestamp,
@@ -209,11 +209,36 @@ impl Host {
     /// Appends, and tells the witness what was acknowledged: `activity` is the place of an activity among the drafts.
     pub(crate) async fn append(&self, append: Append, activity: Option<u64>) -> Result<Appended, AppendError> {
         let appended = self.writer.append(append).await?;
+        self.acknowledge(appended, activity);
+        Ok(appended)
+    }
+
+    /// The same for whoever waits for the activity's flows, for a while.
+    pub(crate) async fn append_and_run(
+        &self,
+        append: Append,
+        activity: ActivityId,
+        place: u64,
+    ) -> Result<Appended, AppendError> {
+        let waiting = self.with_engine(|engine| engine.wait_for(activity.clone()));
+        let recording = self.with_engine(|engine| engine.record_and_run(append, activity.clone()));
+        let patience = Duration::from_millis(self.world.below(2_000));
+        tokio::select! {
+            biased;
+            _ = waiting => {}
+            _ = recording.refused() => {}
+            () = tokio::time::sleep(patience) => self.with_engine(|engine| engine.forget(&activity)),
+        }
+        let appended = recording.answered().await?;
+        self.acknowledge(appended, Some(place));
+        Ok(appended)
+    }
+
+    fn acknowledge(&self, appended: Appended, activity: Option<u64>) {
         if !self.world.is_dead() {
             let activity = activity.map(|place| appended.first + place);
             self.world.witness().acknowledged(appended.last, activity);
         }
-        Ok(appended)
     }
 
     /// Reads the log.

@@ -83,7 +83,11 @@ pub(crate) async fn write(host: &Host, key: ObjectKey, content: Option<Map<Strin
         });
         let Ingested::Changed { append, activity, .. } = ingested else { return Ok(()) };
         host.world.pause(2).await;
-        match host.append(append, activity.map(|_| 1)).await {
+        let appended = match activity {
+            Some(activity) if host.world.once_in(2) => host.append_and_run(append, activity, 1).await,
+            _ => host.append(append, activity.map(|_| 1)).await,
+        };
+        match appended {
             Ok(_) => {
                 host.world.witness().count("writes");
                 return Ok(());

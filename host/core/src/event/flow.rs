@@ -10,6 +10,7 @@ use crate::{
     effect::{Effect, Failure},
     guest::GuestLogLine,
     ids::{ActivityId, ActorName, BehaviorName, BoxName, Digest, EffectId, FlowId, NodeId, ObjectKey},
+    object::Object,
     state::EffectStatus,
     time::Timestamp,
     trace::TraceContext,
@@ -22,6 +23,14 @@ pub struct Current {
     pub revision: u64,
     /// Its status.
     pub status: Option<String>,
+}
+
+impl Current {
+    /// How an object stands; none where it is deleted.
+    pub fn of(object: &Object) -> Option<Self> {
+        let status = object.status().map(str::to_owned);
+        object.exists().then_some(Self { revision: object.revision, status })
+    }
 }
 
 /// A flow began, pinned to what stood at its activity's `seq`.

@@ -127,6 +127,9 @@ events! {
     Audited(Audited) = "audited",
 }
 
+/// What the kinds of entries about behaviors begin with.
+pub const ABOUT_BEHAVIORS: &str = "behavior.";
+
 /// An entry whose event cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("an entry of kind {kind} cannot be read: {message}")]
@@ -182,13 +185,30 @@ impl Record {
 impl Event {
     /// The entry that says this, before it has a place.
     pub fn draft(self, time: Timestamp) -> Draft {
+        let body = self.body().into();
+        Draft { body, ..self.draft_to_place(time) }
+    }
+
+    /// As [`Event::draft`], for an event that names an entry of its own append by how many entries of it come before:
+    /// [`Append::place`] writes it out.
+    pub fn draft_to_place(self, time: Timestamp) -> Draft {
         Draft {
             stream: self.stream(),
             time,
             kind: self.kind().into(),
             dedup: self.dedup(),
-            body: self.body().into(),
+            body: Arc::default(),
             event: Some(Arc::new(self)),
+        }
+    }
+
+    /// Tells the entry of its own append that it names by its `seq`, as the append's first entry has `first`.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "other entries name only entries that are in the log")]
+    pub(crate) fn place(&mut self, first: u64) {
+        match self {
+            Self::ActivityMatched(body) => body.seq += first,
+            Self::FlowStarted(body) => Arc::make_mut(body).activity_seq += first,
+            _ => {}
         }
     }
 

@@ -130,6 +130,13 @@ impl FlowState {
         self.seq = seq;
     }
 
+    /// Takes note of where the activity stands that started the flow, which was not known when it began.
+    pub fn started_by(&mut self, activity_seq: u64) {
+        if self.started.activity_seq != activity_seq {
+            Arc::make_mut(&mut self.started).activity_seq = activity_seq;
+        }
+    }
+
     /// Has what was begun by a clock that was far ahead of `now` count from `since`, the first moment that is known of the
     /// clock as it is now. Without it a wait of a minute would last until the clock is where it was before it was set
     /// back. Waits for a moment are left as they are.

@@ -16,7 +16,8 @@ pub struct Draft {
     pub kind: Arc<str>,
     /// What must not be recorded twice.
     pub dedup: Option<DedupKey>,
-    /// The event as JSON.
+    /// The event as JSON. Empty where the event says where an entry of its own append stands, which [`Append::place`]
+    /// fills in.
     pub body: Arc<[u8]>,
     /// The event itself, for those in this process who would else read the body again.
     pub event: Option<Arc<Event>>,
@@ -36,6 +37,8 @@ pub struct Expected {
 pub struct Append {
     /// Stream heads that must still stand.
     pub expected: Vec<Expected>,
+    /// The entry as of which behaviors stood as they did when this was decided: no later one may be about a behavior.
+    pub behaviors_as_of: Option<u64>,
     /// The entries, in order.
     pub drafts: Vec<Draft>,
 }
@@ -43,11 +46,53 @@ pub struct Append {
 impl Append {
     /// An append that rests on no stream's head.
     pub fn unconditional(drafts: Vec<Draft>) -> Self {
-        Self { expected: Vec::new(), drafts }
+        Self { drafts, ..Self::default() }
+    }
+
+    /// Gives the append its place, the `seq` of its first entry: events that name an entry of the append name it by its
+    /// `seq` from here on, and are written out.
+    pub fn place(&mut self, first: u64) {
+        for draft in self.drafts.iter_mut().filter(|draft| draft.body.is_empty()) {
+            if let Some(event) = &mut draft.event {
+                Arc::make_mut(event).place(first);
+                draft.body = event.body().into();
+            }
+        }
     }
 
     /// Bytes of all bodies, for the writer's queue.
     pub fn body_bytes(&self) -> usize {
         self.drafts.iter().map(|draft| draft.body.len()).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::event::ActivityMatched;
+
+    fn matched(seq: u64) -> Event {
+        let body = ActivityMatched {
+            activity: "https://h.example/a".parse().expect("a URL"),
+            seq,
+            owner: "site".parse().expect("a name"),
+            r#box: crate::ids::BoxName::Outbox,
+            flows: Vec::new(),
+            not: BTreeMap::new(),
+        };
+        body.into()
+    }
+
+    #[test]
+    fn an_entry_that_names_one_of_its_own_append_names_its_place() {
+        let now = Timestamp::default();
+        let mut append = Append::unconditional(vec![matched(9).draft(now), matched(1).draft_to_place(now)]);
+        append.place(40);
+        let placed = [matched(9).draft(now), matched(41).draft(now)];
+        assert_eq!(append.drafts, placed, "the first names an entry of before");
+        append.place(50);
+        assert_eq!(append.drafts, placed, "an append has one place");
     }
 }

@@ -108,7 +108,7 @@ pub fn ingest(write: Write<'_>) -> Ingested {
         events.push(SlugAssigned { slug: slug.to_owned(), article: write.key.id.clone() }.into());
     }
     let drafts = events.into_iter().map(|event| event.draft(write.now)).collect();
-    Ingested::Changed { append: Append { expected, drafts }, object, activity: id }
+    Ingested::Changed { append: Append { expected, ..Append::unconditional(drafts) }, object, activity: id }
 }
 
 #[cfg(test)]

@@ -19,6 +19,18 @@ pub struct Matched {
     pub flows: Vec<Arc<FlowStarted>>,
 }
 
+impl Matched {
+    /// The same of an activity at another entry, as of which behaviors stand alike.
+    #[must_use]
+    pub fn moved_to(mut self, seq: u64) -> Self {
+        self.matched.seq = seq;
+        for flow in &mut self.flows {
+            Arc::make_mut(flow).activity_seq = seq;
+        }
+        self
+    }
+}
+
 /// Holds the activity at entry `seq` against the behaviors as they stood there. `current` is the object's standing.
 pub fn matching(seq: u64, activity: &Activity, standing: &Standing, current: Option<&Current>) -> Matched {
     let mut flows = Vec::new();

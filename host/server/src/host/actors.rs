@@ -6,7 +6,7 @@ use data_encoding::BASE64;
 use rosehip_adapters::{clock::SystemClock, keys::KeyError, views::ViewReader, writer::AppendError};
 use rosehip_core::{
     actor::{KINDS, LocalActor},
-    event::{ActorChanged, ActorCreated, ActorKeyRotated, ActorProfile, Event, actor_stream},
+    event::{ActorChanged, ActorCreated, ActorKeyRotated, ActorProfile, Event, actor_stream, append_of},
     ids::ActorName,
     limits::{ACTOR_ALIASES, ACTOR_NAME_CHARS, ACTOR_SUMMARY_CHARS, ACTORS},
     log::{Append, Expected},
@@ -85,7 +85,7 @@ impl Host {
         let NewActor { name, kind, profile, by } = asked;
         let created = ActorCreated { name: name.clone(), kind, public_key, profile, by };
         let expected = vec![Expected { stream: actor_stream(&name), head: None }];
-        let append = Append { expected, drafts: vec![Event::from(created).draft(SystemClock::now())] };
+        let append = Append { expected, ..append_of(SystemClock::now(), vec![created.into()]) };
         match self.writer.append(append).await {
             Ok(_) => self.hold_key(&name).await,
             Err(AppendError::Stale { .. }) => Err(ActorError::Taken(name)),
@@ -134,8 +134,8 @@ impl Host {
             let head = self.read_log(|log| Ok(log.stream_head(&stream)?))?;
             let actor = self.actor(name).await?.ok_or_else(|| ActorError::NotFound(name.clone()))?;
             let event = decide(&actor)?;
-            let append =
-                Append { expected: vec![Expected { stream, head }], drafts: vec![event.draft(SystemClock::now())] };
+            let expected = vec![Expected { stream, head }];
+            let append = Append { expected, ..append_of(SystemClock::now(), vec![event]) };
             match self.writer.append(append).await {
                 Ok(_) => return self.hold_key(name).await,
                 Err(AppendError::Stale { .. }) => {}

@@ -381,9 +381,10 @@ impl From<AppendError> for WriteError {
             AppendError::QueueFull => Self::Busy { retry_after: 1 },
             AppendError::DiskFull => Self::DiskFull,
             AppendError::Stopped => Self::Stopping,
-            other @ (AppendError::Stale { .. } | AppendError::Duplicate { .. } | AppendError::TooLarge { .. }) => {
-                Self::Read(ReadError(other.to_string()))
-            }
+            other @ (AppendError::Stale { .. }
+            | AppendError::BehaviorsChanged { .. }
+            | AppendError::Duplicate { .. }
+            | AppendError::TooLarge { .. }) => Self::Read(ReadError(other.to_string())),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Recording an activity, and waiting for the flows that it starts (`Prefer: wait`, RFC 7240 §4.3).
 
-use std::time::Duration;
+use std::{convert::Infallible, time::Duration};
 
 use rosehip_adapters::{
     views::FlowFilter,
@@ -12,6 +12,9 @@ use super::{Host, ReadError};
 
 /// How long flows that somebody waits for may go on once the host is about to stop.
 const LAST_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long an activity is kept back for what it sets off, so that both are one commit.
+const KEPT_BACK: Duration = Duration::from_millis(100);
 
 /// What was recorded.
 pub(super) struct Recorded {
@@ -36,17 +39,23 @@ impl Host {
         };
         let waiting = self.with_engine(|engine| engine.wait_for(activity.clone()));
         // Whoever hears of the flows need not hear before that the activity is durable.
-        let quiet = self.writer.append_quietly(append);
+        let recording = self.with_engine(|engine| engine.record_and_run(append, activity.clone()));
+        let hurry = async {
+            tokio::time::sleep(KEPT_BACK).await;
+            recording.hurry();
+            std::future::pending::<Infallible>().await
+        };
         let flows = tokio::select! {
             biased;
             flows = waiting => flows.ok(),
-            _ = quiet.refused() => None,
+            _ = recording.refused() => None,
+            never = hurry => match never {},
             () = self.patience_ends(patience) => None,
         };
         if flows.is_none() {
             self.with_engine(|engine| engine.forget(activity));
         }
-        let appended = quiet.answered().await?;
+        let appended = recording.answered().await?;
         let flows = match flows {
             Some(flows) => Ok(flows),
             None => self.known_flows(activity).await,
