@@ -29,7 +29,11 @@ async fn publish_until(client: Client, cycle: u32, writer: u32, stop: Arc<Atomic
         let slug = format!("c{cycle}-w{writer}-{n}");
         let mut body = Client::article(&slug, "published", "urgent");
         body["slug"] = Value::from(slug.as_str());
-        let request = client.request(Method::POST, "/new").header(header::ACCEPT, "application/json").json(&body);
+        let mut request = client.request(Method::POST, "/new").header(header::ACCEPT, "application/json").json(&body);
+        // Half of them wait for the flows, which are recorded together with the article.
+        if writer % 2 == 1 {
+            request = request.header("prefer", "wait=5");
+        }
         match client.try_send(request).await {
             Ok(answer) => {
                 answer.expect(201);

@@ -204,11 +204,18 @@ async fn a_kill_between_any_two_changes_of_its_files_loses_nothing_and_fires_not
         while !client.flows("status=running").await.is_empty() {
             tokio::task::yield_now().await;
         }
-        let slug = format!("killed-{cycle}");
+        // They send nothing: what was cut off on its way is tried again after minutes, and all behind it waits.
+        let [first, slug] = [format!("known-{cycle}"), format!("killed-{cycle}")];
+        let article = |slug: &str| Client::article(slug, "published", "other");
+        let waits = cycle % 2 == 1;
+        if waits {
+            // Once its module is known to answer at once, an article is recorded together with its flow.
+            client.post_and_wait("/new", &article(&first)).await.expect(201);
+            acknowledged.push(first);
+        }
         disk.kill_after(changes);
-        // It sends nothing: what was cut off on its way is tried again after minutes, and all behind it waits.
-        let article = Client::article(&slug, "published", "other");
-        let request = client.request(reqwest::Method::POST, "/new").json(&article);
+        let request = client.request(reqwest::Method::POST, "/new").json(&article(&slug));
+        let request = if waits { request.header("prefer", "wait=5") } else { request };
         if let Ok(answer) = client.try_send(request).await {
             answer.expect(201);
             acknowledged.push(slug.clone());
