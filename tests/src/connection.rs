@@ -40,14 +40,19 @@ impl Connection {
             let read = self.stream.read(&mut self.buffer[filled..]).expect("the host answers");
             assert!(read > 0, "the host closed the connection");
             filled += read;
-            let Some(end) = self.buffer[..filled].windows(4).position(|four| four == b"\r\n\r\n") else { continue };
-            let head = String::from_utf8_lossy(&self.buffer[..end]).to_lowercase();
-            let length = head.split("content-length: ").nth(1).and_then(|rest| rest.lines().next());
-            let length: usize = length.map_or(0, |length| length.trim().parse().expect("a number"));
-            if filled >= end + 4 + length {
-                let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+            if let Some(status) = status_of(&self.buffer[..filled]) {
                 return Answer { status, bytes: &self.buffer[..filled] };
             }
         }
     }
+}
+
+/// The status of an answer, once all of it is there.
+pub(crate) fn status_of(bytes: &[u8]) -> Option<u16> {
+    let end = bytes.windows(4).position(|four| four == b"\r\n\r\n")?;
+    let head = String::from_utf8_lossy(&bytes[..end]).to_lowercase();
+    let length = head.split("content-length: ").nth(1).and_then(|rest| rest.lines().next());
+    let length: usize = length.map_or(0, |length| length.trim().parse().expect("a number"));
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+    (bytes.len() >= end + 4 + length).then_some(status)
 }

@@ -9,7 +9,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{Connection, Host, Process, TWO_STEP};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    task::JoinSet,
+};
+
+use crate::{Host, Process, TWO_STEP, connection::status_of};
 
 /// A host that runs `tests/guests/two-step` on each article, and nothing else.
 pub struct Publishing {
@@ -38,6 +44,34 @@ fn request(host: &str, token: &str, n: u64) -> Vec<u8> {
         body.len()
     )
     .into_bytes()
+}
+
+/// Publishes on one connection, one article after the other, as long as `goes_on`. Gives how long each took.
+async fn publish(address: String, token: String, next: Arc<AtomicU64>, goes_on: impl Fn(u64) -> bool) -> Vec<Duration> {
+    let mut stream = TcpStream::connect(&address).await.expect("the host listens");
+    stream.set_nodelay(true).expect("a TCP socket");
+    let (mut latencies, mut answer) = (Vec::new(), Vec::with_capacity(8 << 10));
+    loop {
+        let number = next.fetch_add(1, Ordering::Relaxed);
+        if !goes_on(number) {
+            return latencies;
+        }
+        let request = request(&address, &token, number);
+        let sent = Instant::now();
+        stream.write_all(&request).await.expect("the host reads");
+        answer.clear();
+        let status = loop {
+            let read = stream.read_buf(&mut answer).await.expect("the host answers");
+            assert!(read > 0, "the host closed the connection");
+            if let Some(status) = status_of(&answer) {
+                break status;
+            }
+        };
+        latencies.push(sent.elapsed());
+        let text = String::from_utf8_lossy(&answer);
+        assert_eq!(status, 201, "{text}");
+        assert!(text.contains("completed"), "{text}");
+    }
 }
 
 /// What was measured of a load.
@@ -100,7 +134,8 @@ impl Publishing {
         &mut self.host
     }
 
-    /// Publishes on `in_flight` connections, each of which sends the next article when the last is answered.
+    /// Publishes on `in_flight` connections, each of which sends the next article when the last is answered. One thread serves
+    /// them all, so that the load takes little beside the host.
     pub fn publish(&self, in_flight: usize, until: Until) -> Measured {
         let url = self.host.url();
         let address = url.trim_start_matches("http://");
@@ -111,31 +146,12 @@ impl Publishing {
             Until::After(time) => begun.elapsed() < time,
             Until::Published(end) => number < end,
         };
-        let threads: Vec<_> = (0..in_flight)
-            .map(|_| {
-                let (address, token, next) = (address.to_owned(), self.token.clone(), Arc::clone(&self.next));
-                let publish = move || {
-                    let mut connection = Connection::open(&address);
-                    let mut latencies = Vec::new();
-                    loop {
-                        let number = next.fetch_add(1, Ordering::Relaxed);
-                        if !goes_on(number) {
-                            return latencies;
-                        }
-                        let request = request(&address, &token, number);
-                        let sent = Instant::now();
-                        let answer = connection.send(&request);
-                        latencies.push(sent.elapsed());
-                        let text = || String::from_utf8_lossy(answer.bytes);
-                        assert_eq!(answer.status, 201, "{}", text());
-                        assert!(text().contains("completed"), "{}", text());
-                    }
-                };
-                std::thread::Builder::new().stack_size(256 << 10).spawn(publish).expect("a thread")
-            })
-            .collect();
-        let mut latencies: Vec<Duration> =
-            threads.into_iter().flat_map(|thread| thread.join().expect("a connection's thread")).collect();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().expect("a runtime");
+        let mut latencies = runtime.block_on(async {
+            let publish = || publish(address.to_owned(), self.token.clone(), Arc::clone(&self.next), goes_on);
+            let connections: JoinSet<_> = (0..in_flight).map(|_| publish()).collect();
+            connections.join_all().await.concat()
+        });
         let took = begun.elapsed();
         let more = |(name, now): (String, Duration)| {
             let before = threads_before.get(&name).copied().unwrap_or_default();

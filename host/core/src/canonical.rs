@@ -14,6 +14,9 @@ const JSON_JCS: u64 = 0xb601;
 /// Multicodec of sha2-256.
 const SHA2_256: u64 = 0x12;
 
+/// Bytes of most documents.
+const USUAL_BYTES: usize = 2 << 10;
+
 /// Members of an object, wherever they are kept.
 pub type Members<'a> = BTreeMap<&'a str, &'a Value>;
 
@@ -28,8 +31,14 @@ pub fn to_bytes(value: &impl Serialize) -> Result<Vec<u8>, serde_json::Error> {
 /// same way, and what may differ is told by looking at it.
 pub fn of_members(members: &Members<'_>) -> Vec<u8> {
     let is_plain = members.iter().all(|(name, value)| sorts_plainly(name) && is_plain(value));
-    let bytes = if is_plain { serde_json::to_vec(members) } else { to_bytes(members) };
+    let bytes = if is_plain { as_it_is(members) } else { to_bytes(members) };
     bytes.expect("a JSON value always has a canonical form")
+}
+
+fn as_it_is(members: &Members<'_>) -> Result<Vec<u8>, serde_json::Error> {
+    let mut bytes = Vec::with_capacity(USUAL_BYTES);
+    serde_json::to_writer(&mut bytes, members)?;
+    Ok(bytes)
 }
 
 /// Whether `serde_json` writes the value in its canonical form.

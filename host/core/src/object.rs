@@ -113,12 +113,14 @@ pub fn transitions(before: Option<&Map<String, Value>>, after: Option<&Map<Strin
 }
 
 fn shortened(value: &Value) -> Value {
-    let is_small = match value {
-        Value::Null | Value::Bool(_) | Value::Number(_) => true,
-        Value::String(text) => text.len() <= TRANSITION_VALUE_BYTES,
-        Value::Array(_) | Value::Object(_) => value.to_string().len() <= TRANSITION_VALUE_BYTES,
+    let as_json = || value.to_string().len();
+    let bytes = match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+        Value::String(text) if text.len() <= TRANSITION_VALUE_BYTES => 0,
+        Value::String(_) | Value::Array(_) | Value::Object(_) => as_json(),
     };
-    if is_small { value.clone() } else { serde_json::json!({ "bytes": value.to_string().len() }) }
+    let is_small = bytes <= TRANSITION_VALUE_BYTES;
+    if is_small { value.clone() } else { serde_json::json!({ "bytes": bytes }) }
 }
 
 /// The type of activity that a change means (DESIGN §4, triggers), if it means one to others.

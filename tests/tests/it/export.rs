@@ -77,6 +77,7 @@ async fn an_export_that_was_changed_is_refused() {
         assert!(refused.stderr.contains("does not hash"), "{}", refused.stderr);
     }
     assert_eq!(host.cli(&["flows", "import", "-"], "{}").code, Some(4));
+    assert_eq!(host.cli(&["flows", "import", "no-such.ndjson"], "").code, Some(3));
     assert!(!host.path("imported").exists());
 }
 

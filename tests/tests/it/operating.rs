@@ -177,6 +177,8 @@ async fn what_people_do_is_in_the_audit_trail() {
     ];
     assert_eq!(lines[..expected.len()], expected);
     assert_eq!(trail(&client, "what=role-changed").await.len(), 1);
+    let refused = client.get("/audit?what=baked").await.expect(422);
+    assert_eq!((&refused["errors"][0]["field"], &refused["errors"][0]["rule"]), (&json!("what"), &json!("one-of")));
     assert!(trail(&client, "by=edith").await.iter().all(|[_, by, _]| by == "edith"));
     let page = client.get("/audit?limit=2").await.expect(200);
     let next = page["next"].as_str().expect("there is more");

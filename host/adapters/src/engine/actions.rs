@@ -19,9 +19,10 @@ use serde_json::Value;
 
 use super::{
     Engine, Waiting, activity_at,
+    error::EngineError,
     jobs::Job,
     recovery::Care,
-    shared::{EngineError, Shared},
+    shared::Shared,
     slots::Slot,
     troubles,
     walker::{Budget, Walk},

@@ -17,8 +17,9 @@ use rosehip_core::{
 use super::{
     actions::filled,
     driver::{Todo, outgoing},
+    error::EngineError,
     jobs::Job,
-    shared::{EngineError, Shared},
+    shared::Shared,
     slots::SlotLock,
 };
 use crate::writer::AppendError;

@@ -13,12 +13,7 @@ use rosehip_core::{
     state::Illegal,
 };
 
-use super::{
-    driver::outgoing,
-    shared::{EngineError, Shared},
-    slots::Slot,
-    troubles,
-};
+use super::{driver::outgoing, error::EngineError, shared::Shared, slots::Slot, troubles};
 use crate::writer::AppendError;
 
 /// A change that lost against another one of the same object is decided again this often.

@@ -26,8 +26,9 @@ use rosehip_core::{
 use super::{
     actions::filled,
     batches::batch_of,
+    error::EngineError,
     jobs::Job,
-    shared::{EngineError, Shared},
+    shared::Shared,
     slots::{Slot, SlotLock},
 };
 use crate::writer::AppendError;

@@ -15,8 +15,9 @@ use rosehip_core::{
 };
 
 use super::{
+    error::EngineError,
     jobs::Job,
-    shared::{EngineError, Shared},
+    shared::Shared,
     slots::Slot,
     troubles,
     walker::{Budget, Walk},

@@ -14,12 +14,14 @@ mod batches;
 mod changes;
 mod driver;
 mod erasing;
+mod error;
 mod hours;
 mod jobs;
 mod lanes;
 mod leaving;
 mod matcher;
 mod meter;
+mod parts;
 mod recent;
 mod recovery;
 mod runners;
@@ -48,9 +50,10 @@ use rosehip_core::{
 
 pub use actions::{ActionError, EngineActions};
 pub use erasing::HeldFlows;
+pub use error::EngineError;
 pub use lanes::DispatchLimits;
+pub use parts::{EngineParts, Sinks};
 pub use runners::runners;
-pub use shared::{EngineError, EngineParts, Sinks};
 pub use steps::EngineSteps;
 pub use threads::stand_back;
 pub use together::Recording;

@@ -22,10 +22,11 @@ use super::{
     activity_at,
     batches::batch_of,
     driver::{about, ticket},
+    error::EngineError,
     jobs::Job,
     matcher::Walked,
     record_at,
-    shared::{EngineError, Shared, panic_message},
+    shared::{Shared, panic_message},
     walker::Budget,
 };
 use crate::writer::{Answer, AppendError};

@@ -3,7 +3,6 @@
 use std::{
     any::Any,
     collections::HashSet,
-    io,
     panic::AssertUnwindSafe,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, atomic::AtomicBool},
     time::{Duration, Instant},
@@ -12,13 +11,13 @@ use std::{
 use futures_util::FutureExt as _;
 use rosehip_core::{
     activity::Activity,
-    behavior::{Behavior, ManifestError, Registry},
-    event::{Current, Event, Record, UnreadableEvent, append_of, flow_stream, object_stream},
-    flow::{FlowError, FlowState},
+    behavior::{Behavior, Registry},
+    event::{Current, Event, Record, append_of, flow_stream, object_stream},
+    flow::FlowState,
     guest::{GuestEngine, GuestReport, Surroundings},
     ids::{Digest, FlowId, ObjectKey},
     log::{Append, Entry, Expected},
-    ports::{LocalSink, LogReader, Runner, Sink, StoreError},
+    ports::{LocalSink, LogReader, Runner, Sink},
     time::Timestamp,
 };
 use tokio::runtime::Handle;
@@ -27,11 +26,13 @@ use super::{
     activity_at,
     announced::Announced,
     batches::Batches,
+    error::EngineError,
     hours::Hours,
     jobs::{Job, Jobs},
-    lanes::{DispatchLimits, Lanes},
+    lanes::Lanes,
     leaving::Leaving,
     meter::CallMeter,
+    parts::{EngineParts, Sinks},
     recent::Recent,
     record_at,
     recovery::Care,
@@ -45,7 +46,6 @@ use super::{
     wall::Wall,
 };
 use crate::{
-    clock::Clock,
     guest_calls,
     modules::ModuleFiles,
     pool::Pool,
@@ -57,76 +57,6 @@ use crate::{
 
 /// Bytes of an answer from which on reading it takes as long as a long call.
 const LONG_ANSWER_BYTES: usize = 64 << 10;
-
-/// Why the engine could not go on with something.
-#[derive(Debug, thiserror::Error)]
-pub enum EngineError {
-    /// The log cannot be read.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The log cannot be opened.
-    #[error(transparent)]
-    Schema(#[from] SchemaError),
-    /// The views cannot be read.
-    #[error(transparent)]
-    View(#[from] ViewError),
-    /// An entry cannot be read.
-    #[error(transparent)]
-    Event(#[from] UnreadableEvent),
-    /// A flow's entries do not follow from one another.
-    #[error(transparent)]
-    Flow(#[from] FlowError),
-    /// A manifest that was installed is not valid any more.
-    #[error(transparent)]
-    Manifest(#[from] ManifestError),
-    /// The log was not appended to.
-    #[error(transparent)]
-    Append(#[from] AppendError),
-    /// An entry is not what another one says it is.
-    #[error("entry {seq} is no {what} that can be read")]
-    Missing {
-        /// What it should be.
-        what: &'static str,
-        /// The entry.
-        seq: u64,
-    },
-    /// A thread could not be started.
-    #[error("a thread of the engine cannot be started: {0}")]
-    Thread(#[from] io::Error),
-}
-
-/// What an engine is made of.
-pub struct EngineParts {
-    /// Reads the log.
-    pub log: Pool<SqliteReader, SchemaError>,
-    /// Reads the views.
-    pub views: Arc<Pool<ViewReader, ViewError>>,
-    /// Calls guests.
-    pub guests: Arc<dyn GuestEngine>,
-    /// Keeps the modules' bytes.
-    pub modules: Arc<ModuleFiles>,
-    /// Guest threads.
-    pub concurrency: usize,
-    /// Where effects are attempted.
-    pub runtime: Handle,
-    /// The origin of ids, without a slash at its end.
-    pub base_url: String,
-    /// What a destination of effects is spared.
-    pub dispatch: DispatchLimits,
-    /// Tells the time of entries and of what is due. How long a walk or a pause takes is told by the runtime.
-    pub clock: Arc<dyn Clock>,
-    /// Spreads retries.
-    pub randomness: Arc<dyn Randomness>,
-}
-
-/// Who carries effects out.
-#[derive(Default)]
-pub struct Sinks {
-    /// By leaving the machine.
-    pub outside: Vec<Box<dyn Sink>>,
-    /// By changing this host's own log.
-    pub local: Vec<Box<dyn LocalSink>>,
-}
 
 pub(crate) struct Shared {
     pub(super) log: Pool<SqliteReader, SchemaError>,

@@ -3,8 +3,9 @@
 use std::sync::{Arc, Mutex, PoisonError, atomic::Ordering};
 
 use super::{
+    error::EngineError,
     recovery::{Care, Open},
-    shared::{EngineError, Shared},
+    shared::Shared,
 };
 
 /// What the engine's threads do, for a caller that says when. Clones share the work.

@@ -15,7 +15,7 @@ use rosehip_core::{
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::shared::{EngineError, Shared};
+use super::{error::EngineError, shared::Shared};
 
 /// How far a walk goes before it is committed.
 const WALK_TIME: Duration = Duration::from_millis(50);

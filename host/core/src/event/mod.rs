@@ -140,8 +140,13 @@ pub struct UnreadableEvent {
     pub message: String,
 }
 
+/// Bytes of most bodies.
+const USUAL_BYTES: usize = 2 << 10;
+
 fn encode(body: &impl Serialize) -> Vec<u8> {
-    serde_json::to_vec(body).expect("events hold strings, numbers and JSON values only")
+    let mut bytes = Vec::with_capacity(USUAL_BYTES);
+    serde_json::to_writer(&mut bytes, body).expect("events hold strings, numbers and JSON values only");
+    bytes
 }
 
 fn decode<T: DeserializeOwned>(kind: &str, body: &[u8]) -> Result<T, UnreadableEvent> {

@@ -10,13 +10,21 @@ use sha2::{Digest as _, Sha256};
 use super::{ActivityId, ActorName, BehaviorName, BoxName, InvalidId, NodeId, ObjectId, ObjectKey, TypeName};
 use crate::canonical::Cid;
 
+/// Characters of a sha-256 in base32.
+const CHARS: usize = 52;
+/// Bytes of most arrays that ids are derived from.
+const USUAL_BYTES: usize = 256;
+
 /// Sha-256 in base32: 52 characters of `a-z2-7`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct Derived([u8; 32]);
 
 impl Derived {
+    /// `parts` are strings, arrays, and integers that a double holds exactly: `serde_json` writes those as RFC 8785 has them.
     fn of(parts: &impl Serialize) -> Self {
-        let bytes = serde_json_canonicalizer::to_vec(parts).expect("arrays of strings and integers are always JSON");
+        let mut bytes = Vec::with_capacity(USUAL_BYTES);
+        serde_json::to_writer(&mut bytes, parts).expect("arrays of strings and integers are always JSON");
+        debug_assert_eq!(Some(&bytes), crate::canonical::to_bytes(parts).ok().as_ref());
         Self(Sha256::digest(bytes).into())
     }
 
@@ -40,9 +48,13 @@ pub(crate) fn hash(parts: &impl Serialize) -> [u8; 32] {
 
 impl fmt::Display for Derived {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&BASE32_NOPAD.encode(&self.0).to_ascii_lowercase())
+        let mut text = [0; CHARS];
+        BASE32_NOPAD.encode_mut(&self.0, &mut text);
+        text.make_ascii_lowercase();
+        f.write_str(str::from_utf8(&text).map_err(|_| fmt::Error)?)
     }
 }
+
 /// An id derived with `H`: a newtype over [`Derived`] with a text form.
 macro_rules! derived_id {
     ($(#[$doc:meta])* $name:ident, $what:literal) => {

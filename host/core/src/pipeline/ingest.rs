@@ -45,6 +45,7 @@ pub struct Write<'a> {
 
 /// What a write amounts to.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "most writes change something, and it is taken apart at once")]
 pub enum Ingested {
     /// The object is as the write wants it: nothing to record.
     Unchanged,
