@@ -177,6 +177,7 @@ async fn what_people_do_is_in_the_audit_trail() {
     ];
     assert_eq!(lines[..expected.len()], expected);
     assert_eq!(trail(&client, "what=role-changed").await.len(), 1);
+    assert_eq!(host.cli(&["audit", "ls", "--what", "baked"], "").code, Some(2));
     let refused = client.get("/audit?what=baked").await.expect(422);
     assert_eq!((&refused["errors"][0]["field"], &refused["errors"][0]["rule"]), (&json!("what"), &json!("one-of")));
     assert!(trail(&client, "by=edith").await.iter().all(|[_, by, _]| by == "edith"));

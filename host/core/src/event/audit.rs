@@ -142,6 +142,11 @@ pub struct Trace {
 }
 
 impl Trace {
+    /// Whether a line of the trail may say that `what` was done.
+    pub fn may_tell(what: &str) -> bool {
+        Deed::ALL.map(Deed::as_str).contains(&what) || Event::KINDS.contains(&what)
+    }
+
     fn new(what: &str, by: Option<&String>) -> Self {
         Self { what: what.to_owned(), by: by.cloned(), about: None, detail: None, via: None, times: 1 }
     }

@@ -1,6 +1,7 @@
 //! `rosehip audit`: what people did.
 
 use clap::{Args, Subcommand};
+use rosehip_core::event::{Deed, Trace};
 use serde_json::{Value, json};
 
 use super::{
@@ -32,11 +33,18 @@ pub(super) struct Ls {
     #[arg(long, value_name = "USER")]
     by: Option<String>,
     /// Only this, such as `logged-in`, `token-created` or `behavior.installed`.
-    #[arg(long)]
+    #[arg(long, value_parser = deed)]
     what: Option<String>,
     /// At most so many lines.
     #[arg(long, default_value_t = 50)]
     limit: usize,
+}
+
+fn deed(word: &str) -> Result<String, String> {
+    if Trace::may_tell(word) {
+        return Ok(word.to_owned());
+    }
+    Err(format!("that is none of {}, or the kind of an entry", Deed::ALL.map(Deed::as_str).join(", ")))
 }
 
 impl Audit {

@@ -8,7 +8,7 @@ use axum::{
 };
 use rosehip_adapters::views::AuditFilter;
 use rosehip_core::{
-    event::{Audited, Deed, Event},
+    event::{Audited, Deed, Trace},
     limits::{PAGE_DEFAULT, PAGE_MAX},
 };
 use serde_json::{Value, json};
@@ -90,8 +90,9 @@ pub(super) async fn trail(
         by: fields.get("by").map(|by| by.trim().to_owned()),
         what: fields.get("what").map(|what| what.trim().to_owned()),
     };
-    if let Some(what) = filter.what.as_deref().filter(|what| !is_told(what)) {
-        let message = format!("{what:?} is none of what people do: {}, or the kind of an entry", names());
+    if let Some(what) = filter.what.as_deref().filter(|what| !Trace::may_tell(what)) {
+        let deeds = Deed::ALL.map(Deed::as_str).join(", ");
+        let message = format!("{what:?} is none of what people do: {deeds}, or the kind of an entry");
         return Err(Fault::invalid("what", "one-of", message));
     }
     let (by, what) = (filter.by.clone().unwrap_or_default(), filter.what.clone().unwrap_or_default());
@@ -109,15 +110,6 @@ pub(super) async fn trail(
     let next = next.map(|next| older(&fields, next));
     let lines = entries.into_iter().map(LineView::of).collect();
     Ok(page::html(&TrailPage { frame, lines, by, what, deeds, is_filtered, next }))
-}
-
-/// Whether an entry of the trail may say that this was done.
-fn is_told(what: &str) -> bool {
-    Deed::ALL.map(Deed::as_str).contains(&what) || Event::KINDS.contains(&what)
-}
-
-fn names() -> String {
-    Deed::ALL.map(Deed::as_str).join(", ")
 }
 
 /// The address of the page after entry `next`, with the same filters.

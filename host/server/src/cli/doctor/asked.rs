@@ -47,6 +47,7 @@ async fn ask(
     findings: &mut Findings,
 ) -> Result<(), ClientError> {
     parts(client, findings).await?;
+    origin(client, examined, findings).await?;
     behaviors::look(client, context, examined, findings).await?;
     let answer = client.send(Request::get(&["metrics"])).await?;
     let text = answer.text();
@@ -73,6 +74,20 @@ async fn parts(client: &Client, findings: &mut Findings) -> Result<(), ClientErr
         let level = if part.state == Health::Failed { Level::Failed } else { Level::Warning };
         let fix = "its log on stderr says more; `curl …/readyz?verbose` shows every part";
         findings.add("host", level, format!("{}: {}", part.name, part.detail), fix);
+    }
+    Ok(())
+}
+
+/// Whether the host that runs makes the ids that the configuration says.
+async fn origin(client: &Client, examined: &Examined, findings: &mut Findings) -> Result<(), ClientError> {
+    let discovery: Value = client.json(Request::get(&[".well-known", "nodeinfo"])).await?;
+    let document = discovery["links"][0]["href"].as_str().unwrap_or_default();
+    let configured = examined.config.base_url(&examined.config.server.listen);
+    let Some(made) = document.strip_suffix("/nodeinfo/2.1").filter(|made| *made != configured) else { return Ok(()) };
+    if client.is_running() {
+        let found = format!("the host that runs begins ids with {made}, and the configuration has {configured}");
+        let fix = "it was started by other options: set server.base_url, so that every start makes the same ids";
+        findings.add("base-url", Level::Warning, found, fix);
     }
     Ok(())
 }
