@@ -62,9 +62,6 @@ pub use waiters::Waiting;
 use self::{recovery::Care, shared::Shared};
 use crate::writer::Writer;
 
-/// Entries after an activity's own in which its match stands, if that was recorded with it.
-const MATCHED_WITHIN: usize = 2;
-
 /// Sees every commit before whoever appended it is answered, and queues what it means for the engine. It exists
 /// before the writer, which shows it the commits.
 pub struct Intake {
@@ -74,10 +71,14 @@ pub struct Intake {
 impl Intake {
     /// Takes in a commit.
     pub fn observe(&self, entries: &[Entry]) {
-        for (entry, rest) in entries.iter().zip(1..).map(|(entry, next)| (entry, &entries[next..])) {
+        // Activities that were recorded with their match, which names them by an entry of this commit.
+        let mut matched: Vec<u64> = entries.iter().filter_map(matched_by).collect();
+        matched.sort_unstable();
+        for entry in entries {
             match &*entry.header.kind {
                 "object.revised" => self.shared.recent.revised(&entry.header.stream, entry.header.seq),
-                "activity.appended" if !is_matched(entry, rest) => self.shared.take_in_activity(entry),
+                "activity.appended" if matched.binary_search(&entry.header.seq).is_ok() => {}
+                "activity.appended" => self.shared.take_in_activity(entry),
                 "node.done" => self.shared.take_in_effects(entry),
                 kind if kind.starts_with(ABOUT_BEHAVIORS) => self.shared.take_in_behavior(entry),
                 _ => {}
@@ -212,13 +213,12 @@ impl Prepared {
     }
 }
 
-/// Whether an activity was matched in its own append, whose later entries `rest` begins with.
-fn is_matched(activity: &Entry, rest: &[Entry]) -> bool {
-    // What was appended with an activity stands between the two.
-    rest.iter().take(MATCHED_WITHIN).any(|entry| match entry.event.as_deref() {
-        Some(Event::ActivityMatched(matched)) => matched.seq == activity.header.seq,
-        _ => false,
-    })
+/// The entry of the activity whose match an entry is.
+fn matched_by(entry: &Entry) -> Option<u64> {
+    match entry.event.as_deref() {
+        Some(Event::ActivityMatched(matched)) => Some(matched.seq),
+        _ => None,
+    }
 }
 
 /// Reads the entry at `seq`.

@@ -40,7 +40,7 @@ use super::{
     slots::{Slot, Slots},
     threads::{is_worn, stand_back},
     timers::Timers,
-    together::Prompt,
+    together::QuickModules,
     troubles,
     waiters::Waiters,
     wall::Wall,
@@ -80,7 +80,7 @@ pub(crate) struct Shared {
     pub(super) asks_again: AtomicBool,
     pub(super) recent: Recent,
     meter: CallMeter,
-    pub(super) prompt: Prompt,
+    pub(super) quick_modules: QuickModules,
     pub(super) leaving: Leaving,
     runners: [Box<dyn Runner>; 2],
     pub(super) hours: Hours,
@@ -128,7 +128,7 @@ impl Shared {
             asks_again: AtomicBool::new(false),
             recent: Recent::since(seq),
             meter: CallMeter::new(),
-            prompt: Prompt::default(),
+            quick_modules: QuickModules::default(),
             leaving: Leaving::default(),
             hours,
             base_url: parts.base_url,
@@ -285,7 +285,7 @@ impl Shared {
             surroundings,
         );
         self.meter.called(&report, begun.elapsed());
-        self.prompt.called(digest, !is_worn());
+        self.quick_modules.called(digest, &report);
         if report.result.as_ref().is_ok_and(|answer| answer.len() > LONG_ANSWER_BYTES) {
             stand_back();
         }

@@ -14,6 +14,7 @@ use std::{
 use rosehip_core::{
     activity::Activity,
     event::{Current, Event},
+    guest::{GuestFailure, GuestReport},
     ids::{ActivityId, Digest},
     log::{Append, Draft},
     ports::Triggers as _,
@@ -28,15 +29,20 @@ use super::{
 };
 use crate::writer::{Answer, AppendError, Quiet};
 
-/// Modules whose last call was short.
-#[derive(Default)]
-pub(super) struct Prompt(Mutex<HashSet<Digest>>);
+/// Fuel of a call that is answered at once: some milliseconds. Unlike time, it says the same of a call on any thread of a
+/// machine that is busy.
+const QUICK_FUEL: u64 = 10_000_000;
 
-impl Prompt {
+/// Modules whose last call was answered at once.
+#[derive(Default)]
+pub(super) struct QuickModules(Mutex<HashSet<Digest>>);
+
+impl QuickModules {
     /// Takes note of a call.
-    pub(super) fn called(&self, module: Digest, was_short: bool) {
+    pub(super) fn called(&self, module: Digest, report: &GuestReport) {
+        let is_quick = report.fuel <= QUICK_FUEL && !matches!(report.result, Err(GuestFailure::Host { .. }));
         let mut modules = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match was_short {
+        match is_quick {
             true => modules.insert(module),
             false => modules.remove(&module),
         };
@@ -178,7 +184,7 @@ impl Shared {
             let registry = self.registry();
             (registry.at(as_of), registry.consider(as_of, &activity, current.as_ref()).moved_to(before))
         };
-        if !decided.flows.iter().all(|flow| self.prompt.has(flow.digest)) {
+        if !decided.flows.iter().all(|flow| self.quick_modules.has(flow.digest)) {
             return None;
         }
         let decided = self.walk_matched(decided, &standing, &activity, &mut Budget::new(), Event::draft_to_place);
