@@ -1,7 +1,7 @@
 //! A connection that costs next to nothing beside what it asks for: what is measured is the host.
 
-use std::{
-    io::{Read as _, Write as _},
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
 };
 
@@ -21,34 +21,32 @@ pub struct Answer<'a> {
 
 impl Connection {
     /// Connects to `address`, a host and a port.
-    pub fn open(address: &str) -> Self {
-        Self::over(TcpStream::connect(address).expect("the host listens"))
+    pub async fn open(address: &str) -> Self {
+        Self::over(TcpStream::connect(address).await.expect("the host listens"))
     }
 
     /// Goes on over a stream that is connected.
     pub fn over(stream: TcpStream) -> Self {
-        stream.set_nonblocking(false).expect("a TCP socket");
         stream.set_nodelay(true).expect("a TCP socket");
-        Self { stream, buffer: vec![0; 64 << 10] }
+        Self { stream, buffer: Vec::with_capacity(8 << 10) }
     }
 
-    /// Sends a request, which is all its bytes, and reads its answer to the end, which is 64 KiB at most.
-    pub fn send(&mut self, request: &[u8]) -> Answer<'_> {
-        self.stream.write_all(request).expect("the host reads");
-        let mut filled = 0;
+    /// Sends a request, which is all its bytes, and reads its answer to the end.
+    pub async fn send(&mut self, request: &[u8]) -> Answer<'_> {
+        self.stream.write_all(request).await.expect("the host reads");
+        self.buffer.clear();
         loop {
-            let read = self.stream.read(&mut self.buffer[filled..]).expect("the host answers");
+            let read = self.stream.read_buf(&mut self.buffer).await.expect("the host answers");
             assert!(read > 0, "the host closed the connection");
-            filled += read;
-            if let Some(status) = status_of(&self.buffer[..filled]) {
-                return Answer { status, bytes: &self.buffer[..filled] };
+            if let Some(status) = status_of(&self.buffer) {
+                return Answer { status, bytes: &self.buffer };
             }
         }
     }
 }
 
 /// The status of an answer, once all of it is there.
-pub(crate) fn status_of(bytes: &[u8]) -> Option<u16> {
+fn status_of(bytes: &[u8]) -> Option<u16> {
     let end = bytes.windows(4).position(|four| four == b"\r\n\r\n")?;
     let head = String::from_utf8_lossy(&bytes[..end]).to_lowercase();
     let length = head.split("content-length: ").nth(1).and_then(|rest| rest.lines().next());

@@ -9,13 +9,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpStream,
-    task::JoinSet,
-};
+use tokio::{runtime, task::JoinSet};
 
-use crate::{Host, Process, TWO_STEP, connection::status_of};
+use crate::{Connection, Host, Process, TWO_STEP};
 
 /// A host that runs `tests/guests/two-step` on each article, and nothing else.
 pub struct Publishing {
@@ -48,9 +44,7 @@ fn request(host: &str, token: &str, n: u64) -> Vec<u8> {
 
 /// Publishes on one connection, one article after the other, as long as `goes_on`. Gives how long each took.
 async fn publish(address: String, token: String, next: Arc<AtomicU64>, goes_on: impl Fn(u64) -> bool) -> Vec<Duration> {
-    let mut stream = TcpStream::connect(&address).await.expect("the host listens");
-    stream.set_nodelay(true).expect("a TCP socket");
-    let (mut latencies, mut answer) = (Vec::new(), Vec::with_capacity(8 << 10));
+    let (mut connection, mut latencies) = (Connection::open(&address).await, Vec::new());
     loop {
         let number = next.fetch_add(1, Ordering::Relaxed);
         if !goes_on(number) {
@@ -58,18 +52,10 @@ async fn publish(address: String, token: String, next: Arc<AtomicU64>, goes_on: 
         }
         let request = request(&address, &token, number);
         let sent = Instant::now();
-        stream.write_all(&request).await.expect("the host reads");
-        answer.clear();
-        let status = loop {
-            let read = stream.read_buf(&mut answer).await.expect("the host answers");
-            assert!(read > 0, "the host closed the connection");
-            if let Some(status) = status_of(&answer) {
-                break status;
-            }
-        };
+        let answer = connection.send(&request).await;
         latencies.push(sent.elapsed());
-        let text = String::from_utf8_lossy(&answer);
-        assert_eq!(status, 201, "{text}");
+        let text = String::from_utf8_lossy(answer.bytes);
+        assert_eq!(answer.status, 201, "{text}");
         assert!(text.contains("completed"), "{text}");
     }
 }
@@ -146,7 +132,7 @@ impl Publishing {
             Until::After(time) => begun.elapsed() < time,
             Until::Published(end) => number < end,
         };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().expect("a runtime");
+        let runtime = runtime::Builder::new_current_thread().enable_io().build().expect("a runtime");
         let mut latencies = runtime.block_on(async {
             let publish = || publish(address.to_owned(), self.token.clone(), Arc::clone(&self.next), goes_on);
             let connections: JoinSet<_> = (0..in_flight).map(|_| publish()).collect();

@@ -112,15 +112,16 @@ pub fn transitions(before: Option<&Map<String, Value>>, after: Option<&Map<Strin
         .collect()
 }
 
+/// The value, or how many bytes its JSON has where those are too many.
 fn shortened(value: &Value) -> Value {
-    let as_json = || value.to_string().len();
-    let bytes = match value {
-        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
-        Value::String(text) if text.len() <= TRANSITION_VALUE_BYTES => 0,
-        Value::String(_) | Value::Array(_) | Value::Object(_) => as_json(),
-    };
-    let is_small = bytes <= TRANSITION_VALUE_BYTES;
-    if is_small { value.clone() } else { serde_json::json!({ "bytes": bytes }) }
+    // Most are short texts, which need not be written out to know that.
+    if value.as_str().is_some_and(|text| text.len() <= TRANSITION_VALUE_BYTES) {
+        return value.clone();
+    }
+    match value.to_string().len() {
+        ..=TRANSITION_VALUE_BYTES => value.clone(),
+        bytes => serde_json::json!({ "bytes": bytes }),
+    }
 }
 
 /// The type of activity that a change means (DESIGN §4, triggers), if it means one to others.

@@ -14,7 +14,11 @@ use std::{
 
 use rosehip_core::limits::INBOX_PER_MINUTE;
 use rosehip_tests::{Connection, Host};
-use tokio::net::TcpStream;
+use tokio::{
+    net::TcpStream,
+    runtime::{Builder, Runtime},
+    task::JoinSet,
+};
 
 use crate::{
     arrivals::{HOSTS, forged, request, serve_actors},
@@ -37,28 +41,34 @@ fn percentile(times: &mut [Duration], share: usize) -> f64 {
     times[(times.len() - 1) * share / 100].as_secs_f64() * 1e3
 }
 
-/// Sends requests, so many at a time; gives how long each took and all of them together.
+/// A runtime of this thread alone.
+fn own_runtime() -> Runtime {
+    Builder::new_current_thread().enable_io().build().expect("a runtime")
+}
+
+/// Sends requests, so many at a time; gives how long each took and all of them together. One thread serves all connections, so
+/// that the load takes little beside the host.
 fn send_all(address: &str, requests: VecDeque<Vec<u8>>, in_flight: usize) -> (Vec<Duration>, Duration) {
     let queue = Arc::new(Mutex::new(requests));
     let begun = Instant::now();
-    let threads: Vec<_> = (0..in_flight)
-        .map(|_| {
-            let (queue, address) = (Arc::clone(&queue), address.to_owned());
-            std::thread::spawn(move || {
-                let mut connection = Connection::open(&address);
-                let mut times = Vec::new();
-                loop {
-                    let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-                    let Some(request) = next else { return times };
-                    let begun = Instant::now();
-                    assert_eq!(connection.send(&request).status, 202);
-                    times.push(begun.elapsed());
-                }
-            })
-        })
-        .collect();
-    let times = threads.into_iter().flat_map(|thread| thread.join().expect("no panic")).collect();
+    let times = own_runtime().block_on(async {
+        let send = |_| send_queued(address.to_owned(), Arc::clone(&queue));
+        let connections: JoinSet<_> = (0..in_flight).map(send).collect();
+        connections.join_all().await.concat()
+    });
     (times, begun.elapsed())
+}
+
+/// Sends on one connection what is left of a queue; gives how long each took.
+async fn send_queued(address: String, queue: Arc<Mutex<VecDeque<Vec<u8>>>>) -> Vec<Duration> {
+    let (mut connection, mut times) = (Connection::open(&address).await, Vec::new());
+    loop {
+        let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+        let Some(request) = next else { return times };
+        let begun = Instant::now();
+        assert_eq!(connection.send(&request).await.status, 202);
+        times.push(begun.elapsed());
+    }
 }
 
 fn address_of(host: &Host) -> String {
@@ -113,16 +123,17 @@ async fn flood() {
         let (stop, sent) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
         let flood = {
             let (stop, sent) = (Arc::clone(&stop), Arc::clone(&sent));
-            std::thread::spawn(move || {
-                let mut connection = Connection::over(hostile);
+            let flood = async move {
+                let mut connection = Connection::over(TcpStream::from_std(hostile).expect("a TCP socket"));
                 for request in bad.iter().cycle() {
                     if stop.load(Ordering::Relaxed) {
                         return;
                     }
-                    assert!(matches!(connection.send(request).status, 401 | 429));
+                    assert!(matches!(connection.send(request).await.status, 401 | 429));
                     sent.fetch_add(1, Ordering::Relaxed);
                 }
-            })
+            };
+            std::thread::spawn(move || own_runtime().block_on(flood))
         };
         let (mut beside, took) = send_all(&address, beside, 1);
         stop.store(true, Ordering::Relaxed);

@@ -13,6 +13,13 @@ async fn commits(client: &Client) -> u64 {
     count.expect("a summary").parse().expect("a number")
 }
 
+/// Guest calls so far.
+async fn calls(client: &Client) -> u64 {
+    let metrics = client.send(client.request(Method::GET, "/metrics")).await.text;
+    let counts = metrics.lines().filter(|line| line.starts_with("rosehip_guest_call_seconds_count"));
+    counts.map(|line| line.rsplit(' ').next().expect("a number").parse::<u64>().expect("a number")).sum()
+}
+
 async fn publish(client: &Client, title: &str) -> Value {
     client.post_and_wait("/new", &Client::article(title, "published", "urgent")).await.expect(201)
 }
@@ -33,9 +40,11 @@ async fn an_article_and_its_flows_are_one_commit_once_the_module_is_known_to_be_
     // Where the machine is so busy that it takes a tenth of a second, an article is not kept back for its flow.
     while taken.last() != Some(&1) {
         assert!(taken.len() < 20, "commits of each article: {taken:?}");
-        let before = commits(&client).await;
+        let (before, called) = (commits(&client).await, calls(&client).await);
         let saved = publish(&client, &format!("Article {}", taken.len())).await;
         taken.push(commits(&client).await - before);
+        client.until_jobs(|jobs| jobs == 0).await;
+        assert_eq!(calls(&client).await - called, 2, "each step is called once");
         let flow = flow_of(&client, &saved).await;
         assert_eq!(flow["status"], "completed");
         let events = flow["events"].as_array().expect("entries");

@@ -21,7 +21,7 @@ use crate::{
 /// What an engine is made of.
 pub struct EngineParts {
     /// Reads the log.
-    pub log: Pool<SqliteReader, SchemaError>,
+    pub log: Arc<Pool<SqliteReader, SchemaError>>,
     /// Reads the views.
     pub views: Arc<Pool<ViewReader, ViewError>>,
     /// Calls guests.

@@ -59,7 +59,7 @@ use crate::{
 const LONG_ANSWER_BYTES: usize = 64 << 10;
 
 pub(crate) struct Shared {
-    pub(super) log: Pool<SqliteReader, SchemaError>,
+    pub(super) log: Arc<Pool<SqliteReader, SchemaError>>,
     pub(super) views: Arc<Pool<ViewReader, ViewError>>,
     pub(super) guests: Arc<dyn GuestEngine>,
     pub(super) modules: Arc<ModuleFiles>,

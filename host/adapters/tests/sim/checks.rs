@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use rosehip_adapters::{
     erasure::erased_at,
     store::SqliteReader,
-    views::{Projector, ViewError},
+    views::Projector,
 };
 use rosehip_core::{
     behavior::Registry,
@@ -16,7 +16,6 @@ use rosehip_core::{
     ports::LogReader as _,
     state::EffectStatus,
 };
-use rusqlite::{Connection, types::Value};
 
 use crate::{blank::Views, world::World};
 
@@ -159,7 +158,7 @@ fn views(world: &World, log: &SqliteReader, wrongs: &mut Vec<String>) {
         Ok(rebuilt) => rebuilt,
         Err(error) => return wrongs.push(format!("the views cannot be rebuilt: {error}")),
     };
-    let both = dump(&world.disk.views()).and_then(|kept| Ok((kept, dump(&spare.path())?)));
+    let both = world.disk.with_views(Views::dump).and_then(|kept| Ok((kept, spare.dump()?)));
     drop(rebuilt);
     spare.give_back();
     let (kept, rebuilt) = match both {
@@ -181,24 +180,4 @@ fn views(world: &World, log: &SqliteReader, wrongs: &mut Vec<String>) {
             wrongs.push(format!("table {table} of the views holds {kept:?}, and {made:?} when it is rebuilt"));
         }
     }
-}
-
-/// All rows of all tables, in order.
-fn dump(path: &std::path::Path) -> Result<BTreeMap<String, Vec<String>>, ViewError> {
-    let connection = Connection::open(path)?;
-    let mut tables = connection.prepare("SELECT name FROM sqlite_master WHERE type = 'table'")?;
-    let names = tables.query_map([], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
-    let mut dumped = BTreeMap::new();
-    for name in names {
-        let mut statement = connection.prepare(&format!("SELECT * FROM {name}"))?;
-        let width = statement.column_count();
-        let text = |row: &rusqlite::Row<'_>| {
-            let values = (0..width).map(|column| row.get::<_, Value>(column)).collect::<Result<Vec<_>, _>>()?;
-            Ok(format!("{values:?}"))
-        };
-        let mut rows = statement.query_map([], text)?.collect::<Result<Vec<_>, _>>()?;
-        rows.sort_unstable();
-        dumped.insert(name, rows);
-    }
-    Ok(dumped)
 }

@@ -3,21 +3,26 @@
 use std::{
     path::PathBuf,
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
-use rosehip_adapters::store::in_memory;
+use rosehip_adapters::{
+    pool::Pool,
+    store::{SchemaError, SqliteReader, in_memory},
+    views::{ViewError, ViewReader},
+};
 use rusqlite::Connection;
 
 use crate::blank::Views;
 
 static LOGS: AtomicU64 = AtomicU64::new(0);
 
-/// The log and the views.
+/// The log and the views. Their readers, which know nothing, serve one host after the other.
 pub(crate) struct Disk {
     log: PathBuf,
+    log_readers: Arc<Pool<SqliteReader, SchemaError>>,
     /// It does nothing, but that without it the log would be gone with its last reader.
     _keeper: Mutex<Connection>,
     views: Mutex<Option<Views>>,
@@ -32,7 +37,9 @@ impl Disk {
         // The database is there once it was looked at.
         keeper.query_row("PRAGMA user_version", [], |_| Ok(())).expect("an empty database has a version");
         let views = Mutex::new(Some(Views::blank()));
-        Self { log, _keeper: Mutex::new(keeper), views, loses_views: AtomicBool::new(false) }
+        let path = log.clone();
+        let log_readers = Arc::new(Pool::new(move || SqliteReader::open(&path)));
+        Self { log, log_readers, _keeper: Mutex::new(keeper), views, loses_views: AtomicBool::new(false) }
     }
 
     /// Where the log is.
@@ -40,9 +47,24 @@ impl Disk {
         self.log.clone()
     }
 
+    /// Who reads the log.
+    pub(crate) fn log_readers(&self) -> Arc<Pool<SqliteReader, SchemaError>> {
+        Arc::clone(&self.log_readers)
+    }
+
     /// Where the views are.
     pub(crate) fn views(&self) -> PathBuf {
-        self.kept().as_ref().expect("only the end of a world takes them away").path()
+        self.with_views(Views::path)
+    }
+
+    /// Who reads the views.
+    pub(crate) fn views_readers(&self) -> Arc<Pool<ViewReader, ViewError>> {
+        self.with_views(Views::readers)
+    }
+
+    /// Looks at the views.
+    pub(crate) fn with_views<T>(&self, look: impl FnOnce(&Views) -> T) -> T {
+        look(self.kept().as_ref().expect("only the end of a world takes them away"))
     }
 
     /// The views' file will be gone when the next host starts.

@@ -16,7 +16,7 @@ use rosehip_adapters::{
     sinks::{ActivitySink, SetSink},
     store::{SchemaError, SqliteReader},
     transports::LocalTransport,
-    views::{Projector, ViewError, ViewPosition, ViewReader},
+    views::{Projector, ViewError, ViewPosition},
     writer::{AppendError, Appended, Observer, Writer, WriterOptions},
 };
 use rosehip_core::{
@@ -82,24 +82,18 @@ pub(crate) enum StartError {
     Engine(#[from] EngineError),
 }
 
-fn log_of(world: &World) -> Pool<SqliteReader, SchemaError> {
-    let path = world.disk.log();
-    Pool::new(move || SqliteReader::open(&path))
-}
-
 impl Host {
     /// Starts on what the world's disks hold, within a runtime of one thread whose time is paused.
     pub(crate) async fn start(world: &Arc<World>, modules: &Arc<ModuleFiles>) -> Result<Arc<Self>, StartError> {
         let mut store = FrailLog::open(world);
         erasure::complete(&mut store)?;
         let views_path = world.disk.views();
-        let log = Arc::new(log_of(world));
+        let log = world.disk.log_readers();
         let projector = log.with::<_, StartError>(|log| Ok(Projector::open(&views_path, log)?))?;
         let position = projector.follow();
-        let views = Arc::new(Pool::new(move || ViewReader::open(&views_path)));
         let (intake, prepared) = Engine::prepare(EngineParts {
-            log: log_of(world),
-            views,
+            log: Arc::clone(&log),
+            views: world.disk.views_readers(),
             guests: Arc::new(Guests(Arc::clone(world))),
             modules: Arc::clone(modules),
             // Calls are made one at a time: more would be threads.

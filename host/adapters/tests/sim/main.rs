@@ -1,7 +1,8 @@
 //! The simulator: random programs against the real pipeline, writer, store, views and engine, in a world whose clock,
 //! randomness, disks, guests and receivers are its own. A world is touched by one thread, so a seed says everything.
 //!
-//! `SEEDS=1000000` runs that many seeds, `SEED=42` runs one and tells what happened in it.
+//! `SEEDS=1000000` runs that many seeds and says how far it is, `FROM=400000` begins at that one, and `SEED=42` runs one
+//! and tells what happened in it.
 
 mod behaviors;
 mod blank;
@@ -35,6 +36,10 @@ use rosehip_core::ports::LogReader as _;
 
 use self::run::{Outcome, Seeds, head_of, run};
 
+/// The host's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Seeds of an ordinary run. Without optimisation each takes many times as long.
 const SEEDS: u64 = if cfg!(debug_assertions) { 200 } else { 10_000 };
 
@@ -66,6 +71,8 @@ fn tell(outcome: &Outcome) {
     eprintln!("{:?} {:?}", outcome.head, outcome.world.witness().counts);
 }
 
+/// Seeds after which it is said how many were begun.
+const TOLD_EVERY: u64 = 10_000;
 /// Characters of an entry's body that are told.
 const TOLD_CHARS: usize = 300;
 
@@ -84,15 +91,18 @@ fn every_seed_keeps_what_is_promised() {
         assert!(wrongs.is_empty(), "{}", told(seed, &wrongs));
         return;
     }
-    let count = number("SEEDS").unwrap_or(SEEDS);
-    let (seeds, failed) = (Seeds::new(), AtomicBool::new(false));
+    let (from, to) = (number("FROM").unwrap_or(0), number("SEEDS").unwrap_or(SEEDS));
+    let (seeds, failed) = (Seeds::beginning_at(from), AtomicBool::new(false));
     let failures: Mutex<BTreeMap<u64, String>> = Mutex::default();
     let counts: Mutex<BTreeMap<&str, u64>> = Mutex::default();
     let work = || {
         while !failed.load(Ordering::Relaxed) {
             let seed = seeds.take();
-            if seed >= count {
+            if seed >= to {
                 return;
+            }
+            if seed % TOLD_EVERY == 0 {
+                eprintln!("{seed} of {to} seeds are begun");
             }
             let (outcome, wrongs) = judge(seed, &modules);
             let mut all = counts.lock().unwrap_or_else(PoisonError::into_inner);
@@ -113,7 +123,7 @@ fn every_seed_keeps_what_is_promised() {
             scope.spawn(work);
         }
     });
-    eprintln!("{count} seeds, each twice: {:?}", counts.into_inner().unwrap_or_else(PoisonError::into_inner));
+    eprintln!("seeds {from} to {to}, each twice: {:?}", counts.into_inner().unwrap_or_else(PoisonError::into_inner));
     let failures = failures.into_inner().unwrap_or_else(PoisonError::into_inner);
     let failures: Vec<_> = failures.into_values().collect();
     assert!(failures.is_empty(), "{}", failures.join("\n"));

@@ -5,7 +5,7 @@ use std::{
     collections::VecDeque,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -177,17 +177,17 @@ fn left_to_do(host: &Arc<Host>, flow: FlowId) -> Option<String> {
 
 /// Starts counting what is left of a number of seeds.
 pub(crate) struct Seeds {
-    next: AtomicUsize,
+    next: AtomicU64,
 }
 
 impl Seeds {
-    /// From 0.
-    pub(crate) fn new() -> Self {
-        Self { next: AtomicUsize::new(0) }
+    /// From this one on.
+    pub(crate) fn beginning_at(first: u64) -> Self {
+        Self { next: AtomicU64::new(first) }
     }
 
     /// The next one.
     pub(crate) fn take(&self) -> u64 {
-        self.next.fetch_add(1, Ordering::Relaxed) as u64
+        self.next.fetch_add(1, Ordering::Relaxed)
     }
 }

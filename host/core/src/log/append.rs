@@ -60,7 +60,8 @@ impl Append {
         }
     }
 
-    /// Bytes of all bodies, for the writer's queue.
+    /// Bytes of all bodies that are written out, for the writer's queue. What says that an
+    /// activity was matched and a flow begun is not counted where it is written out once it has its place: it is short.
     pub fn body_bytes(&self) -> usize {
         self.drafts.iter().map(|draft| draft.body.len()).sum()
     }

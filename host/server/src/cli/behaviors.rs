@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Context, DataDir, build,
-    exit::Failure,
+    exit::unread,
     grants::{GrantChange, MemoryChange, Narrowing, policy_text, regrant, say_what_is_missing},
     output::{Table, bold, plain, print, print_json, say},
     wire::{self, Behavior, Candidate, Installation},
@@ -282,13 +282,7 @@ pub(super) fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
         io::stdin().lock().read_to_end(&mut bytes).context("cannot read stdin")?;
         return Ok(bytes);
     }
-    match fs::read(file) {
-        Ok(bytes) => Ok(bytes),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            Err(Failure::not_found(format!("{}: there is no such file", file.display())).into())
-        }
-        Err(error) => Err(error).with_context(|| file.display().to_string()),
-    }
+    fs::read(file).map_err(unread).with_context(|| file.display().to_string())
 }
 
 fn object(file: &Path, text: &[u8]) -> anyhow::Result<Map<String, Value>> {

@@ -1,6 +1,9 @@
 //! Exit codes, and the one line that an error is.
 
-use std::{io::Write as _, process::ExitCode};
+use std::{
+    io::{self, Write as _},
+    process::ExitCode,
+};
 
 use reqwest::StatusCode;
 
@@ -46,6 +49,14 @@ impl Failure {
     /// What was checked is not as it should be.
     pub(super) fn mismatch(message: impl Into<String>) -> Self {
         Self { exit: Exit::Mismatch, message: message.into() }
+    }
+}
+
+/// Why a file that was named cannot be read, for whoever says which.
+pub(super) fn unread(error: io::Error) -> anyhow::Error {
+    match error.kind() {
+        io::ErrorKind::NotFound => Failure::not_found("there is no such file").into(),
+        _ => error.into(),
     }
 }
 

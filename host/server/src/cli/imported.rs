@@ -25,7 +25,7 @@ use rosehip_core::{
 use serde_json::{Value, json};
 
 use super::{
-    exit::Failure,
+    exit::{Failure, unread},
     output::{print, say},
     wire,
 };
@@ -94,20 +94,11 @@ enum Source {
     Read(Vec<u8>),
 }
 
-fn open(file: &Path) -> anyhow::Result<File> {
-    match File::open(file) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            Err(Failure::not_found("there is no such file").into())
-        }
-        opened => Ok(opened?),
-    }
-}
-
 impl Source {
     /// Refuses what is longer than an import may be, before more of it is read.
     fn of(file: &Path) -> anyhow::Result<Self> {
         let is_stdin = file == Path::new("-");
-        let opened = if is_stdin { None } else { Some(open(file)?) };
+        let opened = if is_stdin { None } else { Some(File::open(file).map_err(unread)?) };
         let metadata = opened.as_ref().map(File::metadata).transpose()?;
         if let Some(metadata) = metadata.filter(fs::Metadata::is_file) {
             return if metadata.len() > IMPORT_BYTES { Err(too_long()) } else { Ok(Self::File(file.to_owned())) };

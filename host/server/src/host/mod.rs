@@ -125,7 +125,7 @@ pub struct Host {
     guests: Arc<dyn GuestEngine>,
     writer: Writer,
     projector: ProjectorHandle,
-    log: Pool<SqliteReader, SchemaError>,
+    log: Arc<Pool<SqliteReader, SchemaError>>,
     views: Arc<Pool<ViewReader, ViewError>>,
     modules: Arc<ModuleFiles>,
     accounts: Accounts,
@@ -178,13 +178,10 @@ impl Host {
             on_long_call: Some(stand_back),
             ..EngineOptions::new(concurrency)
         })?);
-        let log = || {
-            let readers = readers.clone();
-            Pool::new(move || readers.open())
-        };
+        let log = Arc::new(Pool::new(move || readers.open()));
         let modules = Arc::new(dir.modules);
         let (intake, prepared) = Engine::prepare(EngineParts {
-            log: log(),
+            log: Arc::clone(&log),
             views: Arc::clone(&views),
             guests: Arc::clone(&guests),
             modules: Arc::clone(&modules),
@@ -197,7 +194,7 @@ impl Host {
         })?;
         let webhook_secret = dir.keys.webhook()?;
         let (deliveries_intake, federation) =
-            federation::Prepared::new(&options, dir.keys, Arc::new(log()), Arc::clone(&views))?;
+            federation::Prepared::new(&options, dir.keys, Arc::clone(&log), Arc::clone(&views))?;
         let (views_intake, projector) = projector.start().context("the thread of the views cannot be started")?;
         let writer_options = WriterOptions {
             observers: vec![
@@ -209,21 +206,20 @@ impl Host {
             ..WriterOptions::default()
         };
         let writer = Writer::start(dir.log, writer_options)?;
-        let sink_log = Arc::new(log());
         let signatures: Arc<dyn Signatures> = Arc::clone(&federation.keyring) as _;
         let base_url = options.base_url.clone();
-        let transport = LocalTransport::new(base_url.clone(), Arc::clone(&sink_log));
+        let transport = LocalTransport::new(base_url.clone(), Arc::clone(&log));
         let sinks = Sinks {
             outside: options.reach.clone().sinks(webhook_secret),
             local: vec![
-                Box::new(SetSink::new(base_url.clone(), sink_log, signatures.clone())),
+                Box::new(SetSink::new(base_url.clone(), Arc::clone(&log), signatures.clone())),
                 Box::new(ActivitySink::new(base_url, Box::new(transport), signatures)),
             ],
         };
         let engine = prepared.start(writer.clone(), sinks, options.runs_flows)?;
         let federation = federation.start(&writer, &projector.follow())?;
         let replay_parts = ReplayParts {
-            log: Arc::new(log()),
+            log: Arc::clone(&log),
             views: Arc::clone(&views),
             guests: Arc::clone(&guests),
             modules: Arc::clone(&modules),
@@ -234,7 +230,7 @@ impl Host {
             guests,
             writer,
             projector,
-            log: log(),
+            log,
             views,
             modules,
             accounts: dir.accounts,

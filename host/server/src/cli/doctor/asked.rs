@@ -80,13 +80,15 @@ async fn parts(client: &Client, findings: &mut Findings) -> Result<(), ClientErr
 
 /// Whether the host that runs makes the ids that the configuration says.
 async fn origin(client: &Client, examined: &Examined, findings: &mut Findings) -> Result<(), ClientError> {
+    if !client.is_running() {
+        return Ok(());
+    }
     let discovery: Value = client.json(Request::get(&[".well-known", "nodeinfo"])).await?;
     let document = discovery["links"][0]["href"].as_str().unwrap_or_default();
     let configured = examined.config.base_url(&examined.config.server.listen);
-    let Some(made) = document.strip_suffix("/nodeinfo/2.1").filter(|made| *made != configured) else { return Ok(()) };
-    if client.is_running() {
+    if let Some(made) = document.strip_suffix("/nodeinfo/2.1").filter(|made| *made != configured) {
         let found = format!("the host that runs begins ids with {made}, and the configuration has {configured}");
-        let fix = "it was started by other options: set server.base_url, so that every start makes the same ids";
+        let fix = "it was started with other options or variables: set server.base_url, so that every start makes the same";
         findings.add("base-url", Level::Warning, found, fix);
     }
     Ok(())

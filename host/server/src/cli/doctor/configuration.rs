@@ -46,7 +46,7 @@ fn origin(config: &Config, findings: &mut Findings) {
                 "have a proxy do TLS, and set server.base_url to https://…",
             );
         }
-        Ok(_) => findings.well("base-url", format!("ids and links begin with {base_url}")),
+        Ok(_) => findings.well("base-url", format!("the configuration has ids and links begin with {base_url}")),
         // The configuration's own check says what is wrong with it.
         Err(_) => {}
     }
