@@ -11,7 +11,9 @@ use crate::{BuildError, build_guest};
 pub fn from_build_script(crate_dir: impl AsRef<Path>) -> Result<PathBuf, BuildError> {
     let own_dir = variable("CARGO_MANIFEST_DIR")?;
     let out_dir = variable("OUT_DIR")?;
-    let guest = build_guest(&own_dir.join(crate_dir), &out_dir.join("guests"))?;
+    // Beside the folder of all build scripts (`…/build/NAME/out`), so that what guests have in common is compiled once.
+    let shared = out_dir.ancestors().nth(3).unwrap_or(&out_dir);
+    let guest = build_guest(&own_dir.join(crate_dir), &shared.join("guests"))?;
 
     for note in &guest.notes {
         println!("cargo:warning={note}");

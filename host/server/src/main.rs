@@ -26,7 +26,17 @@ use std::process::ExitCode;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// Has memory be given by the page. Where a system gives huge ones, unasked or to whom asks as the allocator does, the heap of each
+/// thread and the memory of each guest take 2 MiB as soon as they take a byte.
+#[cfg(target_os = "linux")]
+fn take_small_pages() {
+    // A kernel without huge pages refuses, and has none to give.
+    let _without = rustix::thread::disable_transparent_huge_pages(true);
+}
+
 fn main() -> ExitCode {
+    #[cfg(target_os = "linux")]
+    take_small_pages();
     // Before anything else is made: this process may be here for one module alone.
     cli::compile::asked().unwrap_or_else(cli::main)
 }

@@ -115,7 +115,12 @@ async fn modules(context: &Context, enabled: &[&Value], findings: &mut Findings)
         findings.add("modules", level, format!("{name}: {found}"), fix);
     }
     if is_well {
-        findings.well("modules", format!("{count} are there, and this release compiles them"));
+        let found = match count {
+            0 => "no behavior that is enabled needs one".to_owned(),
+            1 => "the one that is needed is there, and this release compiles it".to_owned(),
+            count => format!("all {count} that are needed are there, and this release compiles them"),
+        };
+        findings.well("modules", found);
     }
 }
 
