@@ -26,8 +26,8 @@ use std::process::ExitCode;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Has memory be given by the page. Where a system gives huge ones, unasked or to whom asks as the allocator does, the heap of each
-/// thread and the memory of each guest take 2 MiB as soon as they take a byte.
+/// Has memory be given by the page. Where a system gives huge ones unasked, the heap of each thread and the memory of each guest
+/// take 2 MiB as soon as they take a byte. (The allocator does not ask for them: `no_thp`.)
 #[cfg(target_os = "linux")]
 fn take_small_pages() {
     // A kernel without huge pages refuses, and has none to give.

@@ -4,7 +4,9 @@
 //! way, lets the host write out what is queued, and takes the socket away while the lock is still held.
 
 use std::{
-    fs, io,
+    fs,
+    hint::black_box,
+    io,
     net::{IpAddr, SocketAddr},
     os::unix::fs::PermissionsExt as _,
     path::PathBuf,
@@ -38,8 +40,10 @@ use crate::{
 /// How long requests under way may take once the host is told to stop.
 const DRAIN: Duration = Duration::from_secs(10);
 
-/// How often what was measured is put away.
-const TIDY: Duration = Duration::from_secs(5);
+/// How often what was measured is put away and memory is given back.
+const TIDY: Duration = Duration::from_secs(3);
+/// Bytes of a block that has no others beside it.
+const LARGE_BLOCK: usize = 16 << 20;
 
 /// How often a directory that is another process's is tried, and how long apart.
 pub const ATTEMPTS: u32 = 10;
@@ -189,7 +193,7 @@ impl Server {
         let of_socket = |_: &UnixAddr| Origin { address: None, threads: Handle::current() };
         listeners.spawn(connections::serve(listener, public, of_network, stopped(stop.clone())));
         listeners.spawn(connections::serve(operators, operator, of_socket, stopped(stop)));
-        let tidying = tokio::spawn(tidy_meters());
+        let tidying = tokio::spawn(tidy());
         Ok(Self { host, watch, traces, socket, stopping, tidying, listeners })
     }
 
@@ -221,13 +225,20 @@ impl Server {
     }
 }
 
-/// Keeps what was measured small where nobody reads it.
-async fn tidy_meters() {
+/// Keeps what was measured small where nobody reads it, and gives back memory that nobody needs any more.
+async fn tidy() {
     let mut interval = tokio::time::interval(TIDY);
     loop {
         interval.tick().await;
         meters::tidy();
+        give_back_memory();
     }
+}
+
+/// The allocator gives back what was freed a second ago when it frees a large block, which a host that has become idle never does
+/// by itself. The block is not touched, so that there is no memory behind it.
+fn give_back_memory() {
+    drop(black_box(Vec::<u8>::with_capacity(LARGE_BLOCK)));
 }
 
 /// Opens a data directory, after a moment where a command has it: those hold it briefly and answer on no socket. A

@@ -18,7 +18,7 @@ use super::{
 pub type Tail = Arc<[Record]>;
 
 /// Entries of the log folded in one transaction at most, while it is caught up with.
-const BATCH_ENTRIES: usize = 4_000;
+const BATCH_ENTRIES: usize = 1_000;
 /// How long views that could not be written wait to be tried again.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// Commits that a live follower may lag behind before it has to read the log again.
@@ -57,6 +57,8 @@ impl Projector {
             if entries.is_empty() {
                 // A crash may have left there what was erased.
                 projector.truncate();
+                // What was caught up with fills the page cache, and is not what comes next.
+                projector.connection.execute_batch("PRAGMA shrink_memory")?;
                 return Ok(projector);
             }
             let records = entries.iter().map(Record::read).collect::<Result<Vec<_>, _>>()?;
