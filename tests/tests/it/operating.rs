@@ -222,7 +222,7 @@ async fn a_stranger_who_tries_passwords_is_held_up_and_fills_no_log() {
     let mut statuses: Vec<u16> = Vec::new();
     while statuses.last() != Some(&429) {
         assert!(statuses.len() < 400, "40 at once and one every 1.5 s are let in, and no more: {statuses:?}");
-        let name = if statuses.len() % 2 == 0 { "edith" } else { "hunter2" };
+        let name = if statuses.len().is_multiple_of(2) { "edith" } else { "hunter2" };
         let request = stranger.request(Method::POST, "/login").header("cookie", &cookie);
         let fields = [("csrf", csrf.as_str()), ("name", name), ("password", "wrong horse")];
         statuses.push(stranger.send(request.form(&fields)).await.status.as_u16());

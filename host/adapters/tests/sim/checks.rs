@@ -3,11 +3,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use rosehip_adapters::{
-    erasure::erased_at,
-    store::SqliteReader,
-    views::Projector,
-};
+use rosehip_adapters::{erasure::erased_at, store::SqliteReader, views::Projector};
 use rosehip_core::{
     behavior::Registry,
     event::{Event, Record},

@@ -54,10 +54,8 @@ impl Failure {
 
 /// Why a file that was named cannot be read, for whoever says which.
 pub(super) fn unread(error: io::Error) -> anyhow::Error {
-    match error.kind() {
-        io::ErrorKind::NotFound => Failure::not_found("there is no such file").into(),
-        _ => error.into(),
-    }
+    let is_missing = error.kind() == io::ErrorKind::NotFound;
+    if is_missing { Failure::not_found("there is no such file").into() } else { error.into() }
 }
 
 /// Writes an error to stderr as one line and says how the command ends.

@@ -88,7 +88,8 @@ async fn origin(client: &Client, examined: &Examined, findings: &mut Findings) -
     let configured = examined.config.base_url(&examined.config.server.listen);
     if let Some(made) = document.strip_suffix("/nodeinfo/2.1").filter(|made| *made != configured) {
         let found = format!("the host that runs begins ids with {made}, and the configuration has {configured}");
-        let fix = "it was started with other options or variables: set server.base_url, so that every start makes the same";
+        let fix =
+            "it was started with other options or variables: set server.base_url, so that every start makes the same";
         findings.add("base-url", Level::Warning, found, fix);
     }
     Ok(())
