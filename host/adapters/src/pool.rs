@@ -8,8 +8,8 @@ pub struct Pool<T, E> {
     open: Box<dyn Fn() -> Result<T, E> + Send + Sync>,
 }
 
-/// Connections that are kept; further ones are closed after use.
-const KEPT: usize = 16;
+/// Connections that are kept; further ones are closed after use. All threads of a host that read may read at once.
+const KEPT: usize = 64;
 
 impl<T, E> Pool<T, E> {
     /// A pool that opens its connections with `open`.
