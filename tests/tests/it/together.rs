@@ -6,17 +6,13 @@ use reqwest::Method;
 use rosehip_tests::{Client, Host, MISBEHAVE, TWO_STEP};
 use serde_json::{Value, json};
 
-/// Commits of the log so far.
-async fn commits(client: &Client) -> u64 {
-    let metrics = client.send(client.request(Method::GET, "/metrics")).await.text;
-    let count = metrics.lines().find_map(|line| line.strip_prefix("rosehip_commit_seconds_count "));
-    count.expect("a summary").parse().expect("a number")
-}
+const COMMITS: &str = "rosehip_commit_seconds_count";
+const CALLS: &str = "rosehip_guest_call_seconds_count";
 
-/// Guest calls so far.
-async fn calls(client: &Client) -> u64 {
+/// A count of `/metrics` so far, over all its labels.
+async fn count(client: &Client, name: &str) -> u64 {
     let metrics = client.send(client.request(Method::GET, "/metrics")).await.text;
-    let counts = metrics.lines().filter(|line| line.starts_with("rosehip_guest_call_seconds_count"));
+    let counts = metrics.lines().filter(|line| line.starts_with(name));
     counts.map(|line| line.rsplit(' ').next().expect("a number").parse::<u64>().expect("a number")).sum()
 }
 
@@ -40,11 +36,14 @@ async fn an_article_and_its_flows_are_one_commit_once_the_module_is_known_to_be_
     // Where the machine is so busy that it takes a tenth of a second, an article is not kept back for its flow.
     while taken.last() != Some(&1) {
         assert!(taken.len() < 20, "commits of each article: {taken:?}");
-        let (before, called) = (commits(&client).await, calls(&client).await);
+        let (commits, calls) = (count(&client, COMMITS).await, count(&client, CALLS).await);
         let saved = publish(&client, &format!("Article {}", taken.len())).await;
-        taken.push(commits(&client).await - before);
+        taken.push(count(&client, COMMITS).await - commits);
         client.until_jobs(|jobs| jobs == 0).await;
-        assert_eq!(calls(&client).await - called, 2, "each step is called once");
+        // One that was not kept back is matched later, and what guests answered before is thrown away.
+        if taken.last() == Some(&1) {
+            assert_eq!(count(&client, CALLS).await - calls, 2, "each step is called once");
+        }
         let flow = flow_of(&client, &saved).await;
         assert_eq!(flow["status"], "completed");
         let events = flow["events"].as_array().expect("entries");
